@@ -1,5 +1,6 @@
 //! mcpwrap serves a local MCP server as a remote one.
 
 pub mod auth;
+pub mod mcp;
 pub mod outbound;
 pub mod shutdown;
