@@ -3,4 +3,6 @@
 pub mod auth;
 pub mod mcp;
 pub mod outbound;
+pub mod policy;
+pub mod server;
 pub mod shutdown;
