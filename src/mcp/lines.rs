@@ -7,6 +7,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 const FIRST_READ: usize = 16 * 1024;
 const LARGEST_READ: usize = 1024 * 1024;
+/// How much of either end of a line that is too long is kept.
+const EDGE: usize = 64;
 
 /// What was between two line ends.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,6 +19,10 @@ pub enum Line {
     TooLong {
         /// How long it was, in bytes.
         bytes: usize,
+        /// Its first bytes.
+        head: Bytes,
+        /// Its last bytes.
+        tail: Bytes,
     },
 }
 
@@ -27,9 +33,26 @@ pub struct Lines<R> {
     buffer: BytesMut,
     /// How much of the buffer is known to hold no line end.
     scanned: usize,
-    /// How much of an overlong line was thrown away so far.
-    skipped: Option<usize>,
+    /// The overlong line that is being thrown away.
+    skipped: Option<Skipped>,
     max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Skipped {
+    bytes: usize,
+    head: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+impl Skipped {
+    fn add(&mut self, part: &[u8]) {
+        self.bytes += part.len();
+        let room = EDGE.saturating_sub(self.head.len()).min(part.len());
+        self.head.extend_from_slice(&part[..room]);
+        self.tail.extend_from_slice(&part[part.len().saturating_sub(EDGE)..]);
+        self.tail.drain(..self.tail.len().saturating_sub(EDGE));
+    }
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
@@ -63,7 +86,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             let Some(end) = memchr::memchr(b'\n', &self.buffer[self.scanned..]) else {
                 self.scanned = self.buffer.len();
                 if self.scanned > self.max || self.skipped.is_some() {
-                    *self.skipped.get_or_insert(0) += self.scanned;
+                    self.skipped.get_or_insert_default().add(&self.buffer);
                     self.buffer.clear();
                     self.scanned = 0;
                 }
@@ -72,11 +95,11 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             let mut line = self.buffer.split_to(self.scanned + end);
             self.buffer.advance(1);
             self.scanned = 0;
-            if let Some(skipped) = self.skipped.take() {
-                return Some(Line::TooLong { bytes: skipped + line.len() });
-            }
-            if line.len() > self.max {
-                return Some(Line::TooLong { bytes: line.len() });
+            if self.skipped.is_some() || line.len() > self.max {
+                let mut skipped = self.skipped.take().unwrap_or_default();
+                skipped.add(&line);
+                let Skipped { bytes, head, tail } = skipped;
+                return Some(Line::TooLong { bytes, head: head.into(), tail: tail.into() });
             }
             if line.last() == Some(&b'\r') {
                 line.truncate(line.len() - 1);
@@ -125,7 +148,9 @@ mod tests {
         let mut bytes = vec![b'x'; 100_000];
         bytes.extend_from_slice(b"\nok\n");
         let lines = split(bytes, 777, 1000).await;
-        assert_eq!(lines, [Line::TooLong { bytes: 100_000 }, Line::Text(Bytes::from("ok"))]);
+        let edge = Bytes::from(vec![b'x'; EDGE]);
+        let long = Line::TooLong { bytes: 100_000, head: edge.clone(), tail: edge };
+        assert_eq!(lines, [long, Line::Text(Bytes::from("ok"))]);
     }
 
     #[tokio::test]
@@ -147,7 +172,7 @@ mod tests {
             for line in one {
                 match line {
                     Line::Text(text) => prop_assert!(!text.is_empty() && text.len() <= max),
-                    Line::TooLong { bytes } => prop_assert!(bytes > max),
+                    Line::TooLong { bytes, .. } => prop_assert!(bytes > max),
                 }
             }
         }

@@ -66,6 +66,12 @@ impl<'a> Object<'a> {
             .map(|(key, value)| (key.as_ref(), Raw::within(self.source.text(), value)))
     }
 
+    /// Names and values, in order, independent of this view.
+    #[must_use]
+    pub fn entries(&self) -> Vec<(String, Raw)> {
+        self.iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
     /// Whether there are no members.
     #[must_use]
     pub fn is_empty(&self) -> bool {
