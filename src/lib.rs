@@ -2,4 +2,5 @@
 
 pub mod auth;
 pub mod outbound;
+pub mod process;
 pub mod shutdown;
