@@ -5,5 +5,6 @@ pub mod bridge;
 pub mod mcp;
 pub mod outbound;
 pub mod policy;
+pub mod process;
 pub mod server;
 pub mod shutdown;

@@ -1,3 +1,11 @@
 //! The binary: hands over to the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // The stages of a child come before everything else: they must stay small and single-threaded.
+    if let Some(code) = mcpwrap::process::stage_main(std::env::args_os()) {
+        return code;
+    }
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,42 @@
+//! How a process ended, and the states on the way there.
+
+use std::fmt;
+
+use super::ExecFailure;
+
+/// How a process ended. Nothing of its tree is left once this is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It ended with this exit code.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+    /// It never ran.
+    ExecFailed {
+        /// Why not.
+        reason: ExecFailure,
+    },
+    /// Its supervisor was killed; the tree was killed after it, and how the command ended is unknown.
+    SupervisorLost,
+}
+
+/// What is known of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Starting,
+    Running { pid: u32 },
+    Ended(Exit),
+}
+
+// === impl Exit ===
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exited with code {code}"),
+            Self::Signal(signal) => write!(f, "ended by signal {signal}"),
+            Self::ExecFailed { reason } => write!(f, "never ran: {reason}"),
+            Self::SupervisorLost => f.write_str("supervisor lost"),
+        }
+    }
+}
