@@ -1,5 +1,6 @@
 //! mcpwrap serves a local MCP server as a remote one.
 
+pub mod audit;
 pub mod auth;
 pub mod bridge;
 pub mod mcp;

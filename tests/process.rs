@@ -35,25 +35,17 @@ impl Marker {
 
     /// The processes that carry the marker, but for those that have ended and wait to be collected.
     fn carriers(&self) -> Vec<i32> {
-        pids()
-            .into_iter()
-            .filter(|pid| cmdline(*pid).contains(&self.0))
-            .collect()
+        pids().into_iter().filter(|pid| cmdline(*pid).contains(&self.0)).collect()
     }
 
     async fn gone(&self) {
-        eventually(&format!("no process of {}", self.0), || {
-            self.carriers().is_empty()
-        })
-        .await;
+        eventually(&format!("no process of {}", self.0), || self.carriers().is_empty()).await;
     }
 }
 
 fn pids() -> Vec<i32> {
     let entries = fs::read_dir("/proc").unwrap().flatten();
-    entries
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect()
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
 fn cmdline(pid: i32) -> String {
@@ -64,8 +56,7 @@ fn cmdline(pid: i32) -> String {
 fn field(pid: i32, name: &str) -> String {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(name));
-    line.map(|rest| rest.trim_start_matches(':').trim().to_owned())
-        .unwrap_or_default()
+    line.map(|rest| rest.trim_start_matches(':').trim().to_owned()).unwrap_or_default()
 }
 
 fn parent_of(pid: i32) -> i32 {
@@ -79,10 +70,7 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
             tick.tick().await;
         }
     };
-    assert!(
-        tokio::time::timeout(PATIENCE, wait).await.is_ok(),
-        "never: {what}"
-    );
+    assert!(tokio::time::timeout(PATIENCE, wait).await.is_ok(), "never: {what}");
 }
 
 fn spawner() -> Spawner {
@@ -93,17 +81,8 @@ fn spawner() -> Spawner {
     } else {
         PATIENCE
     };
-    let deadlines = Deadlines {
-        start: PATIENCE,
-        close: quick,
-        term: quick,
-        kill,
-    };
-    Spawner::new(
-        Program::At(PathBuf::from(env!("CARGO_BIN_EXE_mcpwrap"))),
-        deadlines,
-    )
-    .unwrap()
+    let deadlines = Deadlines { start: PATIENCE, close: quick, term: quick, kill };
+    Spawner::new(Program::At(PathBuf::from(env!("CARGO_BIN_EXE_mcpwrap"))), deadlines).unwrap()
 }
 
 fn environment() -> Environment {
@@ -145,16 +124,8 @@ const TREES: [(&str, usize, &str); 5] = [
     ("background", 2, "sleep $M & exec sleep $M"),
     ("double fork", 2, "(sleep $M &) ; exec sleep $M"),
     ("own session", 2, "setsid -f sleep $M; exec sleep $M"),
-    (
-        "nested shells",
-        3,
-        "sh -c 'sh -c \"sleep $M & sleep $M\" & sleep $M' & wait",
-    ),
-    (
-        "deaf to SIGTERM",
-        2,
-        "trap '' TERM; setsid -f sleep $M; sleep $M; sleep $M",
-    ),
+    ("nested shells", 3, "sh -c 'sh -c \"sleep $M & sleep $M\" & sleep $M' & wait"),
+    ("deaf to SIGTERM", 2, "trap '' TERM; setsid -f sleep $M; sleep $M; sleep $M"),
 ];
 
 async fn tree(script: &str, count: usize) -> (Process, Marker) {
@@ -172,11 +143,7 @@ async fn tree_of(script: &str, count: usize, marker: &Marker) -> Process {
 
 /// How many carriers have become what they are meant to be.
 fn sleeping(marker: &Marker) -> usize {
-    marker
-        .carriers()
-        .into_iter()
-        .filter(|pid| cmdline(*pid).starts_with("sleep "))
-        .count()
+    marker.carriers().into_iter().filter(|pid| cmdline(*pid).starts_with("sleep ")).count()
 }
 
 #[tokio::test]
@@ -185,10 +152,7 @@ async fn stop_ends_every_kind_of_tree() {
         let (process, marker) = tree(script, count).await;
         drop(process.stdin);
         let exit = process.handle.stop().await;
-        assert!(
-            matches!(exit, Exit::Signal(_) | Exit::Code(_)),
-            "{name}: {exit:?}"
-        );
+        assert!(matches!(exit, Exit::Signal(_) | Exit::Code(_)), "{name}: {exit:?}");
         assert_eq!(marker.carriers(), Vec::<i32>::new(), "{name}");
     }
 }
@@ -220,10 +184,8 @@ async fn closed_stdin_is_enough_for_a_server_that_listens() {
 
 #[tokio::test]
 async fn terminate_comes_before_kill() {
-    let mut process = start(shell(
-        "trap 'exit 7' TERM; echo ready; while :; do sleep 0.01; done",
-    ))
-    .await;
+    let mut process =
+        start(shell("trap 'exit 7' TERM; echo ready; while :; do sleep 0.01; done")).await;
     let mut ready = [0; 6];
     process.stdout.read_exact(&mut ready).await.unwrap();
     drop(process.stdin);
@@ -243,10 +205,7 @@ async fn code_and_signal_are_told() {
     let process = start(shell("exit 42")).await;
     assert_eq!(process.handle.exited().await, Exit::Code(42));
     let process = start(shell("kill -USR2 $$")).await;
-    assert_eq!(
-        process.handle.exited().await,
-        Exit::Signal(Signal::SIGUSR2 as i32)
-    );
+    assert_eq!(process.handle.exited().await, Exit::Signal(Signal::SIGUSR2 as i32));
 }
 
 #[tokio::test]
@@ -283,18 +242,9 @@ async fn what_cannot_be_executed_is_refused_with_its_reason() {
     by_path.env.set("PATH", dir.to_str().unwrap());
     let cases = [
         (command("/nowhere/program", &[]), ExecFailure::NotFound),
-        (
-            command("no-such-program-anywhere", &[]),
-            ExecFailure::NotFound,
-        ),
-        (
-            command(plain.to_str().unwrap(), &[]),
-            ExecFailure::NotExecutable,
-        ),
-        (
-            command(orphan.to_str().unwrap(), &[]),
-            ExecFailure::InterpreterMissing,
-        ),
+        (command("no-such-program-anywhere", &[]), ExecFailure::NotFound),
+        (command(plain.to_str().unwrap(), &[]), ExecFailure::NotExecutable),
+        (command(orphan.to_str().unwrap(), &[]), ExecFailure::InterpreterMissing),
         (by_path, ExecFailure::InterpreterMissing),
         (elsewhere, ExecFailure::WorkingDirectory { errno: 2 }),
         (huge, ExecFailure::TooLarge),
@@ -319,23 +269,16 @@ async fn a_missing_supervisor_is_an_error_of_the_supervisor() {
 #[tokio::test]
 async fn the_environment_is_exactly_what_was_given() {
     let mut command = command("/usr/bin/env", &[]);
-    command.env = Environment::cleared()
-        .with("B", "two\nlines")
-        .with("A", "1");
+    command.env = Environment::cleared().with("B", "two\nlines").with("A", "1");
     assert_eq!(output(command).await, "A=1\nB=two\nlines\n");
 }
 
 #[tokio::test]
 async fn an_inherited_environment_is_ours_with_what_was_set() {
     let mut command = command("/usr/bin/env", &["-0"]);
-    command.env = Environment::inherited()
-        .with("HOME", "/elsewhere")
-        .with("EXTRA", "1");
-    let seen: HashSet<String> = output(command)
-        .await
-        .split_terminator('\0')
-        .map(str::to_owned)
-        .collect();
+    command.env = Environment::inherited().with("HOME", "/elsewhere").with("EXTRA", "1");
+    let seen: HashSet<String> =
+        output(command).await.split_terminator('\0').map(str::to_owned).collect();
     let mut expected: HashSet<String> = std::env::vars()
         .filter(|(name, _)| name != "HOME")
         .map(|(name, value)| format!("{name}={value}"))
@@ -349,9 +292,7 @@ async fn a_large_environment_passes() {
     let mut command = shell("cat /proc/self/environ | wc -c");
     command.env = environment();
     for number in 0..4 {
-        command
-            .env
-            .set(format!("LARGE_{number}"), "x".repeat(100 * 1024));
+        command.env.set(format!("LARGE_{number}"), "x".repeat(100 * 1024));
     }
     let size: usize = output(command).await.trim().parse().unwrap();
     assert!(size > 400 * 1024, "{size}");
@@ -375,22 +316,13 @@ async fn the_secret_is_in_the_command_alone() {
         Ok(environ) => assert_eq!(environ, b""),
         Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied),
     }
-    assert!(
-        pids()
-            .into_iter()
-            .all(|pid| !cmdline(pid).contains(&secret))
-    );
+    assert!(pids().into_iter().all(|pid| !cmdline(pid).contains(&secret)));
     if let Some(memory) = writable_memory(supervisor) {
-        assert!(
-            !memory
-                .windows(secret.len())
-                .any(|window| window == secret.as_bytes())
-        );
+        assert!(!memory.windows(secret.len()).any(|window| window == secret.as_bytes()));
     }
     let own = writable_memory(pid).unwrap();
     assert!(
-        own.windows(secret.len())
-            .any(|window| window == secret.as_bytes()),
+        own.windows(secret.len()).any(|window| window == secret.as_bytes()),
         "the search finds nothing at all"
     );
     process.handle.kill().await;
@@ -429,10 +361,7 @@ async fn the_command_has_its_three_streams_and_nothing_else() {
     assert_eq!(fds, ["0", "1", "2"]);
     for fd in fds {
         let target = fs::read_link(format!("/proc/{pid}/fd/{fd}")).unwrap();
-        assert!(
-            target.to_str().unwrap().starts_with("pipe:"),
-            "{fd} is {target:?}"
-        );
+        assert!(target.to_str().unwrap().starts_with("pipe:"), "{fd} is {target:?}");
     }
     process.handle.kill().await;
 }
@@ -441,18 +370,9 @@ async fn the_command_has_its_three_streams_and_nothing_else() {
 async fn the_command_has_its_own_session_and_fresh_signals() {
     let process = start(command("sleep", &["1000"])).await;
     let pid = process.pid.cast_signed();
-    assert_eq!(
-        nix::unistd::getsid(Some(Pid::from_raw(pid)))
-            .unwrap()
-            .as_raw(),
-        pid
-    );
+    assert_eq!(nix::unistd::getsid(Some(Pid::from_raw(pid))).unwrap().as_raw(), pid);
     for mask in ["SigIgn", "SigBlk", "SigCgt"] {
-        assert_eq!(
-            u64::from_str_radix(&field(pid, mask), 16).unwrap(),
-            0,
-            "{mask}"
-        );
+        assert_eq!(u64::from_str_radix(&field(pid, mask), 16).unwrap(), 0, "{mask}");
     }
     process.handle.kill().await;
 }
@@ -470,16 +390,11 @@ async fn the_streams_end_with_the_command() {
 async fn megabytes_go_both_ways() {
     let process = start(command("cat", &[])).await;
     let (mut stdin, mut stdout) = (process.stdin, process.stdout);
-    let sent: Vec<u8> = (0..8 * 1024 * 1024_u32)
-        .map(|index| (index % 251) as u8)
-        .collect();
+    let sent: Vec<u8> = (0..8 * 1024 * 1024_u32).map(|index| (index % 251) as u8).collect();
     let expected = sent.clone();
     let writer = tokio::spawn(async move { stdin.write_all(&sent).await });
     let mut received = Vec::new();
-    tokio::time::timeout(PATIENCE, stdout.read_to_end(&mut received))
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(PATIENCE, stdout.read_to_end(&mut received)).await.unwrap().unwrap();
     writer.await.unwrap().unwrap();
     assert!(received == expected);
 }
@@ -556,10 +471,7 @@ impl Parent {
     }
 
     async fn finishes(mut self) {
-        let status = tokio::time::timeout(PATIENCE * 2, self.child.wait())
-            .await
-            .unwrap()
-            .unwrap();
+        let status = tokio::time::timeout(PATIENCE * 2, self.child.wait()).await.unwrap().unwrap();
         assert!(status.success(), "{status}");
         assert_eq!(self.marker.carriers(), Vec::<i32>::new());
     }
@@ -577,16 +489,8 @@ async fn the_parent() {
             for (name, count, script) in TREES {
                 let bystander = start(command("cat", &[])).await;
                 let process = tree_of(script, count, &marker).await;
-                kill(
-                    Pid::from_raw(parent_of(process.pid.cast_signed())),
-                    Signal::SIGKILL,
-                )
-                .unwrap();
-                assert_eq!(
-                    process.handle.exited().await,
-                    Exit::SupervisorLost,
-                    "{name}"
-                );
+                kill(Pid::from_raw(parent_of(process.pid.cast_signed())), Signal::SIGKILL).unwrap();
+                assert_eq!(process.handle.exited().await, Exit::SupervisorLost, "{name}");
                 assert_eq!(marker.carriers(), Vec::<i32>::new(), "{name}");
                 drop(bystander.stdin);
                 assert_eq!(
@@ -599,19 +503,11 @@ async fn the_parent() {
         STOPPED_SUPERVISOR => {
             let (_, count, script) = TREES[1];
             let process = tree_of(script, count, &marker).await;
-            kill(
-                Pid::from_raw(parent_of(process.pid.cast_signed())),
-                Signal::SIGSTOP,
-            )
-            .unwrap();
+            kill(Pid::from_raw(parent_of(process.pid.cast_signed())), Signal::SIGSTOP).unwrap();
             assert_eq!(process.handle.kill().await, Exit::SupervisorLost);
             assert_eq!(marker.carriers(), Vec::<i32>::new());
             let process = tree_of(script, count, &marker).await;
-            kill(
-                Pid::from_raw(parent_of(process.pid.cast_signed())),
-                Signal::SIGSTOP,
-            )
-            .unwrap();
+            kill(Pid::from_raw(parent_of(process.pid.cast_signed())), Signal::SIGSTOP).unwrap();
             drop(process);
             marker.gone().await;
         }

@@ -74,7 +74,14 @@ impl Launcher {
         let process =
             self.spawner.spawn(command).await.map_err(|cause| LaunchError::Process { cause })?;
         let tail = stderr::Tail::default();
-        tokio::spawn(stderr::drain(process.stderr, self.name.clone(), tail.clone()));
+        let (sink, kept) = (stderr::log(self.name.clone()), tail.clone());
+        tokio::spawn(async move {
+            let limits = stderr::Limits::default();
+            let drained = stderr::drain(process.stderr, limits, kept, str::to_owned, sink).await;
+            if let Err(error) = drained {
+                tracing::debug!(%error, "the server's stderr broke");
+            }
+        });
         Ok(Launched {
             stdin: process.stdin,
             lines: Lines::new(process.stdout, self.max_line),

@@ -212,24 +212,24 @@ impl Pool {
     ) -> (Arc<Slot>, Vec<Child>) {
         let mut groups = self.lock();
         let group = groups.entry(key).or_default();
+        let full = group.len() >= MOST_PROFILES - 1;
+        let exact = |wanted: &Profile| group.iter().find(|slot| slot.profile == *wanted);
+        let within = || {
+            let fitting = group.iter().filter(|slot| slot.profile.is_within(profile));
+            fitting.max_by_key(|slot| slot.profile.weight())
+        };
         let found = match era {
             Some(Era::Modern) => group.first(),
-            _ => group.iter().find(|slot| slot.profile == *profile),
+            Some(Era::Legacy) if full => {
+                exact(profile).or_else(within).or_else(|| exact(&Profile::plain()))
+            }
+            _ => exact(profile),
         };
         if let Some(slot) = found {
             return (Arc::clone(slot), Vec::new());
         }
-        if era == Some(Era::Legacy) && group.len() >= MOST_PROFILES - 1 {
-            let within = group.iter().filter(|slot| slot.profile.is_within(profile));
-            if let Some(slot) = within.max_by_key(|slot| slot.profile.weight()) {
-                return (Arc::clone(slot), Vec::new());
-            }
-        }
-        // Only the empty profile may still come once the others are used up.
-        let profile = match group.len() >= MOST_PROFILES - 1 {
-            true => Profile { version: profile.version, ..Profile::plain() },
-            false => profile.clone(),
-        };
+        // Once the others are used up, only the empty profile may still come.
+        let profile = if full { Profile::plain() } else { profile.clone() };
         let mut leaving = Vec::new();
         group.retain(|slot| {
             let unused = slot.idle_for().is_some();
