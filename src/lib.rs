@@ -2,4 +2,5 @@
 
 pub mod auth;
 pub mod outbound;
+pub mod seal;
 pub mod shutdown;
