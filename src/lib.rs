@@ -8,4 +8,5 @@ pub mod outbound;
 pub mod policy;
 pub mod process;
 pub mod server;
+pub mod seal;
 pub mod shutdown;
