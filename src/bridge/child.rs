@@ -140,6 +140,11 @@ impl Child {
         let _ = closed.wait_for(|closed| *closed).await;
     }
 
+    /// Sends a call whose answer does not matter.
+    pub fn call_and_forget(&self, permitted: Permitted) {
+        self.call(permitted, Arc::default());
+    }
+
     /// Sends a call and returns our number for it; when it cannot be sent, the mailbox says why.
     pub(super) fn call(&self, permitted: Permitted, mailbox: Arc<Mailbox<Event>>) -> u64 {
         let id = self.number_call();

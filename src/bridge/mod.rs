@@ -21,7 +21,7 @@ mod trace;
 pub use asks::{is_covered, refusal};
 pub use audience::{Audience, Member, Notice, Remaining, Role};
 pub use child::Child;
-pub use conversation::{Ask, AskKey, Conversation, Event, Outcome};
+pub use conversation::{Ask, AskKey, Canceller, Conversation, Event, Outcome};
 pub use launch::{LaunchError, Launcher};
 pub use mailbox::{Keep, Mailbox};
 pub use pool::{Pool, Settings};

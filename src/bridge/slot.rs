@@ -87,6 +87,12 @@ impl Slot {
         }
     }
 
+    /// Whose child it is.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
     /// The running child, if there is one.
     #[must_use]
     pub fn child(&self) -> Option<Child> {
