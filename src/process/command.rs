@@ -52,13 +52,19 @@ impl Environment {
     /// Starts from nothing, not even a `PATH`.
     #[must_use]
     pub fn cleared() -> Self {
-        Self { base: Base::Cleared, set: Vec::new() }
+        Self {
+            base: Base::Cleared,
+            set: Vec::new(),
+        }
     }
 
     /// Starts from mcpwrap's own environment, as it is when the child is started.
     #[must_use]
     pub fn inherited() -> Self {
-        Self { base: Base::Inherited, set: Vec::new() }
+        Self {
+            base: Base::Inherited,
+            set: Vec::new(),
+        }
     }
 
     /// Sets a variable; the last value given for a name counts.
@@ -79,8 +85,14 @@ impl Environment {
         for (name, value) in &self.set {
             let value = value.expose_secret();
             let bytes = name.as_encoded_bytes();
-            if bytes.is_empty() || bytes.contains(&b'=') || bytes.contains(&0) || value.contains('\0') {
-                return Err(Error::Variable { name: name.to_string_lossy().into_owned() });
+            if bytes.is_empty()
+                || bytes.contains(&b'=')
+                || bytes.contains(&0)
+                || value.contains('\0')
+            {
+                return Err(Error::Variable {
+                    name: name.to_string_lossy().into_owned(),
+                });
             }
             all.insert(name.as_os_str(), value);
         }
@@ -115,15 +127,24 @@ mod tests {
 
     #[test]
     fn the_last_value_of_a_name_counts() {
-        let env = Environment::cleared().with("A", "1").with("B", "2").with("A", "3");
+        let env = Environment::cleared()
+            .with("A", "1")
+            .with("B", "2")
+            .with("A", "3");
         let all = env.assignments().unwrap();
-        assert_eq!(all.into_iter().collect::<Vec<_>>(), [(OsStr::new("A"), "3"), (OsStr::new("B"), "2")]);
+        assert_eq!(
+            all.into_iter().collect::<Vec<_>>(),
+            [(OsStr::new("A"), "3"), (OsStr::new("B"), "2")]
+        );
     }
 
     #[test]
     fn what_the_system_cannot_carry_is_refused_by_name_only() {
         for (name, value) in [("", "v"), ("A=B", "v"), ("A\0", "v"), ("A", "se\0cret")] {
-            let error = Environment::cleared().with(name, value).assignments().unwrap_err();
+            let error = Environment::cleared()
+                .with(name, value)
+                .assignments()
+                .unwrap_err();
             assert!(!error.to_string().contains("cret"), "{error}");
         }
     }

@@ -30,6 +30,11 @@ impl Deadlines {
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { start: Self::START, close: Self::CLOSE, term: Self::TERM, kill: Self::KILL }
+        Self {
+            start: Self::START,
+            close: Self::CLOSE,
+            term: Self::TERM,
+            kill: Self::KILL,
+        }
     }
 }

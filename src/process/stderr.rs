@@ -45,15 +45,30 @@ struct Rate {
 /// # Errors
 ///
 /// If reading fails; the end of the stream is no error.
-pub async fn drain<R, M, S>(mut reader: R, limits: Limits, tail: Tail, mask: M, mut sink: S) -> io::Result<()>
+pub async fn drain<R, M, S>(
+    mut reader: R,
+    limits: Limits,
+    tail: Tail,
+    mask: M,
+    mut sink: S,
+) -> io::Result<()>
 where
     R: AsyncRead + Unpin,
     M: Fn(&str) -> String,
     S: FnMut(&str),
 {
     let mut chunk = vec![0; CHUNK];
-    let mut lines = Lines { line: Vec::new(), max: limits.line, cut: 0 };
-    let mut rate = Rate { since: Instant::now(), passed: 0, dropped: 0, per_second: limits.per_second };
+    let mut lines = Lines {
+        line: Vec::new(),
+        max: limits.line,
+        cut: 0,
+    };
+    let mut rate = Rate {
+        since: Instant::now(),
+        passed: 0,
+        dropped: 0,
+        per_second: limits.per_second,
+    };
     let mut pass = |line: String, rate: &mut Rate| {
         let line = mask(&line);
         if let Some(dropped) = rate.turn() {
@@ -101,7 +116,10 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { line: Self::LINE, per_second: Self::PER_SECOND }
+        Self {
+            line: Self::LINE,
+            per_second: Self::PER_SECOND,
+        }
     }
 }
 
@@ -111,7 +129,12 @@ impl Tail {
     /// The last lines, oldest first.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
     }
 
     fn push(&self, line: String) {
@@ -205,7 +228,12 @@ fn printable(line: &str) -> String {
 fn skip_sequence(chars: &mut Peekable<Chars<'_>>) {
     match chars.next() {
         // Control sequences end with a letter or one of a few signs.
-        Some('[') => while chars.next().is_some_and(|char| !('@'..='~').contains(&char)) {},
+        Some('[') => {
+            while chars
+                .next()
+                .is_some_and(|char| !('@'..='~').contains(&char))
+            {}
+        }
         // Titles, links and the like end with a bell or an escaped backslash.
         Some(']' | 'P' | 'X' | '^' | '_') => {
             while let Some(char) = chars.next() {
@@ -230,7 +258,11 @@ mod tests {
         let tail = Tail::default();
         let mut seen = Vec::new();
         let mask = |line: &str| line.replace("hunter2", "***");
-        drain(input, limits, tail.clone(), mask, |line| seen.push(line.to_owned())).await.unwrap();
+        drain(input, limits, tail.clone(), mask, |line| {
+            seen.push(line.to_owned())
+        })
+        .await
+        .unwrap();
         (seen, tail.lines())
     }
 
@@ -258,7 +290,14 @@ mod tests {
     #[tokio::test]
     async fn a_long_line_is_cut_and_says_so() {
         let input = [&[b'x'; 30_000][..], b"\nnext\n"].concat();
-        let (seen, _) = drained(&input, Limits { line: 10, per_second: 5 }).await;
+        let (seen, _) = drained(
+            &input,
+            Limits {
+                line: 10,
+                per_second: 5,
+            },
+        )
+        .await;
         assert_eq!(seen, ["xxxxxxxxxx… (29990 bytes cut)", "next"]);
     }
 
@@ -268,21 +307,37 @@ mod tests {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let sink = seen.clone();
         let tail = Tail::default();
-        let limits = Limits { line: 100, per_second: 2 };
-        let task = tokio::spawn(drain(ours, limits, tail.clone(), str::to_owned, move |line: &str| {
-            sink.lock().unwrap().push(line.to_owned());
-        }));
+        let limits = Limits {
+            line: 100,
+            per_second: 2,
+        };
+        let task = tokio::spawn(drain(
+            ours,
+            limits,
+            tail.clone(),
+            str::to_owned,
+            move |line: &str| {
+                sink.lock().unwrap().push(line.to_owned());
+            },
+        ));
         for number in 0..50 {
-            tokio::io::AsyncWriteExt::write_all(&mut child, format!("line {number}\n").as_bytes()).await.unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut child, format!("line {number}\n").as_bytes())
+                .await
+                .unwrap();
         }
         // The reader takes what is in the pipe before the clock moves on.
         tokio::time::advance(SECOND).await;
-        tokio::io::AsyncWriteExt::write_all(&mut child, b"last\n").await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut child, b"last\n")
+            .await
+            .unwrap();
         drop(child);
         task.await.unwrap().unwrap();
         let seen = seen.lock().unwrap().clone();
         assert_eq!(seen[..2], ["line 0", "line 1"]);
-        assert!(seen.iter().any(|line| line.ends_with("lines dropped)")), "{seen:?}");
+        assert!(
+            seen.iter().any(|line| line.ends_with("lines dropped)")),
+            "{seen:?}"
+        );
         assert_eq!(seen.last().unwrap(), "last");
         assert_eq!(tail.lines().len(), TAIL);
         assert_eq!(tail.lines().last().unwrap(), "last");

@@ -57,13 +57,24 @@ impl ProcessHandle {
         keeper: Line,
         deadlines: Deadlines,
     ) -> Self {
-        Self { leash: Arc::new(Leash { name, lifeline, fate, keeper, deadlines }), state }
+        Self {
+            leash: Arc::new(Leash {
+                name,
+                lifeline,
+                fate,
+                keeper,
+                deadlines,
+            }),
+            state,
+        }
     }
 
     /// Resolves when the process has ended and nothing of its tree is left.
     pub async fn exited(&self) -> Exit {
         let mut state = self.state.clone();
-        let ended = state.wait_for(|state| matches!(state, State::Ended(_))).await;
+        let ended = state
+            .wait_for(|state| matches!(state, State::Ended(_)))
+            .await;
         match ended.as_deref() {
             Ok(State::Ended(exit)) => exit.clone(),
             // The keeper is gone, and every supervisor with it.
@@ -78,12 +89,18 @@ impl ProcessHandle {
         if let Some(exit) = self.exited_within(deadlines.close).await {
             return exit;
         }
-        tracing::debug!(child = self.leash.name, "still there after its stdin was closed, terminating");
+        tracing::debug!(
+            child = self.leash.name,
+            "still there after its stdin was closed, terminating"
+        );
         self.leash.order(TERMINATE);
         if let Some(exit) = self.exited_within(deadlines.term).await {
             return exit;
         }
-        tracing::debug!(child = self.leash.name, "still there after SIGTERM, killing");
+        tracing::debug!(
+            child = self.leash.name,
+            "still there after SIGTERM, killing"
+        );
         self.kill().await
     }
 
@@ -93,14 +110,21 @@ impl ProcessHandle {
         self.leash.doom();
         // Twice: once for the supervisor, once for the sweep after it.
         let within = self.leash.deadlines.kill * 2;
-        self.exited_within(within).await.unwrap_or(Exit::SupervisorLost)
+        self.exited_within(within)
+            .await
+            .unwrap_or(Exit::SupervisorLost)
     }
 
     /// Resolves when the process runs or never will.
     pub(super) async fn settled(&self) -> State {
         let mut state = self.state.clone();
-        let settled = state.wait_for(|state| !matches!(state, State::Starting)).await;
-        settled.as_deref().cloned().unwrap_or(State::Ended(Exit::SupervisorLost))
+        let settled = state
+            .wait_for(|state| !matches!(state, State::Starting))
+            .await;
+        settled
+            .as_deref()
+            .cloned()
+            .unwrap_or(State::Ended(Exit::SupervisorLost))
     }
 
     async fn exited_within(&self, within: Duration) -> Option<Exit> {
@@ -133,6 +157,8 @@ impl Drop for Leash {
 
 impl fmt::Debug for Leash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Leash").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Leash")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }

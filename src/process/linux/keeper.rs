@@ -102,7 +102,13 @@ impl Keeper {
         // kernel that refuses this does not exist since 3.4.
         let _ = nix::sys::prctl::set_child_subreaper(true);
         signals::catch_ignored();
-        Self { jobs, bell, live: Vec::new(), foreign: own_children().into_iter().collect(), sweep: None }
+        Self {
+            jobs,
+            bell,
+            live: Vec::new(),
+            foreign: own_children().into_iter().collect(),
+            sweep: None,
+        }
     }
 
     pub(super) fn run(mut self) {
@@ -120,19 +126,31 @@ impl Keeper {
     /// Waits for a ring, a report or a deadline; yields the supervisors that have something to say, in order.
     fn wait(&mut self) -> Vec<usize> {
         let now = Instant::now();
-        let late = self.live.iter().filter(|live| live.verdict == Verdict::Open).filter_map(|live| live.fate.0.get());
-        let late = late.map(|by| by.saturating_duration_since(now) + Duration::from_millis(1)).min();
+        let late = self
+            .live
+            .iter()
+            .filter(|live| live.verdict == Verdict::Open)
+            .filter_map(|live| live.fate.0.get());
+        let late = late
+            .map(|by| by.saturating_duration_since(now) + Duration::from_millis(1))
+            .min();
         let round = self.sweep.as_ref().map(|_| ROUND);
         let timeout = late.into_iter().chain(round).min();
-        let timeout = timeout.map_or(PollTimeout::NONE, |wait| PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX));
+        let timeout = timeout.map_or(PollTimeout::NONE, |wait| {
+            PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX)
+        });
         let lifelines = self.live.iter().map(|live| live.lifeline.as_fd());
-        let mut fds: Vec<_> =
-            lifelines.chain([self.bell.as_fd()]).map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        let mut fds: Vec<_> = lifelines
+            .chain([self.bell.as_fd()])
+            .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
+            .collect();
         if poll(&mut fds, timeout).is_err() {
             return Vec::new();
         }
         let count = self.live.len();
-        let ready = (0..count).filter(|index| fds[*index].any().unwrap_or(true)).collect();
+        let ready = (0..count)
+            .filter(|index| fds[*index].any().unwrap_or(true))
+            .collect();
         drop(fds);
         let mut rings = [0; 64];
         while matches!(self.bell.read(&mut rings), Ok(count) if count > 0) {}
@@ -142,21 +160,23 @@ impl Keeper {
     fn start_requested(&mut self) {
         while let Ok(job) = self.jobs.try_recv() {
             let widen = self.live.len() < WIDENED_PROCESSES;
-            let started = launch(&job.program, widen.then_some(PIPE_CAPACITY)).map(|(child, lifeline, parts)| {
-                let (sender, state) = watch::channel(State::Starting);
-                let fate = Arc::new(Fate::default());
-                self.live.push(Live {
-                    name: job.name,
-                    child,
-                    lifeline,
-                    inbox: Vec::new(),
-                    exit: None,
-                    state: sender,
-                    fate: fate.clone(),
-                    verdict: Verdict::Open,
-                });
-                parts(state, fate)
-            });
+            let started = launch(&job.program, widen.then_some(PIPE_CAPACITY)).map(
+                |(child, lifeline, parts)| {
+                    let (sender, state) = watch::channel(State::Starting);
+                    let fate = Arc::new(Fate::default());
+                    self.live.push(Live {
+                        name: job.name,
+                        child,
+                        lifeline,
+                        inbox: Vec::new(),
+                        exit: None,
+                        state: sender,
+                        fate: fate.clone(),
+                        verdict: Verdict::Open,
+                    });
+                    parts(state, fate)
+                },
+            );
             // A caller that has gone away drops the parts, and with them the lifeline.
             let _ = job.reply.send(started);
         }
@@ -178,7 +198,11 @@ impl Keeper {
             }
             None => {
                 tracing::warn!(child = live.name, "supervisor lost, killing its tree");
-                let sweep = self.sweep.get_or_insert_with(|| Sweep { until: Instant::now(), quiet: 0, lost: Vec::new() });
+                let sweep = self.sweep.get_or_insert_with(|| Sweep {
+                    until: Instant::now(),
+                    quiet: 0,
+                    lost: Vec::new(),
+                });
                 sweep.until = Instant::now() + SWEEP;
                 sweep.quiet = 0;
                 sweep.lost.push(live.state);
@@ -202,10 +226,18 @@ impl Keeper {
         let Some(sweep) = &mut self.sweep else {
             return;
         };
-        let known: HashSet<i32> = self.live.iter().map(|live| live.child.id().cast_signed()).collect();
+        let known: HashSet<i32> = self
+            .live
+            .iter()
+            .map(|live| live.child.id().cast_signed())
+            .collect();
         let mut strangers = own_children();
         strangers.retain(|pid| !known.contains(pid) && !self.foreign.contains(pid));
-        sweep.quiet = if strangers.is_empty() { sweep.quiet + 1 } else { 0 };
+        sweep.quiet = if strangers.is_empty() {
+            sweep.quiet + 1
+        } else {
+            0
+        };
         for stranger in strangers {
             tree::signal(&[stranger], Signal::SIGKILL);
             tree::signal(&tree::descendants(stranger), Signal::SIGKILL);
@@ -263,7 +295,9 @@ impl Live {
             Some(Report::Failed(reason)) => self.exit = Some(Exit::ExecFailed { reason }),
             // After a failure to execute, how stage 2 ended is of no interest.
             Some(Report::Exited(code)) if self.exit.is_none() => self.exit = Some(Exit::Code(code)),
-            Some(Report::Signaled(signal)) if self.exit.is_none() => self.exit = Some(Exit::Signal(signal)),
+            Some(Report::Signaled(signal)) if self.exit.is_none() => {
+                self.exit = Some(Exit::Signal(signal))
+            }
             Some(Report::Exited(_) | Report::Signaled(_)) => {}
             None => tracing::warn!(child = self.name, "supervisor said something unknown"),
         }
@@ -278,7 +312,11 @@ fn own_children() -> Vec<i32> {
 fn launch(
     program: &Program,
     capacity: Option<i32>,
-) -> io::Result<(Child, UnixStream, impl FnOnce(watch::Receiver<State>, Arc<Fate>) -> Parts)> {
+) -> io::Result<(
+    Child,
+    UnixStream,
+    impl FnOnce(watch::Receiver<State>, Arc<Fate>) -> Parts,
+)> {
     let (ours, theirs) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
     let (child_spec, spec) = io::pipe()?;
@@ -290,7 +328,11 @@ fn launch(
         let _ = fcntl(&stdin, FcntlArg::F_SETPIPE_SZ(capacity));
         let _ = fcntl(&stdout, FcntlArg::F_SETPIPE_SZ(capacity));
     }
-    let numbers = [std::process::id().cast_signed(), child_stdin.as_raw_fd(), child_spec.as_raw_fd()];
+    let numbers = [
+        std::process::id().cast_signed(),
+        child_stdin.as_raw_fd(),
+        child_spec.as_raw_fd(),
+    ];
     // The descriptors keep their numbers: moving them to fixed ones could hit the pipe over which the standard
     // library learns that the execution failed.
     let child = Command::new(program.path())
@@ -306,5 +348,13 @@ fn launch(
         .preserved_fds(vec![child_stdin.into(), child_spec.into()])
         .spawn()?;
     let lifeline = ours.try_clone()?;
-    Ok((child, ours, move |state, fate| Parts { lifeline, spec, stdin, stdout, stderr, state, fate }))
+    Ok((child, ours, move |state, fate| Parts {
+        lifeline,
+        spec,
+        stdin,
+        stdout,
+        stderr,
+        state,
+        fate,
+    }))
 }

@@ -67,7 +67,10 @@ mod tests {
             Report::Exited(3),
             Report::Signaled(9),
             Report::Failed(ExecFailure::NotFound),
-            Report::Failed(ExecFailure::Preparation { step: "read\nit".into(), errno: 5 }),
+            Report::Failed(ExecFailure::Preparation {
+                step: "read\nit".into(),
+                errno: 5,
+            }),
         ] {
             let line = report.line();
             assert_eq!(line.matches('\n').count(), 1);

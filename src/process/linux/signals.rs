@@ -6,8 +6,14 @@ use std::sync::atomic::AtomicBool;
 use nix::libc;
 
 /// Signals that cannot be caught, or whose handling belongs to the runtime.
-const LEFT_ALONE: [i32; 6] =
-    [libc::SIGKILL, libc::SIGSTOP, libc::SIGILL, libc::SIGFPE, libc::SIGSEGV, libc::SIGPIPE];
+const LEFT_ALONE: [i32; 6] = [
+    libc::SIGKILL,
+    libc::SIGSTOP,
+    libc::SIGILL,
+    libc::SIGFPE,
+    libc::SIGSEGV,
+    libc::SIGPIPE,
+];
 
 /// Gives every ignored signal a handler that does nothing.
 ///
@@ -28,5 +34,7 @@ fn ignored() -> Vec<i32> {
         .find_map(|line| line.strip_prefix("SigIgn:"))
         .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
         .unwrap_or_default();
-    (1..=31).filter(|signal| mask & (1 << (signal - 1)) != 0 && !LEFT_ALONE.contains(signal)).collect()
+    (1..=31)
+        .filter(|signal| mask & (1 << (signal - 1)) != 0 && !LEFT_ALONE.contains(signal))
+        .collect()
 }

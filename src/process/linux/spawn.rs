@@ -48,7 +48,11 @@ impl Spawner {
     ///
     /// If the spawning thread cannot be started.
     pub fn new(program: Program, deadlines: Deadlines) -> Result<Self, Error> {
-        Ok(Self { program, deadlines, keeper: Line::shared()? })
+        Ok(Self {
+            program,
+            deadlines,
+            keeper: Line::shared()?,
+        })
     }
 
     /// Starts a command and waits until it runs. A caller that goes away while waiting takes the process with him.
@@ -60,19 +64,44 @@ impl Spawner {
         let within = self.deadlines.start;
         tokio::time::timeout(within, self.start(&command))
             .await
-            .unwrap_or_else(|_| Err(Error::Deadline { name: command.name.clone(), within }))
+            .unwrap_or_else(|_| {
+                Err(Error::Deadline {
+                    name: command.name.clone(),
+                    within,
+                })
+            })
     }
 
     async fn start(&self, command: &ChildCommand) -> Result<Process, Error> {
         let specification = Spec::encode(command)?;
-        let failed = |source| Error::Supervisor { name: command.name.clone(), source };
+        let failed = |source| Error::Supervisor {
+            name: command.name.clone(),
+            source,
+        };
         let (reply, started) = oneshot::channel();
-        let job = Job { program: self.program.clone(), name: command.name.clone(), reply };
-        self.keeper.jobs.send(job).await.map_err(|_| Error::ThreadEnded)?;
+        let job = Job {
+            program: self.program.clone(),
+            name: command.name.clone(),
+            reply,
+        };
+        self.keeper
+            .jobs
+            .send(job)
+            .await
+            .map_err(|_| Error::ThreadEnded)?;
         self.keeper.ring();
-        let parts = started.await.map_err(|_| Error::ThreadEnded)?.map_err(failed)?;
-        let handle =
-            ProcessHandle::new(command.name.clone(), parts.lifeline, parts.state, parts.fate, self.keeper.clone(), self.deadlines);
+        let parts = started
+            .await
+            .map_err(|_| Error::ThreadEnded)?
+            .map_err(failed)?;
+        let handle = ProcessHandle::new(
+            command.name.clone(),
+            parts.lifeline,
+            parts.state,
+            parts.fate,
+            self.keeper.clone(),
+            self.deadlines,
+        );
         let stdin = pipe::Sender::from_owned_fd(OwnedFd::from(parts.stdin)).map_err(failed)?;
         let stdout = pipe::Receiver::from_owned_fd(OwnedFd::from(parts.stdout)).map_err(failed)?;
         let stderr = pipe::Receiver::from_owned_fd(OwnedFd::from(parts.stderr)).map_err(failed)?;
@@ -81,11 +110,20 @@ impl Spawner {
         let _ = sink.write_all(&specification).await;
         drop((sink, specification));
         match handle.settled().await {
-            State::Running { pid } => Ok(Process { stdin, stdout, stderr, handle, pid }),
-            State::Ended(Exit::ExecFailed { reason }) => {
-                Err(Error::Exec { program: command.program.to_string_lossy().into_owned(), source: reason })
-            }
-            State::Starting | State::Ended(_) => Err(Error::SupervisorLost { name: command.name.clone() }),
+            State::Running { pid } => Ok(Process {
+                stdin,
+                stdout,
+                stderr,
+                handle,
+                pid,
+            }),
+            State::Ended(Exit::ExecFailed { reason }) => Err(Error::Exec {
+                program: command.program.to_string_lossy().into_owned(),
+                source: reason,
+            }),
+            State::Starting | State::Ended(_) => Err(Error::SupervisorLost {
+                name: command.name.clone(),
+            }),
         }
     }
 }
@@ -110,8 +148,13 @@ impl Line {
         bell.set_nonblocking(true)?;
         ear.set_nonblocking(true)?;
         let (jobs, requests) = mpsc::channel(QUEUE);
-        thread::Builder::new().name("processes".to_owned()).spawn(move || Keeper::new(requests, ear).run())?;
-        Ok(Self { jobs, bell: Arc::new(bell) })
+        thread::Builder::new()
+            .name("processes".to_owned())
+            .spawn(move || Keeper::new(requests, ear).run())?;
+        Ok(Self {
+            jobs,
+            bell: Arc::new(bell),
+        })
     }
 
     /// Wakes the keeper; a bell that is full of rings has been heard anyway.

@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::prctl;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{close, getppid, setsid};
 use zeroize::Zeroizing;
 
@@ -25,7 +25,10 @@ const MAX_SPEC: u64 = 16 * 1024 * 1024;
 
 pub(super) fn run(supervisor: i32, spec: RawFd, status: RawFd) -> ExitCode {
     // Opened anew so that it closes by itself when the command is executed: that is how success is told.
-    let Ok(mut status) = File::options().write(true).open(format!("/proc/self/fd/{status}")) else {
+    let Ok(mut status) = File::options()
+        .write(true)
+        .open(format!("/proc/self/fd/{status}"))
+    else {
         return ExitCode::from(MISUSED);
     };
     let failure = become_command(supervisor, spec, &status);
@@ -51,16 +54,24 @@ fn prepare(supervisor: i32, spec: RawFd, status: &File) -> Result<Zeroizing<Vec<
     if getppid().as_raw() != supervisor {
         return Err(preparation("find its supervisor", Errno::ESRCH));
     }
-    let bytes = read_spec(spec).map_err(|error| preparation("read its specification", errno_of(&error)))?;
-    close_others(status.as_raw_fd()).map_err(|error| preparation("close descriptors", errno_of(&error)))?;
+    let bytes =
+        read_spec(spec).map_err(|error| preparation("read its specification", errno_of(&error)))?;
+    close_others(status.as_raw_fd())
+        .map_err(|error| preparation("close descriptors", errno_of(&error)))?;
     setsid().map_err(step("start a session"))?;
     signals::catch_ignored();
+    // The supervisor has blocked all signals, and that is inherited. What has arrived meanwhile arrives now.
+    SigSet::empty()
+        .thread_set_mask()
+        .map_err(step("unblock signals"))?;
     Ok(bytes)
 }
 
 fn read_spec(spec: RawFd) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
-    File::open(format!("/proc/self/fd/{spec}"))?.take(MAX_SPEC).read_to_end(&mut bytes)?;
+    File::open(format!("/proc/self/fd/{spec}"))?
+        .take(MAX_SPEC)
+        .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -80,7 +91,9 @@ fn close_others(kept: RawFd) -> io::Result<()> {
 /// Only returns if the command could not be executed.
 fn execute(spec: &Spec<'_>) -> ExecFailure {
     if let Err(error) = std::env::set_current_dir(&*spec.cwd.0) {
-        return ExecFailure::WorkingDirectory { errno: errno(&error) };
+        return ExecFailure::WorkingDirectory {
+            errno: errno(&error),
+        };
     }
     let error = Command::new(&*spec.program.0)
         .args(spec.args.iter().map(|arg| &*arg.0))
@@ -103,11 +116,16 @@ fn is_present(spec: &Spec<'_>) -> bool {
         return program.is_file();
     }
     let path = spec.env.iter().find(|(name, _)| *name.0 == *"PATH");
-    path.is_some_and(|(_, dirs)| std::env::split_paths(&*dirs.0).any(|dir| dir.join(program).is_file()))
+    path.is_some_and(|(_, dirs)| {
+        std::env::split_paths(&*dirs.0).any(|dir| dir.join(program).is_file())
+    })
 }
 
 fn preparation(step: &str, errno: Errno) -> ExecFailure {
-    ExecFailure::Preparation { step: step.to_owned(), errno: errno as i32 }
+    ExecFailure::Preparation {
+        step: step.to_owned(),
+        errno: errno as i32,
+    }
 }
 
 fn errno(error: &io::Error) -> i32 {

@@ -88,7 +88,8 @@ impl Supervisor {
         wanted.add(Signal::SIGCHLD);
         wanted.add(Signal::SIGTERM);
         wanted.add(ORPHANED);
-        let signals = SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        let signals =
+            SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         prctl::set_pdeathsig(ORPHANED)?;
         if getppid().as_raw() != parent {
             return Err(io::ErrorKind::NotConnected.into());
@@ -96,11 +97,17 @@ impl Supervisor {
 
         let (status, status_writer) = nix::unistd::pipe()?;
         let status = PipeReader::from(status);
-        nix::fcntl::fcntl(&status, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
+        nix::fcntl::fcntl(
+            &status,
+            nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC),
+        )?;
         let child = Command::new("/proc/self/exe")
             .arg0("mcpwrap")
             .arg(STAGE_2)
-            .args([getpid().as_raw(), spec, status_writer.as_raw_fd()].map(|number| number.to_string()))
+            .args(
+                [getpid().as_raw(), spec, status_writer.as_raw_fd()]
+                    .map(|number| number.to_string()),
+            )
             .env_clear()
             .stdin(Stdio::from(File::open(format!("/proc/self/fd/{stdin}"))?))
             .spawn()?;
@@ -138,7 +145,9 @@ impl Supervisor {
                 Phase::Running => {}
                 Phase::Terminating { kill_at } if Instant::now() < kill_at => {}
                 Phase::Terminating { .. } => self.kill(),
-                Phase::Killing { give_up } if Instant::now() < give_up => self.signal(Signal::SIGKILL),
+                Phase::Killing { give_up } if Instant::now() < give_up => {
+                    self.signal(Signal::SIGKILL)
+                }
                 // No last report: mcpwrap takes that for a loss and sweeps up after us.
                 Phase::Killing { .. } => return ExitCode::FAILURE,
             }
@@ -160,8 +169,13 @@ impl Supervisor {
         };
         let unused = self.signals.as_fd();
         let status = self.status.as_ref().map_or(unused, AsFd::as_fd);
-        let orders = if self.orders == Orders::Open { self.lifeline.as_fd() } else { unused };
-        let mut fds = [self.signals.as_fd(), status, orders].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        let orders = if self.orders == Orders::Open {
+            self.lifeline.as_fd()
+        } else {
+            unused
+        };
+        let mut fds =
+            [self.signals.as_fd(), status, orders].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
         // An interrupted or failed wait only means one more look around.
         let _ = poll(&mut fds, timeout);
         let any = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
@@ -213,7 +227,9 @@ impl Supervisor {
             match Signal::try_from(i32::try_from(signal.ssi_signo).unwrap_or_default()) {
                 Ok(Signal::SIGTERM) if matches!(self.phase, Phase::Running) => {
                     self.signal(Signal::SIGTERM);
-                    self.phase = Phase::Terminating { kill_at: Instant::now() + TERM_GRACE };
+                    self.phase = Phase::Terminating {
+                        kill_at: Instant::now() + TERM_GRACE,
+                    };
                 }
                 Ok(ORPHANED) => self.kill(),
                 _ => {}
@@ -248,7 +264,9 @@ impl Supervisor {
 
     fn kill(&mut self) {
         if !matches!(self.phase, Phase::Killing { .. }) {
-            self.phase = Phase::Killing { give_up: Instant::now() + GIVE_UP };
+            self.phase = Phase::Killing {
+                give_up: Instant::now() + GIVE_UP,
+            };
         }
         self.signal(Signal::SIGKILL);
     }
