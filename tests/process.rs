@@ -70,6 +70,10 @@ fn field(pid: i32, name: &str) -> String {
         .unwrap_or_default()
 }
 
+fn standard_signals(pid: i32, mask: &str) -> u64 {
+    u64::from_str_radix(&field(pid, mask), 16).unwrap() & STANDARD_SIGNALS
+}
+
 fn parent_of(pid: i32) -> i32 {
     field(pid, "PPid").parse().unwrap()
 }
@@ -450,8 +454,7 @@ async fn the_command_has_its_own_session_and_fresh_signals() {
         pid
     );
     for mask in ["SigIgn", "SigBlk", "SigCgt"] {
-        let signals = u64::from_str_radix(&field(pid, mask), 16).unwrap();
-        assert_eq!(signals & STANDARD_SIGNALS, 0, "{mask}");
+        assert_eq!(standard_signals(pid, mask), 0, "{mask}");
     }
     process.handle.kill().await;
 }
@@ -481,6 +484,58 @@ async fn megabytes_go_both_ways() {
         .unwrap();
     writer.await.unwrap().unwrap();
     assert!(received == expected);
+}
+
+#[tokio::test]
+async fn a_start_that_nobody_waits_for_leaves_nothing() {
+    let marker = Marker::new();
+    for polls in 0..20 {
+        let start = start(command("sleep", &[&marker.0]));
+        let mut start = Box::pin(start);
+        for _ in 0..polls {
+            let once = std::future::poll_fn(|context| {
+                std::task::Poll::Ready(start.as_mut().poll(context).is_ready())
+            });
+            if once.await {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    // A last one that runs shows that the thread has come past all the others.
+    start(command("true", &[])).await.handle.exited().await;
+    marker.gone().await;
+}
+
+#[test]
+fn the_end_of_the_runtime_ends_the_children() {
+    let runtime = || tokio::runtime::Runtime::new().unwrap();
+    let first = runtime();
+    let (process, marker) = first.block_on(tree(TREES[0].2, TREES[0].1));
+    first.spawn(async move {
+        let _held = process;
+        std::future::pending::<()>().await;
+    });
+    drop(first);
+    runtime().block_on(marker.gone());
+}
+
+#[tokio::test]
+async fn a_terminated_supervisor_terminates_its_tree() {
+    let mut process = start(shell(
+        "trap 'exit 7' TERM; echo ready; while :; do sleep 0.01; done",
+    ))
+    .await;
+    let mut ready = [0; 6];
+    process.stdout.read_exact(&mut ready).await.unwrap();
+    let supervisor = parent_of(process.pid.cast_signed());
+    kill(Pid::from_raw(supervisor), Signal::SIGTERM).unwrap();
+    assert_eq!(process.handle.exited().await, Exit::Code(7));
+}
+
+#[tokio::test]
+async fn signals_that_mcpwrap_was_told_to_ignore_are_the_commands_own_again() {
+    Parent::plays(IGNORANT).finishes().await;
 }
 
 #[tokio::test]
@@ -524,6 +579,7 @@ async fn two_hundred_children_at_once_leave_nothing() {
 
 const STOPPED_SUPERVISOR: &str = "stopped supervisor";
 const KILLED_SUPERVISOR: &str = "killed supervisor";
+const IGNORANT: &str = "ignorant";
 const WAIT: &str = "wait";
 /// The sleepers of a parent that waits.
 const SLEEPERS: usize = 11;
@@ -539,7 +595,14 @@ struct Parent {
 impl Parent {
     fn plays(role: &str) -> Self {
         let marker = Marker::new();
-        let child = tokio::process::Command::new(std::env::current_exe().unwrap())
+        let traps = if role == IGNORANT {
+            "trap '' HUP INT QUIT CHLD USR1; exec \"$@\""
+        } else {
+            "exec \"$@\""
+        };
+        let child = tokio::process::Command::new("sh")
+            .args(["-c", traps, "sh"])
+            .arg(std::env::current_exe().unwrap())
             .args(["--exact", "the_parent", "--nocapture"])
             .env(PARENT, role)
             .env("M", &marker.0)
@@ -613,6 +676,17 @@ async fn the_parent() {
             .unwrap();
             drop(process);
             marker.gone().await;
+        }
+        IGNORANT => {
+            let process = start(command("sleep", &["1000"])).await;
+            assert_eq!(standard_signals(process.pid.cast_signed(), "SigIgn"), 0);
+            drop(process.stdin);
+            assert_eq!(
+                process.handle.stop().await,
+                Exit::Signal(Signal::SIGTERM as i32)
+            );
+            let process = start(shell("exit 3")).await;
+            assert_eq!(process.handle.exited().await, Exit::Code(3));
         }
         WAIT => {
             let mut held = Vec::new();

@@ -107,7 +107,10 @@ impl Spawner {
             return Err(Error::SupervisorLost { name: command.name });
         };
         let (orders, inbox) = mpsc::channel(ORDERS);
-        let (sender, state) = watch::channel(State::Running { pid });
+        let (sender, state) = watch::channel(State {
+            pid: Some(pid),
+            exit: None,
+        });
         tokio::spawn(keep(child, pid, inbox, sender));
         let handle = ProcessHandle {
             orders,
@@ -162,9 +165,8 @@ async fn keep(
     };
     // The group may outlive its first process.
     kill_group(pid);
-    state.send_replace(State::Ended(
-        status.map_or(Exit::SupervisorLost, |status| ended(status)),
-    ));
+    let exit = status.map_or(Exit::SupervisorLost, ended);
+    state.send_modify(|state| state.exit = Some(exit));
 }
 
 fn ended(status: ExitStatus) -> Exit {
@@ -204,13 +206,12 @@ impl ProcessHandle {
     /// Resolves when the process has ended.
     pub async fn exited(&self) -> Exit {
         let mut state = self.state.clone();
-        let ended = state
-            .wait_for(|state| matches!(state, State::Ended(_)))
-            .await;
-        match ended.as_deref() {
-            Ok(State::Ended(exit)) => exit.clone(),
-            Ok(State::Starting | State::Running { .. }) | Err(_) => Exit::SupervisorLost,
-        }
+        let ended = state.wait_for(|state| state.exit.is_some()).await;
+        // Without a last word the task that owns the process is gone, and the process with it.
+        ended
+            .ok()
+            .and_then(|state| state.exit.clone())
+            .unwrap_or(Exit::SupervisorLost)
     }
 
     /// Ends the process: waits for it to notice that its stdin is closed (the caller has dropped it), then asks the

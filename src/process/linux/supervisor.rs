@@ -146,7 +146,7 @@ impl Supervisor {
                 Phase::Terminating { kill_at } if Instant::now() < kill_at => {}
                 Phase::Terminating { .. } => self.kill(),
                 Phase::Killing { give_up } if Instant::now() < give_up => {
-                    self.signal(Signal::SIGKILL)
+                    self.signal(Signal::SIGKILL);
                 }
                 // No last report: mcpwrap takes that for a loss and sweeps up after us.
                 Phase::Killing { .. } => return ExitCode::FAILURE,
