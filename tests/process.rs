@@ -1,5 +1,6 @@
 //! The promise of `process/`: nothing outlives its reason, and a child gets exactly what it was given.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -421,6 +422,23 @@ fn writable_memory(pid: i32) -> Option<Vec<u8>> {
         }
     }
     Some(all)
+}
+
+/// What is shared with mcpwrap or belongs to the file costs nothing per child, so only the rest is counted.
+#[tokio::test]
+async fn a_supervisor_costs_little_memory() {
+    let process = start(command("sleep", &["1000"])).await;
+    let supervisor = parent_of(process.pid.cast_signed());
+    // Not dumpable, so only root may look.
+    if let Ok(rollup) = fs::read_to_string(format!("/proc/{supervisor}/smaps_rollup")) {
+        let line = rollup
+            .lines()
+            .find_map(|line| line.strip_prefix("Anonymous:"))
+            .unwrap();
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+        assert!(kib <= 2048, "{kib} KiB");
+    }
+    process.handle.kill().await;
 }
 
 #[tokio::test]

@@ -95,7 +95,8 @@ fn execute(spec: &Spec<'_>) -> ExecFailure {
             errno: errno(&error),
         };
     }
-    let error = Command::new(&*spec.program.0)
+    let program = Path::new(&*spec.program.0);
+    let error = Command::new(program)
         .args(spec.args.iter().map(|arg| &*arg.0))
         .env_clear()
         .envs(spec.env.iter().map(|(name, value)| (&*name.0, &*value.0)))
@@ -103,6 +104,8 @@ fn execute(spec: &Spec<'_>) -> ExecFailure {
     match errno(&error) {
         libc::ENOENT if is_present(spec) => ExecFailure::InterpreterMissing,
         libc::ENOENT | libc::ENOTDIR => ExecFailure::NotFound,
+        // One directory in PATH that may not be searched makes the whole search end with this.
+        libc::EACCES if is_bare(program) && !is_present(spec) => ExecFailure::NotFound,
         libc::EACCES | libc::ENOEXEC => ExecFailure::NotExecutable,
         libc::E2BIG => ExecFailure::TooLarge,
         errno => ExecFailure::Other { errno },
@@ -112,13 +115,18 @@ fn execute(spec: &Spec<'_>) -> ExecFailure {
 /// Whether the program's file is there although the system says that something is not.
 fn is_present(spec: &Spec<'_>) -> bool {
     let program = Path::new(&*spec.program.0);
-    if program.components().count() > 1 || program.is_absolute() {
+    if !is_bare(program) {
         return program.is_file();
     }
     let path = spec.env.iter().find(|(name, _)| *name.0 == *"PATH");
     path.is_some_and(|(_, dirs)| {
         std::env::split_paths(&*dirs.0).any(|dir| dir.join(program).is_file())
     })
+}
+
+/// Whether the program is looked up in PATH.
+fn is_bare(program: &Path) -> bool {
+    !program.as_os_str().as_encoded_bytes().contains(&b'/')
 }
 
 fn preparation(step: &str, errno: Errno) -> ExecFailure {
