@@ -8,6 +8,6 @@ pub mod mcp;
 pub mod outbound;
 pub mod policy;
 pub mod process;
-pub mod server;
 pub mod seal;
+pub mod server;
 pub mod shutdown;

@@ -255,7 +255,8 @@ impl Conversation {
         let responses = (!responses.is_empty()).then(|| {
             let members: Vec<(&str, Option<&str>)> =
                 responses.iter().map(|(key, raw)| (key.as_ref(), Some(raw.as_str()))).collect();
-            Object::parse(&Raw::empty_object()).map_or_else(|_| Raw::empty_object(), |o| o.with(&members))
+            Object::parse(&Raw::empty_object())
+                .map_or_else(|_| Raw::empty_object(), |o| o.with(&members))
         });
         let resume = Resume { responses, state: self.turn.state.take() };
         self.id = self.child.call(self.permitted.resumed(resume), Arc::clone(&self.mailbox));

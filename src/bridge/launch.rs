@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use crate::auth::Principal;
 use crate::mcp::Lines;
-use crate::process::{self, ChildCommand, Environment, Exit, ProcessHandle, Spawner, Stdin, stderr};
+use crate::process::{
+    self, ChildCommand, Environment, Exit, ProcessHandle, Spawner, Stdin, stderr,
+};
 
 /// How children are started: everything but whose they are.
 #[derive(Clone, Debug)]

@@ -161,9 +161,8 @@ fn id_at_an_end(head: &[u8], tail: &[u8]) -> Option<u64> {
 impl Desk {
     /// Subscriptions never end by themselves; before the child is closed they end in peace.
     fn end_listens(&mut self) {
-        let is_listen = |call: &super::desk::Call| {
-            call.permitted.operation().method == "subscriptions/listen"
-        };
+        let is_listen =
+            |call: &super::desk::Call| call.permitted.operation().method == "subscriptions/listen";
         let listens = self.calls.iter().filter(|(_, call)| is_listen(call));
         let ids: Vec<u64> = listens.map(|(id, _)| *id).collect();
         for id in ids {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::child::{Child, Inbox};
 use super::desk::Desk;
-use super::launch::{Launched, LaunchError};
+use super::launch::{LaunchError, Launched};
 use super::noise::Noise;
 use super::pool::{Knowledge, Shared};
 use super::run::{End, run};
@@ -68,7 +68,10 @@ impl Shared {
                     }
                     mine
                 });
-                tracing::error!(error = &error as &dyn std::error::Error, "could not start the server");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "could not start the server"
+                );
                 let (_, wait) = slot.crashed(Duration::ZERO);
                 let wait = wait.max(START_BACKOFF);
                 let why = match &error {
@@ -178,8 +181,7 @@ impl Shared {
         // From here on nobody gets a call in; whoever does is told below.
         inbox.commands.close();
         inbox.closed.send_replace(true);
-        let is_current =
-            |current: &Current| matches!(current, Current::Ready(own) if own.number() == child.number());
+        let is_current = |current: &Current| matches!(current, Current::Ready(own) if own.number() == child.number());
         let exit = match &end {
             End::Closed => None,
             End::Exited | End::Broken(_) => launched.exit_within(EXIT_PATIENCE).await,

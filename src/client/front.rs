@@ -215,7 +215,9 @@ fn era(message: &Message, params: &Params, headers: &HeaderMap) -> Option<Era> {
     }
     match headers.get(headers::PROTOCOL_VERSION) {
         Some(value) => match value.to_str().ok().and_then(ProtocolVersion::read) {
-            Some(version) if version.era() == Era::Legacy => legacy::session_id(headers).map(|_| Era::Legacy),
+            Some(version) if version.era() == Era::Legacy => {
+                legacy::session_id(headers).map(|_| Era::Legacy)
+            }
             // A modern version, an unknown one, or bytes that are none: the modern path says what is wrong,
             // unless the client has a legacy session, whose rules then decide.
             Some(_) => Some(Era::Modern),

@@ -79,7 +79,11 @@ impl Environment {
         for (name, value) in &self.set {
             let value = value.expose_secret();
             let bytes = name.as_encoded_bytes();
-            if bytes.is_empty() || bytes.contains(&b'=') || bytes.contains(&0) || value.contains('\0') {
+            if bytes.is_empty()
+                || bytes.contains(&b'=')
+                || bytes.contains(&0)
+                || value.contains('\0')
+            {
                 return Err(Error::Variable { name: name.to_string_lossy().into_owned() });
             }
             all.insert(name.as_os_str(), value);
@@ -117,7 +121,10 @@ mod tests {
     fn the_last_value_of_a_name_counts() {
         let env = Environment::cleared().with("A", "1").with("B", "2").with("A", "3");
         let all = env.assignments().unwrap();
-        assert_eq!(all.into_iter().collect::<Vec<_>>(), [(OsStr::new("A"), "3"), (OsStr::new("B"), "2")]);
+        assert_eq!(
+            all.into_iter().collect::<Vec<_>>(),
+            [(OsStr::new("A"), "3"), (OsStr::new("B"), "2")]
+        );
     }
 
     #[test]

@@ -20,12 +20,13 @@ pub enum Exit {
     SupervisorLost,
 }
 
-/// What is known of a process.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    Starting,
-    Running { pid: u32 },
-    Ended(Exit),
+/// What is known of a process. A short one may have ended before anybody saw it run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct State {
+    /// Known since it runs.
+    pub(super) pid: Option<u32>,
+    /// Known since it has ended.
+    pub(super) exit: Option<Exit>,
 }
 
 // === impl Exit ===

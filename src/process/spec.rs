@@ -35,7 +35,8 @@ impl<'a> Spec<'a> {
         let cwd = match &command.cwd {
             Some(path) => Cow::Borrowed(path.as_os_str()),
             None => {
-                let path = std::env::current_dir().map_err(|source| Error::CurrentDirectory { source })?;
+                let path =
+                    std::env::current_dir().map_err(|source| Error::CurrentDirectory { source })?;
                 Cow::Owned(path.into_os_string())
             }
         };
@@ -44,7 +45,9 @@ impl<'a> Spec<'a> {
         let env = inherited
             .filter(|(name, _)| !set.contains_key(name.as_os_str()))
             .map(|(name, value)| (Text(Cow::Owned(name)), Text(Cow::Owned(value))))
-            .chain(set.iter().map(|(name, value)| (Text(Cow::Borrowed(*name)), Text(Cow::Borrowed(OsStr::new(*value))))))
+            .chain(set.iter().map(|(name, value)| {
+                (Text(Cow::Borrowed(*name)), Text(Cow::Borrowed(OsStr::new(*value))))
+            }))
             .collect();
         let spec = Spec {
             program: Text(Cow::Borrowed(&command.program)),

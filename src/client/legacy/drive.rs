@@ -53,8 +53,7 @@ impl Drive<'_> {
     /// Forwards a call and tells its story; `None` when the client cancelled it.
     async fn call(&self, id: &RequestId, operation: Operation) -> Option<Answer> {
         let (front, session) = (self.front, self.session);
-        let begun =
-            front.begin(self.principal, &session.seat, operation, Patience::Limited).await;
+        let begun = front.begin(self.principal, &session.seat, operation, Patience::Limited).await;
         let mut ongoing = match begun {
             Ok(ongoing) => ongoing,
             Err(not_begun) => return Some(Err(not_begun.error)),

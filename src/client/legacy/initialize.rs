@@ -10,9 +10,7 @@ use crate::bridge::Role;
 use crate::client::call::NotBegun;
 use crate::client::front::{Arrival, ChildScope, Front, bad};
 use crate::client::reply::{Content, Frame, Reply, Status};
-use crate::mcp::{
-    Era, ErrorObject, Object, Params, ProtocolVersion, Raw, RequestId, codes,
-};
+use crate::mcp::{Era, ErrorObject, Object, Params, ProtocolVersion, Raw, RequestId, codes};
 use crate::server::{Hello, Profile};
 
 /// What the client said.
@@ -44,7 +42,9 @@ pub(super) async fn initialize(
     }
     let name = match fresh_id() {
         Ok(name) => name,
-        Err(error) => return Reply::error(Status::Unavailable { retry_after: None }, Some(id), error),
+        Err(error) => {
+            return Reply::error(Status::Unavailable { retry_after: None }, Some(id), error);
+        }
     };
     let begin = {
         let (front, name) = (Arc::clone(front), name.clone());
@@ -94,9 +94,8 @@ pub(super) async fn initialize(
 fn read(params: &Params) -> Result<Wish, &'static str> {
     let raw = params.raw.as_ref().ok_or("initialize needs params")?;
     let members = Object::parse(raw).map_err(|_| "params repeat a member")?;
-    let asked = members
-        .get_str("protocolVersion")
-        .ok_or("params.protocolVersion must be a string")?;
+    let asked =
+        members.get_str("protocolVersion").ok_or("params.protocolVersion must be a string")?;
     let capabilities = members
         .get("capabilities")
         .filter(Raw::is_object)

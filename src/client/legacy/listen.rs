@@ -25,7 +25,9 @@ pub(super) fn open(session: &Arc<Session>, last_event: Option<&str>) -> Reply {
     let found = place.and_then(|(number, last)| Some((session.stream(number)?, number, last)));
     let reader = found.and_then(|(stream, number, last)| Some((stream.read(last).ok()?, number)));
     match reader {
-        None => bad(None, codes::INVALID_REQUEST, "Last-Event-ID names nothing that can be resumed"),
+        None => {
+            bad(None, codes::INVALID_REQUEST, "Last-Event-ID names nothing that can be resumed")
+        }
         Some((reader, STANDALONE)) => {
             Reply::Events { frames: standalone(session, reader), session: None }
         }

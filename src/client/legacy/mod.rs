@@ -16,8 +16,8 @@ use std::sync::Arc;
 use bytestring::ByteString;
 use http::HeaderMap;
 
-pub(super) use session::Sessions;
 use session::Session;
+pub(super) use session::Sessions;
 
 use super::front::{Arrival, Front, bad, not_allowed};
 use super::modern::headers;
@@ -62,10 +62,18 @@ pub(super) async fn post(
     match message {
         Message::Request(request) => {
             if session.has_call(&request.id) {
-                return bad(id.as_ref(), codes::INVALID_REQUEST, "a request with this id is under way");
+                return bad(
+                    id.as_ref(),
+                    codes::INVALID_REQUEST,
+                    "a request with this id is under way",
+                );
             }
-            let operation =
-                Operation { method: request.method, params, caller: session.caller(), resume: None };
+            let operation = Operation {
+                method: request.method,
+                params,
+                caller: session.caller(),
+                resume: None,
+            };
             exchange::one(front, arrival, &session, request.id, operation).await
         }
         Message::Notification(notification) => {
@@ -177,11 +185,7 @@ pub(super) fn delete(front: &Arc<Front>, arrival: &Arrival) -> Reply {
 }
 
 /// The session of a request, or what to say instead (checklist 2.3, 2.4, 2.8).
-fn find(
-    front: &Front,
-    arrival: &Arrival,
-    id: Option<&RequestId>,
-) -> Result<Arc<Session>, Reply> {
+fn find(front: &Front, arrival: &Arrival, id: Option<&RequestId>) -> Result<Arc<Session>, Reply> {
     let Some(name) = session_id(&arrival.headers) else {
         return Err(bad(id, codes::INVALID_REQUEST, "no session is named; send initialize first"));
     };

@@ -140,10 +140,7 @@ impl EventStream {
     }
 
     /// Takes over the reading, after the event `last`, or after what was delivered already.
-    pub(in crate::client) fn read(
-        self: &Arc<Self>,
-        last: Option<u64>,
-    ) -> Result<Reader, Evicted> {
+    pub(in crate::client) fn read(self: &Arc<Self>, last: Option<u64>) -> Result<Reader, Evicted> {
         let mut state = self.lock();
         let seen = last.unwrap_or(state.delivered);
         if seen + 1 < state.first || seen >= state.next() {

@@ -21,7 +21,8 @@ pub(super) fn initialize_result(hello: &Hello, version: ProtocolVersion) -> Raw 
     {
         members.remove("completions");
     }
-    let info = hello.info.as_ref().map_or_else(|| json!({ "name": "server", "version": "0" }), read);
+    let info =
+        hello.info.as_ref().map_or_else(|| json!({ "name": "server", "version": "0" }), read);
     let mut result = json!({
         "protocolVersion": version.as_str(),
         "capabilities": capabilities,
@@ -41,7 +42,9 @@ pub(super) fn result(result: &Raw) -> Result<Raw, ErrorObject> {
         .map_err(|_| ErrorObject::internal("the server's result repeats a member"))?;
     let kind = members.get_str("resultType");
     if kind.is_some_and(|kind| kind != "complete") {
-        return Err(ErrorObject::internal("the server answered with a result type that was not asked for"));
+        return Err(ErrorObject::internal(
+            "the server answered with a result type that was not asked for",
+        ));
     }
     let mut changes: Vec<(&str, Option<&str>)> = MODERN_ONLY.map(|key| (key, None)).to_vec();
     let kept = members.get("_meta").and_then(|own| {

@@ -117,9 +117,7 @@ impl Story {
     /// Starts the call, or goes on with the one that the request brings the answers for.
     async fn open(mut request: Work) -> Result<Self, (Status, Result<Raw, ErrorObject>)> {
         let failed = |not_begun: NotBegun| (not_begun.status, Err(not_begun.error));
-        let invalid = |Invalid| {
-            (Status::Ok, Err(ErrorObject::invalid_params(Invalid.to_string())))
-        };
+        let invalid = |Invalid| (Status::Ok, Err(ErrorObject::invalid_params(Invalid.to_string())));
         let front = Arc::clone(&request.front);
         let mut held = None;
         if let Some(state) = request.operation.params.request_state.take() {
@@ -334,7 +332,8 @@ fn give_answers(
     responses: Option<&Raw>,
     operation: &Operation,
 ) -> Result<Vec<Ask>, ErrorObject> {
-    let broken = || ErrorObject::invalid_params("params.inputResponses must be an object of answers");
+    let broken =
+        || ErrorObject::invalid_params("params.inputResponses must be an object of answers");
     let members = match responses {
         Some(raw) => Object::parse(raw).map_err(|_| broken())?.entries(),
         None => Vec::new(),

@@ -45,9 +45,8 @@ pub(super) fn check(
     params: &Params,
 ) -> Result<Checked, Refusal> {
     let header = standard(headers, headers::PROTOCOL_VERSION)?;
-    let supported = |text: &str| {
-        ProtocolVersion::read(text).filter(|version| version.era() == Era::Modern)
-    };
+    let supported =
+        |text: &str| ProtocolVersion::read(text).filter(|version| version.era() == Era::Modern);
     // An unsupported version wins over a mismatch (checklist 3.5), unless the header names a legacy
     // revision and the body a modern one, which is the split that the comparison is for (10.16).
     if ProtocolVersion::read(&header).is_none() {

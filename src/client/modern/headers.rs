@@ -98,7 +98,8 @@ mod tests {
         assert_eq!(decoded(b"=?base64?ZWNobw==?=").unwrap(), "echo");
         assert_eq!(decoded(b"=?BASE64?ZWNobw==?=").unwrap(), "=?BASE64?ZWNobw==?=");
         assert_eq!(decoded(b"=?base64?ZWNobw==").unwrap(), "=?base64?ZWNobw==");
-        for broken in [&b"=?base64?%%?="[..], b"=?base64?ZWNobw?=", b"=?base64?/w==?=", b"\xc3\xa9"] {
+        for broken in [&b"=?base64?%%?="[..], b"=?base64?ZWNobw?=", b"=?base64?/w==?=", b"\xc3\xa9"]
+        {
             assert_eq!(decoded(broken), Err(Unusable::Malformed));
         }
     }

@@ -46,8 +46,10 @@ pub(super) async fn listen(
         .raw
         .as_ref()
         .and_then(|raw| Object::parse(raw).ok()?.get("notifications")?.read::<Filter>().ok());
-    let Some(filter) = filter.filter(|filter| filter.resource_subscriptions.len() <= MOST_URIS) else {
-        let error = ErrorObject::invalid_params("params.notifications must be a subscription filter");
+    let Some(filter) = filter.filter(|filter| filter.resource_subscriptions.len() <= MOST_URIS)
+    else {
+        let error =
+            ErrorObject::invalid_params("params.notifications must be a subscription filter");
         return refuse(Status::BadRequest, error);
     };
     let Checked { caller } = checked;
@@ -82,7 +84,10 @@ enum Source {
     /// A modern server's own subscription.
     Modern(Box<Ongoing>),
     /// What a legacy server tells everybody.
-    Legacy { member: Member, _seat: Seat },
+    Legacy {
+        member: Member,
+        _seat: Seat,
+    },
 }
 
 enum Next {
@@ -102,7 +107,10 @@ impl Listen {
         let Caller { capabilities, info, .. } = &self.operation.caller;
         let profile = Profile::new(version, capabilities, info.clone());
         let gone = |why: crate::bridge::Unavailable| {
-            (Status::Unavailable { retry_after: why.retry_after }, ErrorObject::internal(why.message))
+            (
+                Status::Unavailable { retry_after: why.retry_after },
+                ErrorObject::internal(why.message),
+            )
         };
         let seat = front.pool.seat(&connect, &profile, None).await.map_err(gone)?;
         let child = front.pool.ready(&seat).await.map_err(gone)?;
@@ -122,7 +130,8 @@ impl Listen {
     async fn join(&mut self, child: &Child, seat: Seat) -> Source {
         let hello = child.hello();
         self.honoured = Filter {
-            tools_list_changed: self.filter.tools_list_changed && reports(hello, "tools", "listChanged"),
+            tools_list_changed: self.filter.tools_list_changed
+                && reports(hello, "tools", "listChanged"),
             prompts_list_changed: self.filter.prompts_list_changed
                 && reports(hello, "prompts", "listChanged"),
             resources_list_changed: self.filter.resources_list_changed
@@ -152,8 +161,7 @@ impl Listen {
             return false;
         };
         member.subscribe(uri, permitted);
-        let begun =
-            self.front.begin(&self.principal, seat, operation, Patience::Limited).await;
+        let begun = self.front.begin(&self.principal, seat, operation, Patience::Limited).await;
         let Ok(mut ongoing) = begun else { return false };
         loop {
             match ongoing.next().await {
@@ -197,7 +205,10 @@ impl Listen {
                         }
                         // What the lost server would have told is made up for (checklist 4.31).
                         if let Some(content) = listen.catch_up() {
-                            return Some((Frame { content, ..Frame::default() }, (Some(listen), None)));
+                            return Some((
+                                Frame { content, ..Frame::default() },
+                                (Some(listen), None),
+                            ));
                         }
                     }
                     Next::Lost | Next::End => {

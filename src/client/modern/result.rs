@@ -18,11 +18,7 @@ const CACHEABLE: [&str; 6] = [
 ];
 
 /// A server's result with everything that a modern client may rely on.
-pub(super) fn result(
-    raw: &Raw,
-    operation: &Operation,
-    hello: &Hello,
-) -> Result<Raw, ErrorObject> {
+pub(super) fn result(raw: &Raw, operation: &Operation, hello: &Hello) -> Result<Raw, ErrorObject> {
     let cacheable = CACHEABLE.contains(&operation.method.as_ref());
     // A large result of a modern server passes untouched where nothing has to be added.
     if hello.era() == Era::Modern && !cacheable && names_its_type(raw) {
@@ -83,11 +79,7 @@ pub(super) fn discover(hello: &Hello) -> Raw {
 }
 
 /// An error and the status that goes with it (checklist 3.28, 5.37, 6.31).
-pub(super) fn error(
-    error: ErrorObject,
-    operation: &Operation,
-    era: Era,
-) -> (Status, ErrorObject) {
+pub(super) fn error(error: ErrorObject, operation: &Operation, era: Era) -> (Status, ErrorObject) {
     let named = operation.target().is_some();
     match (error.code, era) {
         // Of a call it means the tool, not the method (checklist 5.37).
@@ -103,7 +95,10 @@ pub(super) fn error(
         }
         (code, _) if (-32099..=-32020).contains(&code) => {
             let data = json!({ "code": code, "message": error.message });
-            (Status::Ok, ErrorObject::internal("the server answered with an error").with_data(&data))
+            (
+                Status::Ok,
+                ErrorObject::internal("the server answered with an error").with_data(&data),
+            )
         }
         _ => (Status::Ok, error),
     }
@@ -121,9 +116,9 @@ fn without_tasks(tools: &Raw) -> Option<String> {
     for tool in tools {
         let tool = Raw::of(tool);
         let members = Object::parse(&tool).ok()?;
-        let support = members.get("execution").and_then(|execution| {
-            Object::parse(&execution).ok()?.get_str("taskSupport")
-        });
+        let support = members
+            .get("execution")
+            .and_then(|execution| Object::parse(&execution).ok()?.get_str("taskSupport"));
         if support.as_deref() != Some("required") {
             kept.push(members.with(&[("execution", None)]).as_str().to_owned());
         }

@@ -1,6 +1,5 @@
 //! A running process as the rest of mcpwrap holds it: its streams, its end, and the way to bring that about.
 
-use std::fmt;
 use std::io::Write;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -9,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::keeper::Fate;
+use super::live::Fate;
 use super::report::{KILL, TERMINATE};
 use super::spawn::Line;
 use super::{Stderr, Stdin, Stdout};
@@ -38,52 +37,57 @@ pub struct ProcessHandle {
     state: watch::Receiver<State>,
 }
 
+/// What a process is started under.
+#[derive(Debug)]
+pub(super) struct Terms {
+    pub(super) name: String,
+    pub(super) deadlines: Deadlines,
+    pub(super) keeper: Line,
+}
+
+#[derive(Debug)]
 struct Leash {
-    name: String,
+    terms: Terms,
     lifeline: UnixStream,
     fate: Arc<Fate>,
-    keeper: Line,
-    deadlines: Deadlines,
 }
 
 // === impl ProcessHandle ===
 
 impl ProcessHandle {
     pub(super) fn new(
-        name: String,
+        terms: Terms,
         lifeline: UnixStream,
-        state: watch::Receiver<State>,
         fate: Arc<Fate>,
-        keeper: Line,
-        deadlines: Deadlines,
+        state: watch::Receiver<State>,
     ) -> Self {
-        Self { leash: Arc::new(Leash { name, lifeline, fate, keeper, deadlines }), state }
+        Self { leash: Arc::new(Leash { terms, lifeline, fate }), state }
     }
 
     /// Resolves when the process has ended and nothing of its tree is left.
     pub async fn exited(&self) -> Exit {
         let mut state = self.state.clone();
-        let ended = state.wait_for(|state| matches!(state, State::Ended(_))).await;
-        match ended.as_deref() {
-            Ok(State::Ended(exit)) => exit.clone(),
-            // The keeper is gone, and every supervisor with it.
-            Ok(State::Starting | State::Running { .. }) | Err(_) => Exit::SupervisorLost,
-        }
+        let ended = state.wait_for(|state| state.exit.is_some()).await;
+        // Without a last word the keeper is gone, and every supervisor with it.
+        ended.ok().and_then(|state| state.exit.clone()).unwrap_or(Exit::SupervisorLost)
     }
 
     /// Ends the process: waits for it to notice that its stdin is closed (the caller has dropped it), then asks the
     /// tree to terminate, then kills it. Takes no longer than the deadlines together.
     pub async fn stop(&self) -> Exit {
-        let deadlines = &self.leash.deadlines;
+        let deadlines = &self.leash.terms.deadlines;
         if let Some(exit) = self.exited_within(deadlines.close).await {
             return exit;
         }
-        tracing::debug!(child = self.leash.name, "still there after its stdin was closed, terminating");
+        tracing::debug!(
+            child = self.leash.terms.name,
+            "still there after its stdin was closed, terminating"
+        );
         self.leash.order(TERMINATE);
         if let Some(exit) = self.exited_within(deadlines.term).await {
             return exit;
         }
-        tracing::debug!(child = self.leash.name, "still there after SIGTERM, killing");
+        tracing::debug!(child = self.leash.terms.name, "still there after SIGTERM, killing");
         self.kill().await
     }
 
@@ -92,15 +96,15 @@ impl ProcessHandle {
         self.leash.order(KILL);
         self.leash.doom();
         // Twice: once for the supervisor, once for the sweep after it.
-        let within = self.leash.deadlines.kill * 2;
+        let within = self.leash.terms.deadlines.kill * 2;
         self.exited_within(within).await.unwrap_or(Exit::SupervisorLost)
     }
 
     /// Resolves when the process runs or never will.
     pub(super) async fn settled(&self) -> State {
         let mut state = self.state.clone();
-        let settled = state.wait_for(|state| !matches!(state, State::Starting)).await;
-        settled.as_deref().cloned().unwrap_or(State::Ended(Exit::SupervisorLost))
+        let settled = |state: &State| state.pid.is_some() || state.exit.is_some();
+        state.wait_for(settled).await.map(|state| state.clone()).unwrap_or_default()
     }
 
     async fn exited_within(&self, within: Duration) -> Option<Exit> {
@@ -118,8 +122,8 @@ impl Leash {
 
     /// From now on the supervisor has to be gone in time.
     fn doom(&self) {
-        let _ = self.fate.0.set(Instant::now() + self.deadlines.kill);
-        self.keeper.ring();
+        let _ = self.fate.0.set(Instant::now() + self.terms.deadlines.kill);
+        self.terms.keeper.ring();
     }
 }
 
@@ -128,11 +132,5 @@ impl Drop for Leash {
         // Only our half: the keeper still wants to hear the last report.
         let _ = self.lifeline.shutdown(Shutdown::Write);
         self.doom();
-    }
-}
-
-impl fmt::Debug for Leash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Leash").field("name", &self.name).finish_non_exhaustive()
     }
 }

@@ -2,6 +2,8 @@
 
 mod handle;
 mod keeper;
+mod launch;
+mod live;
 mod report;
 mod signals;
 mod spawn;

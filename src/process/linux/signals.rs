@@ -28,5 +28,7 @@ fn ignored() -> Vec<i32> {
         .find_map(|line| line.strip_prefix("SigIgn:"))
         .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
         .unwrap_or_default();
-    (1..=31).filter(|signal| mask & (1 << (signal - 1)) != 0 && !LEFT_ALONE.contains(signal)).collect()
+    (1..=31)
+        .filter(|signal| mask & (1 << (signal - 1)) != 0 && !LEFT_ALONE.contains(signal))
+        .collect()
 }

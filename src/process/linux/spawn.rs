@@ -1,7 +1,6 @@
 //! The way to a process: hands the request to the keeper and the specification to stage 2.
 
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -10,9 +9,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
-use super::handle::{Process, ProcessHandle};
-use super::keeper::{Job, Keeper};
-use crate::process::exit::State;
+use super::handle::{Process, Terms};
+use super::keeper::{Job, Keeper, Started};
 use crate::process::spec::Spec;
 use crate::process::{ChildCommand, Deadlines, Error, Exit, Program};
 
@@ -67,25 +65,31 @@ impl Spawner {
         let specification = Spec::encode(command)?;
         let failed = |source| Error::Supervisor { name: command.name.clone(), source };
         let (reply, started) = oneshot::channel();
-        let job = Job { program: self.program.clone(), name: command.name.clone(), reply };
+        let terms = Terms {
+            name: command.name.clone(),
+            deadlines: self.deadlines,
+            keeper: self.keeper.clone(),
+        };
+        let job = Job { program: self.program.clone(), terms, reply };
         self.keeper.jobs.send(job).await.map_err(|_| Error::ThreadEnded)?;
         self.keeper.ring();
-        let parts = started.await.map_err(|_| Error::ThreadEnded)?.map_err(failed)?;
-        let handle =
-            ProcessHandle::new(command.name.clone(), parts.lifeline, parts.state, parts.fate, self.keeper.clone(), self.deadlines);
-        let stdin = pipe::Sender::from_owned_fd(OwnedFd::from(parts.stdin)).map_err(failed)?;
-        let stdout = pipe::Receiver::from_owned_fd(OwnedFd::from(parts.stdout)).map_err(failed)?;
-        let stderr = pipe::Receiver::from_owned_fd(OwnedFd::from(parts.stderr)).map_err(failed)?;
-        let mut sink = pipe::Sender::from_owned_fd(OwnedFd::from(parts.spec)).map_err(failed)?;
+        let started = started.await.map_err(|_| Error::ThreadEnded)?;
+        let Started { handle, streams } = started.map_err(failed)?;
+        let stdin = pipe::Sender::from_owned_fd(streams.stdin.into()).map_err(failed)?;
+        let stdout = pipe::Receiver::from_owned_fd(streams.stdout.into()).map_err(failed)?;
+        let stderr = pipe::Receiver::from_owned_fd(streams.stderr.into()).map_err(failed)?;
+        let mut sink = pipe::Sender::from_owned_fd(streams.spec.into()).map_err(failed)?;
         // A stage that ended before it read everything has said why over the lifeline.
         let _ = sink.write_all(&specification).await;
         drop((sink, specification));
-        match handle.settled().await {
-            State::Running { pid } => Ok(Process { stdin, stdout, stderr, handle, pid }),
-            State::Ended(Exit::ExecFailed { reason }) => {
-                Err(Error::Exec { program: command.program.to_string_lossy().into_owned(), source: reason })
-            }
-            State::Starting | State::Ended(_) => Err(Error::SupervisorLost { name: command.name.clone() }),
+        let state = handle.settled().await;
+        match (state.pid, state.exit) {
+            (Some(pid), _) => Ok(Process { stdin, stdout, stderr, handle, pid }),
+            (None, Some(Exit::ExecFailed { reason })) => Err(Error::Exec {
+                program: command.program.to_string_lossy().into_owned(),
+                source: reason,
+            }),
+            (None, _) => Err(Error::SupervisorLost { name: command.name.clone() }),
         }
     }
 }
@@ -110,7 +114,9 @@ impl Line {
         bell.set_nonblocking(true)?;
         ear.set_nonblocking(true)?;
         let (jobs, requests) = mpsc::channel(QUEUE);
-        thread::Builder::new().name("processes".to_owned()).spawn(move || Keeper::new(requests, ear).run())?;
+        thread::Builder::new()
+            .name("processes".to_owned())
+            .spawn(move || Keeper::new(requests, ear).run())?;
         Ok(Self { jobs, bell: Arc::new(bell) })
     }
 

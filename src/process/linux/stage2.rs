@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::prctl;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{close, getppid, setsid};
 use zeroize::Zeroizing;
 
@@ -51,10 +51,14 @@ fn prepare(supervisor: i32, spec: RawFd, status: &File) -> Result<Zeroizing<Vec<
     if getppid().as_raw() != supervisor {
         return Err(preparation("find its supervisor", Errno::ESRCH));
     }
-    let bytes = read_spec(spec).map_err(|error| preparation("read its specification", errno_of(&error)))?;
-    close_others(status.as_raw_fd()).map_err(|error| preparation("close descriptors", errno_of(&error)))?;
+    let bytes =
+        read_spec(spec).map_err(|error| preparation("read its specification", errno_of(&error)))?;
+    close_others(status.as_raw_fd())
+        .map_err(|error| preparation("close descriptors", errno_of(&error)))?;
     setsid().map_err(step("start a session"))?;
     signals::catch_ignored();
+    // The supervisor has blocked all signals, and that is inherited. What has arrived meanwhile arrives now.
+    SigSet::empty().thread_set_mask().map_err(step("unblock signals"))?;
     Ok(bytes)
 }
 
@@ -82,7 +86,8 @@ fn execute(spec: &Spec<'_>) -> ExecFailure {
     if let Err(error) = std::env::set_current_dir(&*spec.cwd.0) {
         return ExecFailure::WorkingDirectory { errno: errno(&error) };
     }
-    let error = Command::new(&*spec.program.0)
+    let program = Path::new(&*spec.program.0);
+    let error = Command::new(program)
         .args(spec.args.iter().map(|arg| &*arg.0))
         .env_clear()
         .envs(spec.env.iter().map(|(name, value)| (&*name.0, &*value.0)))
@@ -90,6 +95,8 @@ fn execute(spec: &Spec<'_>) -> ExecFailure {
     match errno(&error) {
         libc::ENOENT if is_present(spec) => ExecFailure::InterpreterMissing,
         libc::ENOENT | libc::ENOTDIR => ExecFailure::NotFound,
+        // One directory in PATH that may not be searched makes the whole search end with this.
+        libc::EACCES if is_bare(program) && !is_present(spec) => ExecFailure::NotFound,
         libc::EACCES | libc::ENOEXEC => ExecFailure::NotExecutable,
         libc::E2BIG => ExecFailure::TooLarge,
         errno => ExecFailure::Other { errno },
@@ -99,11 +106,18 @@ fn execute(spec: &Spec<'_>) -> ExecFailure {
 /// Whether the program's file is there although the system says that something is not.
 fn is_present(spec: &Spec<'_>) -> bool {
     let program = Path::new(&*spec.program.0);
-    if program.components().count() > 1 || program.is_absolute() {
+    if !is_bare(program) {
         return program.is_file();
     }
     let path = spec.env.iter().find(|(name, _)| *name.0 == *"PATH");
-    path.is_some_and(|(_, dirs)| std::env::split_paths(&*dirs.0).any(|dir| dir.join(program).is_file()))
+    path.is_some_and(|(_, dirs)| {
+        std::env::split_paths(&*dirs.0).any(|dir| dir.join(program).is_file())
+    })
+}
+
+/// Whether the program is looked up in PATH.
+fn is_bare(program: &Path) -> bool {
+    !program.as_os_str().as_encoded_bytes().contains(&b'/')
 }
 
 fn preparation(step: &str, errno: Errno) -> ExecFailure {

@@ -88,7 +88,8 @@ impl Supervisor {
         wanted.add(Signal::SIGCHLD);
         wanted.add(Signal::SIGTERM);
         wanted.add(ORPHANED);
-        let signals = SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        let signals =
+            SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         prctl::set_pdeathsig(ORPHANED)?;
         if getppid().as_raw() != parent {
             return Err(io::ErrorKind::NotConnected.into());
@@ -100,7 +101,10 @@ impl Supervisor {
         let child = Command::new("/proc/self/exe")
             .arg0("mcpwrap")
             .arg(STAGE_2)
-            .args([getpid().as_raw(), spec, status_writer.as_raw_fd()].map(|number| number.to_string()))
+            .args(
+                [getpid().as_raw(), spec, status_writer.as_raw_fd()]
+                    .map(|number| number.to_string()),
+            )
             .env_clear()
             .stdin(Stdio::from(File::open(format!("/proc/self/fd/{stdin}"))?))
             .spawn()?;
@@ -138,7 +142,9 @@ impl Supervisor {
                 Phase::Running => {}
                 Phase::Terminating { kill_at } if Instant::now() < kill_at => {}
                 Phase::Terminating { .. } => self.kill(),
-                Phase::Killing { give_up } if Instant::now() < give_up => self.signal(Signal::SIGKILL),
+                Phase::Killing { give_up } if Instant::now() < give_up => {
+                    self.signal(Signal::SIGKILL);
+                }
                 // No last report: mcpwrap takes that for a loss and sweeps up after us.
                 Phase::Killing { .. } => return ExitCode::FAILURE,
             }
@@ -161,7 +167,8 @@ impl Supervisor {
         let unused = self.signals.as_fd();
         let status = self.status.as_ref().map_or(unused, AsFd::as_fd);
         let orders = if self.orders == Orders::Open { self.lifeline.as_fd() } else { unused };
-        let mut fds = [self.signals.as_fd(), status, orders].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        let mut fds =
+            [self.signals.as_fd(), status, orders].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
         // An interrupted or failed wait only means one more look around.
         let _ = poll(&mut fds, timeout);
         let any = |fd: &PollFd<'_>| fd.any().unwrap_or(true);

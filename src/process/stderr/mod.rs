@@ -2,15 +2,21 @@
 //!
 //! Reads for ever, whatever the lines are: a child whose stderr is full stalls.
 
+mod lines;
+mod printable;
+
 use std::collections::VecDeque;
 use std::io;
-use std::iter::Peekable;
-use std::str::Chars;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::time::Instant;
+
+use lines::{Lines, Rate};
+
+/// How much is read at once.
+const CHUNK: usize = 8 * 1024;
+/// How many lines a tail keeps.
+const TAIL: usize = 20;
 
 /// How much of a child's stderr is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,35 +31,26 @@ pub struct Limits {
 #[derive(Clone, Debug, Default)]
 pub struct Tail(Arc<Mutex<VecDeque<String>>>);
 
-/// Cuts bytes into lines that are never longer than the limit.
-struct Lines {
-    line: Vec<u8>,
-    max: usize,
-    cut: usize,
-}
-
-/// Counts the lines of the current second.
-struct Rate {
-    since: Instant,
-    passed: u32,
-    dropped: u64,
-    per_second: u32,
-}
-
 /// Reads everything that comes until the end; each line is made printable, masked, remembered and handed to the sink.
 ///
 /// # Errors
 ///
 /// If reading fails; the end of the stream is no error.
-pub async fn drain<R, M, S>(mut reader: R, limits: Limits, tail: Tail, mask: M, mut sink: S) -> io::Result<()>
+pub async fn drain<R, M, S>(
+    mut reader: R,
+    limits: Limits,
+    tail: Tail,
+    mask: M,
+    mut sink: S,
+) -> io::Result<()>
 where
     R: AsyncRead + Unpin,
     M: Fn(&str) -> String,
     S: FnMut(&str),
 {
     let mut chunk = vec![0; CHUNK];
-    let mut lines = Lines { line: Vec::new(), max: limits.line, cut: 0 };
-    let mut rate = Rate { since: Instant::now(), passed: 0, dropped: 0, per_second: limits.per_second };
+    let mut lines = Lines::new(limits.line);
+    let mut rate = Rate::new(limits.per_second);
     let mut pass = |line: String, rate: &mut Rate| {
         let line = mask(&line);
         if let Some(dropped) = rate.turn() {
@@ -72,8 +69,8 @@ where
         lines.feed(&chunk[..count], |line| pass(line, &mut rate));
     }
     lines.end(|line| pass(line, &mut rate));
-    if rate.dropped > 0 {
-        sink(&format!("({} lines dropped)", rate.dropped));
+    if let Some(dropped) = rate.end() {
+        sink(&format!("({dropped} lines dropped)"));
     }
     Ok(())
 }
@@ -82,13 +79,6 @@ where
 pub fn log(name: String) -> impl FnMut(&str) {
     move |line| tracing::info!(target: "mcpwrap::child", child = name, "{line}")
 }
-
-/// How much is read at once.
-const CHUNK: usize = 8 * 1024;
-/// How many lines a tail keeps.
-const TAIL: usize = 20;
-/// The span over which a rate is counted.
-const SECOND: Duration = Duration::from_secs(1);
 
 // === impl Limits ===
 
@@ -123,114 +113,21 @@ impl Tail {
     }
 }
 
-// === impl Lines ===
-
-impl Lines {
-    fn feed(&mut self, mut bytes: &[u8], mut pass: impl FnMut(String)) {
-        while let Some(end) = memchr::memchr(b'\n', bytes) {
-            self.append(&bytes[..end]);
-            pass(self.take());
-            bytes = &bytes[end + 1..];
-        }
-        self.append(bytes);
-    }
-
-    /// Passes on a last line that has no end.
-    fn end(&mut self, mut pass: impl FnMut(String)) {
-        if !self.line.is_empty() {
-            pass(self.take());
-        }
-    }
-
-    fn append(&mut self, bytes: &[u8]) {
-        let kept = bytes.len().min(self.max - self.line.len());
-        self.line.extend_from_slice(&bytes[..kept]);
-        self.cut += bytes.len() - kept;
-    }
-
-    fn take(&mut self) -> String {
-        let mut line = printable(&String::from_utf8_lossy(&self.line));
-        if self.cut > 0 {
-            line.push_str(&format!("… ({} bytes cut)", self.cut));
-        }
-        self.line.clear();
-        self.cut = 0;
-        line
-    }
-}
-
-// === impl Rate ===
-
-impl Rate {
-    /// Begins a new second if it is time; yields what the last one dropped.
-    fn turn(&mut self) -> Option<u64> {
-        if self.since.elapsed() < SECOND {
-            return None;
-        }
-        self.since = Instant::now();
-        self.passed = 0;
-        let dropped = std::mem::take(&mut self.dropped);
-        (dropped > 0).then_some(dropped)
-    }
-
-    fn admit(&mut self) -> bool {
-        if self.passed < self.per_second {
-            self.passed += 1;
-            true
-        } else {
-            self.dropped += 1;
-            false
-        }
-    }
-}
-
-/// Removes terminal sequences and whatever could make a log line look like something else.
-fn printable(line: &str) -> String {
-    let mut clean = String::with_capacity(line.len());
-    let mut chars = line.chars().peekable();
-    while let Some(char) = chars.next() {
-        match char {
-            '\u{1b}' => skip_sequence(&mut chars),
-            '\t' => clean.push(' '),
-            // Marks of direction and line separators, which reorder or break what is shown.
-            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
-            char if char.is_control() => {}
-            char => clean.push(char),
-        }
-    }
-    clean
-}
-
-/// Skips what follows an escape character.
-fn skip_sequence(chars: &mut Peekable<Chars<'_>>) {
-    match chars.next() {
-        // Control sequences end with a letter or one of a few signs.
-        Some('[') => while chars.next().is_some_and(|char| !('@'..='~').contains(&char)) {},
-        // Titles, links and the like end with a bell or an escaped backslash.
-        Some(']' | 'P' | 'X' | '^' | '_') => {
-            while let Some(char) = chars.next() {
-                if char == '\u{7}' || (char == '\u{1b}' && chars.next_if_eq(&'\\').is_some()) {
-                    break;
-                }
-            }
-        }
-        // The choice of a character set takes one more.
-        Some('(' | ')' | '#' | '%') => {
-            chars.next();
-        }
-        Some(_) | None => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     async fn drained(input: &[u8], limits: Limits) -> (Vec<String>, Vec<String>) {
         let tail = Tail::default();
         let mut seen = Vec::new();
         let mask = |line: &str| line.replace("hunter2", "***");
-        drain(input, limits, tail.clone(), mask, |line| seen.push(line.to_owned())).await.unwrap();
+        drain(input, limits, tail.clone(), mask, |line| {
+            seen.push(line.to_owned());
+        })
+        .await
+        .unwrap();
         (seen, tail.lines())
     }
 
@@ -269,14 +166,17 @@ mod tests {
         let sink = seen.clone();
         let tail = Tail::default();
         let limits = Limits { line: 100, per_second: 2 };
-        let task = tokio::spawn(drain(ours, limits, tail.clone(), str::to_owned, move |line: &str| {
-            sink.lock().unwrap().push(line.to_owned());
-        }));
+        let task =
+            tokio::spawn(drain(ours, limits, tail.clone(), str::to_owned, move |line: &str| {
+                sink.lock().unwrap().push(line.to_owned());
+            }));
         for number in 0..50 {
-            tokio::io::AsyncWriteExt::write_all(&mut child, format!("line {number}\n").as_bytes()).await.unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut child, format!("line {number}\n").as_bytes())
+                .await
+                .unwrap();
         }
         // The reader takes what is in the pipe before the clock moves on.
-        tokio::time::advance(SECOND).await;
+        tokio::time::advance(Duration::from_secs(1)).await;
         tokio::io::AsyncWriteExt::write_all(&mut child, b"last\n").await.unwrap();
         drop(child);
         task.await.unwrap().unwrap();
