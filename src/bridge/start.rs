@@ -186,6 +186,9 @@ impl Shared {
             End::Closed => None,
             End::Exited | End::Broken(_) => launched.exit_within(EXIT_PATIENCE).await,
         };
+        if let End::Broken(error) = &end {
+            tracing::debug!(%error, "a pipe of the server broke");
+        }
         let why = ErrorObject::internal(match (&end, &exit) {
             (End::Closed, _) => "the server was stopped while it worked on this call".to_owned(),
             (_, Some(exit)) => format!("the server {exit} while it worked on this call"),

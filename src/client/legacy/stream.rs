@@ -113,12 +113,7 @@ impl EventStream {
             .then(|| state.events[0].clone())
     }
 
-    /// Whether nothing was ever written to it.
-    pub(in crate::client) fn is_untouched(&self) -> bool {
-        self.lock().next() == 1
-    }
-
-    /// Whether somebody reads it.
+    /// How much is stored.
     pub(in crate::client) fn bytes(&self) -> usize {
         self.lock().bytes
     }
