@@ -453,7 +453,8 @@ fn check_clients(issuer: &Issuer, wrong: &mut impl FnMut(&str, &str)) {
             .as_ref()
             .is_some_and(|secret: &SecretString| !secret.expose_secret().is_empty())
     };
-    if issuer.idp == Preset::GitHub && !issuer.clients.iter().all(secret) {
+    let proven = !issuer.clients.is_empty() && issuer.clients.iter().all(secret);
+    if issuer.idp == Preset::GitHub && !proven {
         wrong(
             "needs the secret of each client",
             "GitHub answers only clients that prove who they are",
