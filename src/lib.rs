@@ -4,6 +4,7 @@ pub mod audit;
 pub mod auth;
 pub mod bridge;
 pub mod client;
+pub mod http;
 pub mod mcp;
 pub mod outbound;
 pub mod policy;

@@ -10,3 +10,4 @@ mod status;
 
 pub use guard::{Allowed, NotAnOrigin};
 pub use serve::{Endpoint, Error, serve};
+pub use status::Challenge;

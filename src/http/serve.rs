@@ -11,7 +11,7 @@ use http::{HeaderMap, Method};
 use tokio::net::TcpListener;
 
 use super::guard::Allowed;
-use super::status::{self, Unread};
+use super::status::{self, Challenge, Unread};
 use super::body;
 use crate::auth::Authenticator;
 use crate::client::{Arrival, Front};
@@ -26,6 +26,8 @@ pub struct Endpoint {
     pub allowed: Allowed,
     /// Who is asking.
     pub authenticator: Authenticator,
+    /// What a caller without a good token is told about getting one.
+    pub challenge: Option<Challenge>,
     /// The client side.
     pub front: Arc<Front>,
     /// The largest body, in bytes.
@@ -80,7 +82,10 @@ async fn answer(endpoint: &Endpoint, request: Request) -> Result<Response, Unrea
     if parts.uri.path() != endpoint.path {
         return Err(Unread::Path);
     }
-    let principal = endpoint.authenticator.local();
+    let principal = match endpoint.authenticator.authenticate(&parts.headers, parts.uri.query()).await {
+        Ok(principal) => principal,
+        Err(denied) => return Ok(status::denied(&denied, endpoint.challenge.as_ref())),
+    };
     let body = match parts.method {
         Method::POST if !is_json(&parts.headers) => return Err(Unread::ContentType),
         Method::POST => body::read(body, endpoint.max_body).await?,

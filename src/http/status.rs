@@ -2,10 +2,11 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
 use super::{body, sse};
+use crate::auth::{self, Denied};
 use crate::client::{Content, Refusal, Reply, Status};
 use crate::mcp::{self, ErrorObject, RequestId, codes};
 
@@ -119,6 +120,38 @@ fn with_session(mut response: Response, session: Option<&str>, status: Status) -
     };
     if let Some(wait) = wait {
         headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+    }
+    response
+}
+
+/// What a caller without a good token is told about getting one.
+#[derive(Clone, Debug)]
+pub struct Challenge {
+    /// Where the RFC 9728 document is.
+    pub metadata_url: String,
+    /// What to ask for at the first log-in.
+    pub scopes: Vec<String>,
+}
+
+/// Writes the refusal of a caller (RFC 6750 section 3, checklist 7.5).
+pub(super) fn denied(denied: &Denied, challenge: Option<&Challenge>) -> Response {
+    let status = match denied {
+        Denied::Missing | Denied::Invalid { .. } => StatusCode::UNAUTHORIZED,
+        Denied::Malformed { .. } => StatusCode::BAD_REQUEST,
+        Denied::Scope { .. } | Denied::Forbidden { .. } => StatusCode::FORBIDDEN,
+        Denied::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let error = ErrorObject::new(codes::INVALID_REQUEST, denied.sentence());
+    let mut response = json(status, error_content(None, error));
+    let headers = response.headers_mut();
+    let value = challenge.and_then(|challenge| {
+        auth::challenge(denied, &challenge.metadata_url, &challenge.scopes)
+    });
+    if let Some(value) = value {
+        headers.insert(WWW_AUTHENTICATE, value);
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
     }
     response
 }
