@@ -82,14 +82,12 @@ async function testModernOnly(server, name) {
     assert.deepEqual(logs.all, []);
   });
   await modern('a prompt that asks first', async () => {
-    if (fixture !== 'modern') return;
     const { client, asked } = await connect();
     const { messages } = await client.getPrompt({ name: 'test_input_required_result_prompt' });
     assert.equal(messages[0].content.text, 'Use this context: a context');
     assert.equal(asked.all.length, 1);
   });
   await modern('three questions in one round', async () => {
-    if (fixture !== 'modern') return;
     const { client, asked } = await connect();
     const result = await client.callTool({ name: 'test_input_required_result_multiple_inputs' });
     assert.equal(textOf(result), 'you said Generate a greeting a name, 2 roots');
@@ -102,7 +100,6 @@ async function testModernOnly(server, name) {
     assert.equal(textOf(await client.callTool({ name: 'test_simple_text' })).length > 0, true);
   });
   await modern('an annotated argument travels in its header', async () => {
-    if (fixture !== 'modern') return;
     const { client } = await connect();
     await client.listTools();
     const result = await client.callTool({ name: 'test_x_mcp_header', arguments: { region: 'eu-west', level: 3 } });
