@@ -1,9 +1,11 @@
 //! mcpwrap serves a local MCP server as a remote one.
 
+pub mod app;
 pub mod audit;
 pub mod auth;
 pub mod bridge;
 pub mod client;
+pub mod config;
 pub mod http;
 pub mod mcp;
 pub mod outbound;
@@ -12,3 +14,4 @@ pub mod process;
 pub mod seal;
 pub mod server;
 pub mod shutdown;
+pub mod telemetry;

@@ -42,10 +42,8 @@ pub(super) async fn discover(
             }
         }
     }
-    Err(telling.unwrap_or_else(|| Error::Incomplete {
-        url: issuer.url().to_owned(),
-        member: "issuer",
-    }))
+    Err(telling
+        .unwrap_or_else(|| Error::Incomplete { url: issuer.url().to_owned(), member: "issuer" }))
 }
 
 /// The well-known places of an issuer's metadata (auth-checklist 4.1).
@@ -82,11 +80,8 @@ async fn read(
         let status = reply.status.as_u16();
         return Err(Error::Status { url, status });
     }
-    let document: Document =
-        serde_json::from_slice(&reply.body).map_err(|cause| Error::Unreadable {
-            url: url.clone(),
-            cause,
-        })?;
+    let document: Document = serde_json::from_slice(&reply.body)
+        .map_err(|cause| Error::Unreadable { url: url.clone(), cause })?;
     if document.issuer != issuer.in_metadata() {
         return Err(Error::WrongIssuer {
             url,
@@ -100,10 +95,7 @@ async fn read(
             .ok()
             .filter(|found| trusted(found, &place))
             .map(Some)
-            .ok_or(Error::Incomplete {
-                url: url.clone(),
-                member,
-            }),
+            .ok_or(Error::Incomplete { url: url.clone(), member }),
     };
     Ok(Endpoints {
         keys: endpoint(document.jwks_uri, "jwks_uri")?,

@@ -37,14 +37,10 @@ impl Introspect {
     pub(super) async fn ask(&self, token: &str) -> Result<Verdict, Error> {
         let endpoint = match &self.endpoint {
             Some(endpoint) => endpoint.clone(),
-            None => self
-                .keys
-                .introspection()
-                .await
-                .ok_or_else(|| Error::Incomplete {
-                    url: self.issuer.url().to_owned(),
-                    member: "introspection_endpoint",
-                })?,
+            None => self.keys.introspection().await.ok_or_else(|| Error::Incomplete {
+                url: self.issuer.url().to_owned(),
+                member: "introspection_endpoint",
+            })?,
         };
         let url = outbound::shown(&endpoint);
         let form = Serializer::new(String::new())
@@ -56,10 +52,7 @@ impl Introspect {
         let request = self
             .http
             .post(endpoint)
-            .basic_auth(
-                encode(&self.client_id),
-                Some(encode(self.client_secret.expose_secret())),
-            )
+            .basic_auth(encode(&self.client_id), Some(encode(self.client_secret.expose_secret())))
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ACCEPT, "application/json")
             .body(form);
@@ -68,10 +61,7 @@ impl Introspect {
             let status = reply.status.as_u16();
             return Err(Error::Status { url, status });
         }
-        self.judge(&reply.body).ok_or(Error::Incomplete {
-            url,
-            member: "active",
-        })
+        self.judge(&reply.body).ok_or(Error::Incomplete { url, member: "active" })
     }
 
     /// `None` if the answer is no answer.
@@ -84,11 +74,7 @@ impl Introspect {
         if !claims.remove("active")?.as_bool()? {
             return Some(Verdict::Refused(Reason::Inactive));
         }
-        let text = |name: &str| {
-            claims
-                .get(name)
-                .map(|value| value.as_str().unwrap_or_default())
-        };
+        let text = |name: &str| claims.get(name).map(|value| value.as_str().unwrap_or_default());
         if text("iss").is_some_and(|iss| !self.issuer.is_of(iss, &claims)) {
             return Some(Verdict::Refused(Reason::Issuer));
         }

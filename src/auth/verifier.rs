@@ -182,10 +182,7 @@ impl Verifier {
     /// How well each issuer with keys is known; one without any answers 503 to its users.
     #[must_use]
     pub fn status(&self) -> Vec<IssuerStatus> {
-        let keys = self
-            .sources
-            .iter()
-            .filter_map(|source| source.keys.as_ref());
+        let keys = self.sources.iter().filter_map(|source| source.keys.as_ref());
         keys.map(|keys| keys.status()).collect()
     }
 
@@ -205,8 +202,7 @@ impl Verifier {
         let interval = self.settings.limits.introspection_cache.max(MIN_WATCH);
         for due in self.roll.due(self.clock.steady(), interval) {
             let verifier = self.clone();
-            self.shutdown
-                .spawn_work(async move { verifier.ask_again(due).await });
+            self.shutdown.spawn_work(async move { verifier.ask_again(due).await });
         }
     }
 
@@ -251,9 +247,7 @@ impl Verifier {
 
     fn still_holds(&self, known: &Verified) -> bool {
         let in_time = known.until.is_none_or(|until| self.clock.now() < until);
-        let asked = known
-            .asked_until
-            .is_none_or(|until| self.clock.steady() < until);
+        let asked = known.asked_until.is_none_or(|until| self.clock.steady() < until);
         let keys = &self.sources[known.source].keys;
         let same_keys = match (known.generation, keys) {
             (Some(generation), Some(keys)) => keys.generation() == Some(generation),
@@ -267,10 +261,7 @@ impl Verifier {
             Some(jwt) => self.verify_signed(token, digest, jwt).await,
             None => {
                 let knows = |source: &Source| {
-                    source
-                        .oracle
-                        .as_ref()
-                        .is_some_and(|oracle| oracle.knows(token))
+                    source.oracle.as_ref().is_some_and(|oracle| oracle.knows(token))
                 };
                 // A token with a provider's own prefix never goes to anybody else.
                 let own = self
@@ -330,9 +321,7 @@ impl Verifier {
             return Err(denied);
         }
         let asked = &self.sources[source];
-        let unavailable = Denied::Unavailable {
-            reason: Reason::NoAnswer,
-        };
+        let unavailable = Denied::Unavailable { reason: Reason::NoAnswer };
         let oracle = asked.oracle.as_ref().ok_or(unavailable.clone())?;
         match oracle.ask(token).await {
             Ok(Verdict::Active(claims)) => Ok(claims),
@@ -382,10 +371,8 @@ impl Verifier {
         // Both a signature and an introspection were checked to be of this issuer, if they name one.
         let iss = claims.get("iss").and_then(serde_json::Value::as_str);
         let issuer = iss.unwrap_or(source.identifier.url()).to_owned();
-        let mut principal = source
-            .reading
-            .principal(&issuer, claims, expires_at)
-            .map_err(Denied::invalid)?;
+        let mut principal =
+            source.reading.principal(&issuer, claims, expires_at).map_err(Denied::invalid)?;
         self.door.admit(source.reading.idp, &principal)?;
 
         let now = self.clock.steady();
@@ -503,9 +490,7 @@ impl Source {
 
     /// Checks the signature with this issuer's keys alone; answers which keys these were.
     async fn check_signature(&self, jwt: &Jwt<'_>, iss: &str) -> Result<u64, Denied> {
-        let no_keys = Denied::Unavailable {
-            reason: Reason::NoKeys,
-        };
+        let no_keys = Denied::Unavailable { reason: Reason::NoKeys };
         let keys = self.keys.as_ref().ok_or(no_keys.clone())?;
         let signed = Signed {
             message: jwt.message,

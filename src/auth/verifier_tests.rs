@@ -52,12 +52,8 @@ async fn reason(verifier: &Verifier, token: &str) -> Reason {
     }
 }
 
-const NO_KEYS: Denied = Denied::Unavailable {
-    reason: Reason::NoKeys,
-};
-const NO_ANSWER: Denied = Denied::Unavailable {
-    reason: Reason::NoAnswer,
-};
+const NO_KEYS: Denied = Denied::Unavailable { reason: Reason::NoKeys };
+const NO_ANSWER: Denied = Denied::Unavailable { reason: Reason::NoAnswer };
 
 #[tokio::test]
 async fn a_good_token_names_its_user_and_is_not_kept_in_the_open() {
@@ -82,26 +78,15 @@ async fn every_kind_of_key_checks_its_own_algorithm() {
     let verifier = verifier(settings(&[&provider]), &Hand::default());
     let claims = claims(&provider.url);
     for pair in &pairs {
-        assert!(
-            check(&verifier, &pair.token(&claims)).await.is_ok(),
-            "{}",
-            pair.id
-        );
+        assert!(check(&verifier, &pair.token(&claims)).await.is_ok(), "{}", pair.id);
     }
-    let pss = pairs[0].token_of(
-        r#"{"alg":"PS256","kid":"r","typ":"at+jwt"}"#,
-        &claims.to_string(),
-    );
+    let pss = pairs[0].token_of(r#"{"alg":"PS256","kid":"r","typ":"at+jwt"}"#, &claims.to_string());
     assert!(check(&verifier, &pss).await.is_ok());
     // The right key under the wrong algorithm, and one that is not on the list.
     for (pair, algorithm) in [(0, "ES256"), (1, "RS256"), (2, "RS256"), (0, "RS512")] {
         let header = json!({"alg": algorithm, "kid": pairs[pair].id, "typ": "at+jwt"}).to_string();
         let token = pairs[pair].token_of(&header, &claims.to_string());
-        assert_eq!(
-            reason(&verifier, &token).await,
-            Reason::Algorithm,
-            "{algorithm}"
-        );
+        assert_eq!(reason(&verifier, &token).await, Reason::Algorithm, "{algorithm}");
     }
 }
 
@@ -155,9 +140,7 @@ async fn the_same_subject_at_two_issuers_is_two_users() {
     let verifier = verifier(settings(&[&a, &b]), &Hand::default());
     let mut users = BTreeSet::new();
     for (provider, key) in [(&a, &key_a), (&b, &key_b)] {
-        let caller = check(&verifier, &key.token(&claims(&provider.url)))
-            .await
-            .unwrap();
+        let caller = check(&verifier, &key.token(&claims(&provider.url))).await.unwrap();
         assert_eq!(caller.user().subject(), "alice");
         users.insert(caller.user().digest());
     }
@@ -207,16 +190,9 @@ async fn an_issuer_with_a_slash_is_not_one_without() {
     let pair = Pair::rsa("k1", 0);
     let provider = Provider::with_keys("/", &[&pair]).await;
     let verifier = verifier(settings(&[&provider]), &Hand::default());
-    assert!(
-        check(&verifier, &pair.token(&claims(&provider.url)))
-            .await
-            .is_ok()
-    );
+    assert!(check(&verifier, &pair.token(&claims(&provider.url))).await.is_ok());
     let bare = provider.url.trim_end_matches('/');
-    assert_eq!(
-        reason(&verifier, &pair.token(&claims(bare))).await,
-        Reason::Issuer
-    );
+    assert_eq!(reason(&verifier, &pair.token(&claims(bare))).await, Reason::Issuer);
 }
 
 #[tokio::test]
@@ -228,10 +204,7 @@ async fn tokens_of_other_kinds_are_refused() {
         pair.token_of(&header, &claims_with(url, changes).to_string())
     };
     for (token, expected) in [
-        (
-            with("JWT", json!({"scope": null, "nonce": "n"})),
-            Reason::IdToken,
-        ),
+        (with("JWT", json!({"scope": null, "nonce": "n"})), Reason::IdToken),
         (with("JWT", json!({"at_hash": "h"})), Reason::IdToken),
         (with("JWT", json!({"typ": "ID"})), Reason::IdToken),
         (with("JWT", json!({"token_use": "id"})), Reason::IdToken),
@@ -254,15 +227,9 @@ async fn members_that_stand_twice_are_refused() {
     let text = claims(&provider.url).to_string();
     let twice = format!("{},\"sub\":\"bob\"}}", &text[..text.len() - 1]);
     let header = r#"{"alg":"RS256","kid":"k1","typ":"at+jwt"}"#;
-    assert_eq!(
-        reason(&verifier, &pair.token_of(header, &twice)).await,
-        Reason::Duplicate
-    );
+    assert_eq!(reason(&verifier, &pair.token_of(header, &twice)).await, Reason::Duplicate);
     let header = r#"{"alg":"RS256","kid":"k1","typ":"at+jwt","kid":"k1"}"#;
-    assert_eq!(
-        reason(&verifier, &pair.token_of(header, &text)).await,
-        Reason::Duplicate
-    );
+    assert_eq!(reason(&verifier, &pair.token_of(header, &text)).await, Reason::Duplicate);
 }
 
 #[tokio::test]
@@ -285,9 +252,7 @@ async fn requests_that_carry_tokens_wrongly_are_malformed() {
 #[tokio::test]
 async fn a_flood_of_unknown_keys_costs_one_fetch_per_cool_down() {
     let (provider, pair, verifier, hand) = one().await;
-    check(&verifier, &pair.token(&claims(&provider.url)))
-        .await
-        .unwrap();
+    check(&verifier, &pair.token(&claims(&provider.url))).await.unwrap();
     assert_eq!(provider.hits("/keys"), 1);
     let flood = |round: usize| {
         let (claims, verifier, pair) = (claims(&provider.url).to_string(), &verifier, &pair);
@@ -301,11 +266,7 @@ async fn a_flood_of_unknown_keys_costs_one_fetch_per_cool_down() {
         }
     };
     flood(1).await;
-    assert_eq!(
-        provider.hits("/keys"),
-        1,
-        "the first fetch was a moment ago"
-    );
+    assert_eq!(provider.hits("/keys"), 1, "the first fetch was a moment ago");
     hand.forward(31);
     flood(2).await;
     assert_eq!(provider.hits("/keys"), 2);
@@ -345,11 +306,7 @@ async fn rotated_keys_are_found_and_removed_ones_stop_at_once() {
     provider.keys(&[&new]);
     hand.forward(31);
     assert!(check(&verifier, &old_token).await.is_ok(), "remembered");
-    assert!(
-        check(&verifier, &new.token(&claims(&provider.url)))
-            .await
-            .is_ok()
-    );
+    assert!(check(&verifier, &new.token(&claims(&provider.url))).await.is_ok());
     assert_eq!(reason(&verifier, &old_token).await, Reason::UnknownKey);
 }
 
@@ -385,10 +342,7 @@ async fn old_keys_are_used_while_the_provider_is_down_up_to_a_limit() {
     provider.asked("/keys", 2).await;
     assert!(check(&verifier, &pair.token(&claims(2))).await.is_ok());
     hand.forward(24 * 3600);
-    assert_eq!(
-        check(&verifier, &pair.token(&claims(3))).await.unwrap_err(),
-        NO_KEYS
-    );
+    assert_eq!(check(&verifier, &pair.token(&claims(3))).await.unwrap_err(), NO_KEYS);
     let remembered = check(&verifier, &pair.token(&claims(1))).await;
     assert_eq!(remembered.unwrap_err(), NO_KEYS);
 }
@@ -415,32 +369,17 @@ async fn a_provider_that_is_no_help_is_unavailable_and_never_open() {
         |issuer: &str| json!({"issuer": issuer, "jwks_uri": format!("{}/keys", elsewhere.url)});
     for (case, change) in [
         ("down", None),
-        (
-            "lying",
-            Some((place, Answer::Json(200, metadata("https://evil.example")))),
-        ),
-        (
-            "redirecting",
-            Some((place, Answer::Redirect(format!("{}{place}", elsewhere.url)))),
-        ),
+        ("lying", Some((place, Answer::Json(200, metadata("https://evil.example"))))),
+        ("redirecting", Some((place, Answer::Redirect(format!("{}{place}", elsewhere.url))))),
         ("flooding", Some((place, Answer::Flood(10 * 1024 * 1024)))),
-        (
-            "flooding with keys",
-            Some(("/keys", Answer::Flood(10 * 1024 * 1024))),
-        ),
+        ("flooding with keys", Some(("/keys", Answer::Flood(10 * 1024 * 1024)))),
         (
             "redirecting to keys",
             Some(("/keys", Answer::Redirect(format!("{}/keys", elsewhere.url)))),
         ),
         ("silent", Some((place, Answer::Silence))),
-        (
-            "without keys",
-            Some(("/keys", Answer::Json(200, json!({"keys": []})))),
-        ),
-        (
-            "without sense",
-            Some(("/keys", Answer::Json(200, json!([])))),
-        ),
+        ("without keys", Some(("/keys", Answer::Json(200, json!({"keys": []}))))),
+        ("without sense", Some(("/keys", Answer::Json(200, json!([]))))),
     ] {
         let provider = match case {
             "down" => Provider::empty("").await,
@@ -453,11 +392,7 @@ async fn a_provider_that_is_no_help_is_unavailable_and_never_open() {
         settings.limits.fetch_deadline = Duration::from_millis(200);
         let verifier = verifier(settings, &Hand::default());
         let token = pair.token(&claims(&provider.url));
-        assert_eq!(
-            check(&verifier, &token).await.unwrap_err(),
-            NO_KEYS,
-            "{case}"
-        );
+        assert_eq!(check(&verifier, &token).await.unwrap_err(), NO_KEYS, "{case}");
         assert_eq!(verifier.status()[0].failures, 1, "{case}");
     }
     assert_eq!(elsewhere.hits("/keys"), 0, "no redirect is followed");
@@ -474,11 +409,7 @@ async fn a_provider_that_comes_back_is_found_again() {
     let token = pair.token(&claims(&good));
     assert_eq!(check(&verifier, &token).await.unwrap_err(), NO_KEYS);
     provider.keys(&[&pair]);
-    assert_eq!(
-        check(&verifier, &token).await.unwrap_err(),
-        NO_KEYS,
-        "a moment ago"
-    );
+    assert_eq!(check(&verifier, &token).await.unwrap_err(), NO_KEYS, "a moment ago");
     hand.forward(6);
     assert!(check(&verifier, &token).await.is_ok());
 }
@@ -517,12 +448,7 @@ async fn an_opaque_token_is_asked_about_once_a_minute() {
     hand.forward(61);
     check(&verifier, "opaque").await.unwrap();
     assert_eq!(provider.hits("/introspect"), 2);
-    assert!(
-        provider
-            .bodies()
-            .iter()
-            .any(|body| body.contains("token=opaque&token_type_hint"))
-    );
+    assert!(provider.bodies().iter().any(|body| body.contains("token=opaque&token_type_hint")));
 }
 
 #[tokio::test]
@@ -545,11 +471,7 @@ async fn an_answer_that_is_not_about_us_is_refused() {
     provider.answer("/introspect", inactive());
     assert_eq!(reason(&verifier, "opaque").await, Reason::Inactive);
     assert_eq!(reason(&verifier, "opaque").await, Reason::Inactive);
-    assert_eq!(
-        provider.hits("/introspect"),
-        8,
-        "a refusal is believed for a moment"
-    );
+    assert_eq!(provider.hits("/introspect"), 8, "a refusal is believed for a moment");
 }
 
 #[tokio::test]
@@ -608,10 +530,7 @@ async fn a_signed_token_may_be_asked_about_too() {
     provider.answer("/introspect", active(&provider, json!({})));
     let caller = check(&verifier, &token).await.unwrap();
     provider.answer("/introspect", inactive());
-    assert!(
-        check(&verifier, &token).await.is_ok(),
-        "believed for a minute"
-    );
+    assert!(check(&verifier, &token).await.is_ok(), "believed for a minute");
     hand.forward(61);
     assert_eq!(reason(&verifier, &token).await, Reason::Inactive);
     assert!(!caller.is_living());
@@ -622,17 +541,11 @@ async fn google_s_token_counts_for_listed_clients_and_domains() {
     let provider = Provider::empty("").await;
     let hand = Hand::default();
     let mut google = Issuer::parse("https://accounts.google.com", Preset::Google).unwrap();
-    google.clients = vec![Client {
-        id: "ours".into(),
-        secret: None,
-    }];
+    google.clients = vec![Client { id: "ours".into(), secret: None }];
     google.api_url = Some(provider.url.clone());
     let settings = Settings {
         issuers: vec![google],
-        allow: Allow {
-            domains: vec!["corp.example".into()],
-            ..Allow::default()
-        },
+        allow: Allow { domains: vec!["corp.example".into()], ..Allow::default() },
         ..Settings::default()
     };
     let told = |aud: &str| json!({"aud": aud, "azp": aud, "sub": "1", "scope": "openid", "exp": (START + 600).to_string()});
@@ -655,29 +568,18 @@ async fn google_s_token_counts_for_listed_clients_and_domains() {
     provider.answer("/tokeninfo", Answer::Json(500, json!({})));
     assert_eq!(check(&verifier, "ya29.e").await.unwrap_err(), NO_ANSWER);
     assert_eq!(reason(&verifier, "opaque").await, Reason::Shape);
-    assert!(
-        provider
-            .bodies()
-            .iter()
-            .all(|body| !body.starts_with("GET /tokeninfo?"))
-    );
+    assert!(provider.bodies().iter().all(|body| !body.starts_with("GET /tokeninfo?")));
 }
 
 #[tokio::test]
 async fn github_s_token_is_its_numeric_user() {
     let provider = Provider::empty("").await;
     let mut github = Issuer::parse("https://github.com", Preset::GitHub).unwrap();
-    github.clients = vec![Client {
-        id: "app".into(),
-        secret: Some("s".into()),
-    }];
+    github.clients = vec![Client { id: "app".into(), secret: Some("s".into()) }];
     github.api_url = Some(provider.url.clone());
     let settings = Settings {
         issuers: vec![github],
-        allow: Allow {
-            groups: vec!["corp".into()],
-            ..Allow::default()
-        },
+        allow: Allow { groups: vec!["corp".into()], ..Allow::default() },
         ..Settings::default()
     };
     let verifier = verifier(settings, &Hand::default());
@@ -689,10 +591,7 @@ async fn github_s_token_is_its_numeric_user() {
     assert_eq!(caller.user().subject(), "7");
     assert_eq!(caller.client(), Some("app"));
     provider.answer("/user/orgs", Answer::Json(403, json!({})));
-    assert!(matches!(
-        check(&verifier, "gho_b").await,
-        Err(Denied::Forbidden { .. })
-    ));
+    assert!(matches!(check(&verifier, "gho_b").await, Err(Denied::Forbidden { .. })));
     provider.answer("/applications/app/token", Answer::Json(404, json!({})));
     assert_eq!(reason(&verifier, "gho_c").await, Reason::Inactive);
     assert_eq!(reason(&verifier, "ghp_personal").await, Reason::Shape);
@@ -723,11 +622,6 @@ async fn a_verifier_that_runs_stops_with_the_process() {
 #[tokio::test]
 async fn settings_with_problems_do_not_start() {
     let http = outbound::Client::new().unwrap();
-    let refused = Verifier::start(
-        Settings::default(),
-        &http,
-        Clock::system(),
-        &Shutdown::new(),
-    );
+    let refused = Verifier::start(Settings::default(), &http, Clock::system(), &Shutdown::new());
     assert!(!refused.unwrap_err().is_empty());
 }

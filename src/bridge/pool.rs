@@ -9,13 +9,14 @@ use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 
 use super::child::Child;
+use super::conversation::Outcome;
 use super::launch::Launcher;
 use super::slot::{ChildKey, Current, Seat, Slot, Unavailable};
 use super::trace::Trace;
 use crate::auth::Principal;
 use crate::mcp::{Era, Raw};
 use crate::policy::Connect;
-use crate::server::{EraChoice, Profile};
+use crate::server::{EraChoice, Internal, Profile};
 use crate::shutdown::Shutdown;
 
 /// How many profiles one authority may have, the empty one included (DESIGN.md section 5).
@@ -109,6 +110,20 @@ impl Pool {
             child.closed().await;
         }
         Ok(Seat::take(&slot))
+    }
+
+    /// Starts a child before anybody asks for one, and returns what it says about itself and its tools.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn warm(&self, connect: &Connect) -> Result<(Child, Outcome), Unavailable> {
+        let key = self.key(connect.principal(), None);
+        let era = self.settle_era().await?;
+        let (slot, _) = self.choose(key, connect, &Profile::plain(), era);
+        let seat = Seat::warm(&slot);
+        let child = self.ready(&seat).await?;
+        let tools = child.ask(Internal::ListTools, self.shared.settings.start_timeout).await;
+        Ok((child, tools))
     }
 
     /// The seat's child, started if need be.
@@ -253,8 +268,10 @@ impl Pool {
             let idle = self.shared.settings.idle;
             let mut leaving = Vec::new();
             self.lock().retain(|_, group| {
+                let others = group.len() > 1;
                 group.retain(|slot| {
-                    let stale = slot.idle_for().is_some_and(|unused| unused >= idle)
+                    let unused = slot.idle_for().is_some_and(|unused| unused >= idle);
+                    let stale = (unused || (others && slot.is_spare()))
                         && !matches!(*slot.current.borrow(), Current::Starting);
                     if stale {
                         leaving.extend(slot.child());

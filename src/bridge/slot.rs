@@ -1,6 +1,6 @@
 //! One place for a child: who may use it, what it was told, and the child that sits there now.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +47,8 @@ pub struct Slot {
     /// Counts the children that were lost with what they knew of their sessions.
     epoch: AtomicU64,
     users: AtomicUsize,
+    /// Whether a client ever used it.
+    served: AtomicBool,
     record: Mutex<Record>,
 }
 
@@ -83,6 +85,7 @@ impl Slot {
             current: watch::Sender::new(Current::Empty),
             epoch: AtomicU64::new(0),
             users: AtomicUsize::new(0),
+            served: AtomicBool::new(false),
             record: Mutex::new(Record { failures: 0, last_used: Instant::now() }),
         }
     }
@@ -139,6 +142,11 @@ impl Slot {
         self.audience.gone();
     }
 
+    /// Whether the slot was only ever warmed up, and for nobody.
+    pub(super) fn is_spare(&self) -> bool {
+        self.users.load(Ordering::Acquire) == 0 && !self.served.load(Ordering::Acquire)
+    }
+
     /// For how long nobody has used the slot.
     pub(super) fn idle_for(&self) -> Option<Duration> {
         (self.users.load(Ordering::Acquire) == 0).then(|| {
@@ -152,6 +160,12 @@ impl Slot {
 
 impl Seat {
     pub(super) fn take(slot: &Arc<Slot>) -> Self {
+        slot.served.store(true, Ordering::Release);
+        Self::warm(slot)
+    }
+
+    /// A seat that nobody asked for.
+    pub(super) fn warm(slot: &Arc<Slot>) -> Self {
         slot.users.fetch_add(1, Ordering::AcqRel);
         Self { slot: Arc::clone(slot), epoch: slot.epoch.load(Ordering::Acquire) }
     }

@@ -136,6 +136,9 @@ impl Front {
     }
 
     async fn post(self: &Arc<Self>, arrival: Arrival) -> Reply {
+        if !(headers::accepts_json(&arrival.headers) || headers::accepts_events(&arrival.headers)) {
+            return Reply::Refused(Refusal::NotAcceptable);
+        }
         let Ok(text) = ByteString::try_from(arrival.body.clone()) else {
             return bad(None, codes::PARSE_ERROR, "the body is not utf-8");
         };

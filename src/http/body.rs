@@ -27,7 +27,10 @@ pub(super) fn pieces(content: Content) -> Body {
     match pieces.len() {
         0 => Body::empty(),
         1 => Body::from(pieces.remove(0)),
-        _ => Body::new(Pieces { left: pieces.iter().map(|p| p.len() as u64).sum(), pieces: pieces.into() }),
+        _ => Body::new(Pieces {
+            left: pieces.iter().map(|p| p.len() as u64).sum(),
+            pieces: pieces.into(),
+        }),
     }
 }
 

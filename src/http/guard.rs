@@ -33,7 +33,8 @@ impl Allowed {
                 return Err(NotAnOrigin { text: origin.clone() });
             }
         }
-        let origins = origins.iter().map(|o| o.trim_end_matches('/').to_ascii_lowercase()).collect();
+        let origins =
+            origins.iter().map(|o| o.trim_end_matches('/').to_ascii_lowercase()).collect();
         Ok(Self { hosts: own, origins })
     }
 
@@ -97,7 +98,8 @@ mod tests {
         for host in ["localhost", "LOCALHOST:8808", "127.0.0.1:1", "[::1]:8808", "mcp.acme.dev"] {
             assert!(admits(host, None), "{host}");
         }
-        for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil:80", "", "[::1]x:1"] {
+        for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil:80", "", "[::1]x:1"]
+        {
             assert!(!admits(host, None), "{host}");
         }
     }
@@ -107,7 +109,13 @@ mod tests {
         for origin in ["http://localhost:5173", "http://127.0.0.1", "https://app.acme.dev"] {
             assert!(admits("localhost", Some(origin)), "{origin}");
         }
-        for origin in ["null", "https://evil.example", "http://localhost.evil", "http://a@localhost", "file://"] {
+        for origin in [
+            "null",
+            "https://evil.example",
+            "http://localhost.evil",
+            "http://a@localhost",
+            "file://",
+        ] {
             assert!(!admits("localhost", Some(origin)), "{origin}");
         }
     }

@@ -10,9 +10,9 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method};
 use tokio::net::TcpListener;
 
+use super::body;
 use super::guard::Allowed;
 use super::status::{self, Challenge, Unread};
-use super::body;
 use crate::auth::Authenticator;
 use crate::client::{Arrival, Front};
 use crate::shutdown::Shutdown;
@@ -82,17 +82,17 @@ async fn answer(endpoint: &Endpoint, request: Request) -> Result<Response, Unrea
     if parts.uri.path() != endpoint.path {
         return Err(Unread::Path);
     }
-    let principal = match endpoint.authenticator.authenticate(&parts.headers, parts.uri.query()).await {
-        Ok(principal) => principal,
-        Err(denied) => return Ok(status::denied(&denied, endpoint.challenge.as_ref())),
-    };
+    let principal =
+        match endpoint.authenticator.authenticate(&parts.headers, parts.uri.query()).await {
+            Ok(principal) => principal,
+            Err(denied) => return Ok(status::denied(&denied, endpoint.challenge.as_ref())),
+        };
     let body = match parts.method {
         Method::POST if !is_json(&parts.headers) => return Err(Unread::ContentType),
         Method::POST => body::read(body, endpoint.max_body).await?,
         _ => bytes::Bytes::new(),
     };
-    let arrival =
-        Arrival { principal, method: parts.method, headers: parts.headers, body };
+    let arrival = Arrival { principal, method: parts.method, headers: parts.headers, body };
     let reply = endpoint.front.serve(arrival).await;
     Ok(status::write(reply, endpoint.keep_alive))
 }

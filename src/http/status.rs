@@ -144,9 +144,8 @@ pub(super) fn denied(denied: &Denied, challenge: Option<&Challenge>) -> Response
     let error = ErrorObject::new(codes::INVALID_REQUEST, denied.sentence());
     let mut response = json(status, error_content(None, error));
     let headers = response.headers_mut();
-    let value = challenge.and_then(|challenge| {
-        auth::challenge(denied, &challenge.metadata_url, &challenge.scopes)
-    });
+    let value = challenge
+        .and_then(|challenge| auth::challenge(denied, &challenge.metadata_url, &challenge.scopes));
     if let Some(value) = value {
         headers.insert(WWW_AUTHENTICATE, value);
     }

@@ -1,0 +1,225 @@
+//! What `mcpwrap secret` needs: which secret, whose, and where it is kept.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::problem::{Origin, Problem};
+use super::state::{self, Store};
+use super::{Typed, value};
+
+/// A change or a look at the kept secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secret {
+    /// What to do.
+    pub action: SecretAction,
+    /// The embedded store, for those that are kept there.
+    pub store: Store,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretAction {
+    /// Keep a value.
+    Set {
+        /// Where.
+        place: Place,
+        /// The value's origin, which is never the command line.
+        value: SecretInput,
+    },
+    /// Name the secrets in the store, without values.
+    List {
+        /// Whose; off means everybody's.
+        owner: Option<Owner>,
+    },
+    /// Forget a value.
+    Remove {
+        /// Where.
+        place: Place,
+    },
+}
+
+/// Where a secret's value is read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretInput {
+    /// Our stdin, to its end.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+/// Where one secret is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the OS keyring.
+    Keyring {
+        /// The service.
+        service: String,
+        /// The account.
+        account: String,
+    },
+    /// In the embedded encrypted store.
+    Store {
+        /// The secret's name.
+        name: String,
+        /// Whose it is.
+        owner: Owner,
+    },
+}
+
+/// A user, named as his tokens name him.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The issuer's identifier.
+    pub issuer: String,
+    /// The tenant, where one is configured.
+    pub tenant: Option<String>,
+    /// The subject.
+    pub subject: String,
+}
+
+/// The user as typed, each part or none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TypedOwner {
+    /// `--issuer`
+    pub issuer: Option<String>,
+    /// `--tenant`
+    pub tenant: Option<String>,
+    /// `--subject`
+    pub subject: Option<String>,
+}
+
+/// What was asked of `secret`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TypedSecret {
+    /// `secret set SOURCE`
+    Set {
+        /// `store:NAME` or `keyring:SERVICE/ACCOUNT`.
+        source: String,
+        /// `--from-file`, else stdin.
+        value: SecretInput,
+    },
+    /// `secret list`
+    List,
+    /// `secret rm SOURCE`
+    Remove {
+        /// `store:NAME` or `keyring:SERVICE/ACCOUNT`.
+        source: String,
+    },
+}
+
+/// What `secret` needs, from what was typed and the environment.
+///
+/// # Errors
+/// Everything that is wrong, at once.
+pub fn secret(
+    asked: TypedSecret,
+    owner: TypedOwner,
+    typed: &Typed,
+    env: impl Fn(&str) -> Option<OsString>,
+) -> Result<Secret, Vec<Problem>> {
+    let (store, mut problems) = match state::store(typed, env) {
+        Ok(store) => (Some(store), Vec::new()),
+        Err(problems) => (None, problems),
+    };
+    let action = match asked {
+        TypedSecret::Set { source, value } => {
+            place(&source, owner).map(|place| SecretAction::Set { place, value })
+        }
+        TypedSecret::Remove { source } => {
+            place(&source, owner).map(|place| SecretAction::Remove { place })
+        }
+        TypedSecret::List if owner == TypedOwner::default() => {
+            Ok(SecretAction::List { owner: None })
+        }
+        TypedSecret::List => owner.resolve().map(|owner| SecretAction::List { owner: Some(owner) }),
+    };
+    match (action, store) {
+        (Ok(action), Some(store)) => Ok(Secret { action, store }),
+        (action, _) => {
+            problems.extend(action.err());
+            Err(problems)
+        }
+    }
+}
+
+// === impl TypedOwner ===
+
+impl TypedOwner {
+    fn resolve(self) -> Result<Owner, Problem> {
+        let (Some(issuer), Some(subject)) = (self.issuer, self.subject) else {
+            let what = "a secret in the store belongs to one user";
+            let hint = "say who: --issuer URL --subject SUB, as his tokens do, and --tenant where one is configured";
+            return Err(problem("--subject", Origin::Default, what, hint));
+        };
+        if let Err(wrong) = value::secure_url(&issuer) {
+            return Err(problem("--issuer", Origin::Flag, &wrong.what, "write it as in --oidc"));
+        }
+        Ok(Owner { issuer, tenant: self.tenant, subject })
+    }
+}
+
+fn place(source: &str, owner: TypedOwner) -> Result<Place, Problem> {
+    let wrong = || {
+        // The text is not repeated: it may be the secret itself.
+        let hint = "write store:NAME or keyring:SERVICE/ACCOUNT; the value is read from stdin";
+        problem("SOURCE", Origin::Flag, "not a place where secrets are kept", hint)
+    };
+    match source.split_once(':') {
+        Some(("store", name)) if !name.is_empty() => {
+            Ok(Place::Store { name: name.to_owned(), owner: owner.resolve()? })
+        }
+        Some(("keyring", rest)) => match rest.split_once('/') {
+            Some((service, account)) if !service.is_empty() && !account.is_empty() => {
+                Ok(Place::Keyring { service: service.to_owned(), account: account.to_owned() })
+            }
+            _ => Err(wrong()),
+        },
+        _ => Err(wrong()),
+    }
+}
+
+fn problem(setting: &str, origin: Origin, what: &str, hint: &str) -> Problem {
+    Problem {
+        setting: setting.to_owned(),
+        origin,
+        what: what.to_owned(),
+        hint: Some(hint.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(source: &str, owner: TypedOwner) -> Result<SecretAction, Vec<Problem>> {
+        let asked = TypedSecret::Set { source: source.to_owned(), value: SecretInput::Stdin };
+        secret(asked, owner, &Typed::default(), |_| None).map(|secret| secret.action)
+    }
+
+    fn alice() -> TypedOwner {
+        TypedOwner {
+            issuer: Some("https://login.example.com".to_owned()),
+            tenant: None,
+            subject: Some("alice".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_secret_in_the_store_has_an_owner() {
+        assert!(set("store:github", alice()).is_ok());
+        let problems = set("store:github", TypedOwner::default()).unwrap_err();
+        assert_eq!(
+            problems[0].to_string(),
+            "--subject (not set): a secret in the store belongs to one user"
+        );
+    }
+
+    #[test]
+    fn the_keyring_needs_service_and_account() {
+        assert!(set("keyring:github/me", TypedOwner::default()).is_ok());
+        for source in ["keyring:github", "keyring:/x", "vault:x", "ghp_0123"] {
+            let problems = set(source, alice()).unwrap_err();
+            assert!(!problems[0].to_string().contains("ghp_"));
+        }
+    }
+}

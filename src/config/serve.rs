@@ -1,0 +1,301 @@
+//! What `mcpwrap serve` and `mcpwrap check` need.
+
+use std::ffi::OsString;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use super::auth::Auth;
+use super::child::{self, Child, LiteralSecret, NamedSource, Rules};
+use super::dev::{paths, server_name};
+use super::file::File;
+use super::http::{self, Http, Listen};
+use super::layers::{Layers, Typed};
+use super::output::{self, Audit};
+use super::problem::{Problem, Warning, Wrong};
+use super::state::MASTER_KEY_SOURCES;
+use super::value::{self, Rate};
+use super::{key, state};
+use crate::telemetry;
+
+/// The largest configuration file that we read.
+pub const MAX_FILE: usize = 1 << 20;
+/// Children in all.
+pub(super) const MAX_CHILDREN: usize = 256;
+/// Children of one user.
+pub(super) const MAX_CHILDREN_PER_USER: usize = 4;
+
+/// Many users, each with his own child.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Serve {
+    /// Where to listen.
+    pub listen: Listen,
+    /// The endpoint's path, like `/mcp`.
+    pub endpoint_path: String,
+    /// What clients call the endpoint.
+    pub public_url: PublicUrl,
+    /// What the server is called in client settings.
+    pub name: String,
+    /// The wrapped server.
+    pub child: Child,
+    /// How to speak HTTP.
+    pub http: Http,
+    /// Certificate and key; off means plain HTTP, for loopback or behind a proxy.
+    pub tls: Option<Tls>,
+    /// Who may come in.
+    pub auth: Auth,
+    /// Credentials beyond those in the child's environment.
+    pub credentials: Credentials,
+    /// How many and how often.
+    pub limits: Limits,
+    /// The walls around a child.
+    pub isolation: Isolation,
+    /// The rules of what is allowed; off means that whoever comes in may do everything.
+    pub policy: Option<PathBuf>,
+    /// Where audit records go.
+    pub audit: Audit,
+    /// What is logged, and how.
+    pub log: telemetry::Settings,
+    /// Where to keep state.
+    pub state_dir: PathBuf,
+    /// Where operators look in; off means nowhere.
+    pub admin_listen: Option<SocketAddr>,
+    /// The answer to a child that asks for its roots outside any call.
+    pub roots: Vec<PathBuf>,
+    /// What the operator should know though it works.
+    pub warnings: Vec<Warning>,
+}
+
+/// What clients call the endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PublicUrl {
+    /// The address we listen on, which is loopback.
+    FromListen,
+    /// This.
+    Given(Url),
+}
+
+/// Certificate and key, as PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The chain.
+    pub cert: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// Credentials beyond those in the child's environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// Credentials that are files in the child's home; the variable holds the path.
+    pub files: Vec<NamedSource>,
+    /// Names that the operator declares shared by all users.
+    pub shared: Vec<String>,
+    /// Where the key of the encrypted store comes from; off means a key file in the state directory.
+    pub master_key: Option<String>,
+}
+
+/// How many and how often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls of one user; off means unlimited.
+    pub rate: Option<Rate>,
+    /// Children in all.
+    pub max_children: usize,
+    /// Children of one user.
+    pub max_children_per_user: usize,
+}
+
+/// The walls around a child.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Isolation {
+    /// How high they must be.
+    pub level: IsolationLevel,
+    /// User ids to give to children, one for each; off means that all keep ours.
+    pub uids: Option<UidRange>,
+}
+
+/// How high the walls must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IsolationLevel {
+    /// All of them, or no start.
+    Strict,
+    /// What the machine offers.
+    Basic,
+}
+
+/// User ids from first to last, both included; root is never among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UidRange {
+    /// The first.
+    pub first: u32,
+    /// The last, not less than the first.
+    pub last: u32,
+}
+
+const SOURCES: &[&str] = &["vault", "exchange", "store", "keyring", "file", "exec"];
+
+/// What `serve` needs, from what was typed, the environment and the file, which `read` reads.
+///
+/// # Errors
+/// Everything that is wrong, at once.
+pub fn serve(
+    typed: &Typed,
+    env: impl Fn(&str) -> Option<OsString>,
+    read: impl Fn(&Path) -> io::Result<String>,
+) -> Result<Serve, Vec<Problem>> {
+    let (file, problems) = file(typed, &env, read);
+    let mut layers = Layers::new(typed, &env, file);
+    layers.problems = problems;
+    let shared = layers.many(&key::ALLOW_SHARED_CREDENTIAL, value::word);
+    let rules = Rules { sources: SOURCES, literal: LiteralSecret::Refuse, shared: shared.clone() };
+    let child = Child::resolve(&mut layers, &rules);
+    let listen = Listen::resolve(&mut layers, Ok);
+    let serve = Serve {
+        listen,
+        endpoint_path: http::endpoint_path(&mut layers),
+        public_url: public_url(&mut layers, listen),
+        name: server_name(&mut layers, &child),
+        http: Http::resolve(&mut layers),
+        tls: tls(&mut layers),
+        auth: Auth::resolve(&mut layers),
+        credentials: credentials(&mut layers, &rules, &child, shared),
+        limits: limits(&mut layers),
+        isolation: isolation(&mut layers),
+        policy: layers.os(&key::POLICY).map(Into::into),
+        audit: output::audit(&layers, Audit::Stderr),
+        log: output::log(&mut layers),
+        state_dir: state::dir(&layers),
+        admin_listen: layers.maybe(&key::ADMIN_LISTEN, value::address),
+        roots: paths(&layers, &key::ROOTS),
+        warnings: std::mem::take(&mut layers.warnings),
+        child,
+    };
+    if layers.problems.is_empty() { Ok(serve) } else { Err(layers.problems) }
+}
+
+fn file(
+    typed: &Typed,
+    env: &dyn Fn(&str) -> Option<OsString>,
+    read: impl Fn(&Path) -> io::Result<String>,
+) -> (File, Vec<Problem>) {
+    let mut before = Layers::new(typed, env, File::default());
+    let Some(path) = before.os(&key::CONFIG).map(PathBuf::from) else {
+        return (File::default(), Vec::new());
+    };
+    let wrong = match read(&path) {
+        Ok(text) if text.len() <= MAX_FILE => return File::parse(&path, &text),
+        Ok(_) => Wrong::new(format!("{} is larger than {MAX_FILE} bytes", path.display())),
+        Err(error) => Wrong::new(format!("cannot read {}: {error}", path.display())),
+    };
+    before.problem(&key::CONFIG, wrong.hint("name a TOML file that this user may read"));
+    (File::default(), before.problems)
+}
+
+fn public_url(layers: &mut Layers<'_>, listen: Listen) -> PublicUrl {
+    if !layers.is_set(&key::PUBLIC_URL) {
+        if !listen.addr.ip().is_loopback() {
+            let wrong = Wrong::new(format!("clients cannot know what {} is called", listen.addr));
+            let hint =
+                "write the URL that clients use, like --public-url https://mcp.example.com/mcp";
+            layers.problem(&key::PUBLIC_URL, wrong.hint(hint));
+        }
+        return PublicUrl::FromListen;
+    }
+    let given = layers.maybe(&key::PUBLIC_URL, value::secure_url);
+    given.map_or(PublicUrl::FromListen, PublicUrl::Given)
+}
+
+fn tls(layers: &mut Layers<'_>) -> Option<Tls> {
+    match (layers.os(&key::TLS_CERT), layers.os(&key::TLS_KEY)) {
+        (Some(cert), Some(key)) => Some(Tls { cert: cert.into(), key: key.into() }),
+        (None, None) => None,
+        (cert, _) => {
+            let (missing, given) = if cert.is_some() {
+                (key::TLS_KEY, key::TLS_CERT)
+            } else {
+                (key::TLS_CERT, key::TLS_KEY)
+            };
+            let wrong = Wrong::new(format!("{} is of no use alone", given.flag()));
+            layers.problem(&missing, wrong.hint("give both, as PEM files"));
+            None
+        }
+    }
+}
+
+fn credentials(
+    layers: &mut Layers<'_>,
+    rules: &Rules,
+    child: &Child,
+    shared: Vec<String>,
+) -> Credentials {
+    let files = child::sources(layers, &key::CREDENTIAL_FILE, rules);
+    if let Some(double) = child::shared_twice(&child.credentials, &files) {
+        let wrong = Wrong::new(format!("{} is also set by --credential", double.name));
+        let origin = double.origin.clone();
+        layers.problems.push(Problem::new(
+            &key::CREDENTIAL_FILE,
+            origin,
+            wrong.hint("remove one of the two"),
+        ));
+    }
+    Credentials {
+        files,
+        shared,
+        master_key: layers.maybe(&key::MASTER_KEY, |source| {
+            child::known_scheme(source, MASTER_KEY_SOURCES)?;
+            Ok(source.to_owned())
+        }),
+    }
+}
+
+fn limits(layers: &mut Layers<'_>) -> Limits {
+    Limits {
+        rate: layers.maybe(&key::RATE_LIMIT, value::rate),
+        max_children: layers.one(&key::MAX_CHILDREN, MAX_CHILDREN, value::count),
+        max_children_per_user: layers.one(
+            &key::MAX_CHILDREN_PER_USER,
+            MAX_CHILDREN_PER_USER,
+            value::count,
+        ),
+    }
+}
+
+fn isolation(layers: &mut Layers<'_>) -> Isolation {
+    let levels = [("strict", IsolationLevel::Strict), ("basic", IsolationLevel::Basic)];
+    Isolation {
+        level: layers
+            .one(&key::ISOLATION, IsolationLevel::Strict, |text| value::choice(text, &levels)),
+        uids: layers.maybe(&key::UID_RANGE, uid_range),
+    }
+}
+
+fn uid_range(text: &str) -> Result<UidRange, Wrong> {
+    let wrong = || {
+        Wrong::new(format!("{text:?} is not a range of user ids"))
+            .hint("write FIRST-LAST, like 200000-200999")
+    };
+    let (first, last) = text.split_once('-').ok_or_else(wrong)?;
+    let first: u32 = first.trim().parse().map_err(|_| wrong())?;
+    let last: u32 = last.trim().parse().map_err(|_| wrong())?;
+    // The highest number means "no user" to the kernel.
+    if first == 0 || first > last || last == u32::MAX {
+        return Err(wrong());
+    }
+    Ok(UidRange { first, last })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_never_in_a_range_of_user_ids() {
+        assert_eq!(uid_range("5-5").unwrap(), UidRange { first: 5, last: 5 });
+        for text in ["0-5", "5-4", "5", "a-b", "1-4294967295", "-1-5"] {
+            assert!(uid_range(text).is_err(), "{text}");
+        }
+    }
+}

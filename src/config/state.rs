@@ -1,0 +1,49 @@
+//! Where state is kept, and what `mcpwrap secret` works on.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::file::File;
+use super::layers::{Layers, Typed};
+use super::problem::Problem;
+use super::{child, key};
+
+/// Where the encrypted store is, and its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// The directory with the store.
+    pub state_dir: PathBuf,
+    /// Where its key comes from; off means a key file in the state directory.
+    pub master_key: Option<String>,
+}
+
+/// Where the embedded store is, from what was typed and the environment.
+///
+/// # Errors
+/// Everything that is wrong, at once.
+pub fn store(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<Store, Vec<Problem>> {
+    let mut layers = Layers::new(typed, &env, File::default());
+    let store = Store {
+        state_dir: dir(&layers),
+        master_key: layers.maybe(&key::MASTER_KEY, |source| {
+            child::known_scheme(source, MASTER_KEY_SOURCES)?;
+            Ok(source.to_owned())
+        }),
+    };
+    if layers.problems.is_empty() { Ok(store) } else { Err(layers.problems) }
+}
+
+/// Where a master key may come from.
+pub(super) const MASTER_KEY_SOURCES: &[&str] = &["file", "env", "keyring"];
+
+/// The service manager's directory, else the user's, else the machine's.
+pub(super) fn dir(layers: &Layers<'_>) -> PathBuf {
+    if let Some(dir) = layers.os(&key::STATE_DIR).or_else(|| layers.variable("STATE_DIRECTORY")) {
+        return dir.into();
+    }
+    if let Some(dir) = layers.variable("XDG_STATE_HOME") {
+        return PathBuf::from(dir).join("mcpwrap");
+    }
+    let home = layers.variable("HOME").map(PathBuf::from);
+    home.map_or_else(|| PathBuf::from("/var/lib/mcpwrap"), |home| home.join(".local/state/mcpwrap"))
+}

@@ -1,0 +1,319 @@
+//! How one value is written: durations, sizes, addresses, URLs, names, choices.
+//!
+//! Every function takes the text and gives a type that cannot be wrong, or says what is wrong with a remedy.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use url::{Host, Url};
+
+use super::problem::Wrong;
+
+/// Longer times are typing errors, and some clocks overflow.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// So many calls in so much time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many.
+    pub calls: NonZeroU32,
+    /// In what time.
+    pub per: Duration,
+}
+
+/// A network, like `10.0.0.0/8`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cidr {
+    address: IpAddr,
+    prefix: u8,
+}
+
+// === impl Cidr ===
+
+impl Cidr {
+    /// Whether the network holds the address; an IPv4 address that is mapped into IPv6 counts as IPv4.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
+                let shift = 32 - u32::from(self.prefix);
+                let differs = ours.to_bits() ^ theirs.to_bits();
+                differs.checked_shr(shift).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(ours), IpAddr::V6(theirs)) => {
+                let shift = 128 - u32::from(self.prefix);
+                let differs = ours.to_bits() ^ theirs.to_bits();
+                differs.checked_shr(shift).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+// === parsers ===
+
+pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
+    let hint = "write a number with a unit, like 30s, 15m or 2h";
+    match humantime::parse_duration(text.trim()) {
+        Ok(Duration::ZERO) => Err(Wrong::new(format!("{text:?} is no time at all")).hint(hint)),
+        Ok(long) if long > LONGEST => {
+            Err(Wrong::new(format!("{text:?} is longer than a year")).hint(hint))
+        }
+        Ok(duration) => Ok(duration),
+        Err(_) => Err(Wrong::new(format!("{text:?} is not a duration")).hint(hint)),
+    }
+}
+
+pub(super) fn size(text: &str) -> Result<usize, Wrong> {
+    let hint = "write a number with a unit, like 512KiB, 4MiB or 1GiB";
+    let bytes = text.trim().parse::<bytesize::ByteSize>();
+    match bytes.map(|size| usize::try_from(size.as_u64())) {
+        Ok(Ok(0)) => Err(Wrong::new(format!("{text:?} leaves room for nothing")).hint(hint)),
+        Ok(Ok(size)) => Ok(size),
+        _ => Err(Wrong::new(format!("{text:?} is not a size")).hint(hint)),
+    }
+}
+
+pub(super) fn address(text: &str) -> Result<SocketAddr, Wrong> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let local = text.strip_prefix("localhost:").and_then(|port| port.parse().ok());
+    local.map(|port| (Ipv4Addr::LOCALHOST, port).into()).ok_or_else(|| {
+        let wrong = Wrong::new(format!("{text:?} is not an address with a port"));
+        wrong.hint("write IP:PORT, like 127.0.0.1:8808 or [::1]:8808; port 0 takes a free one")
+    })
+}
+
+pub(super) fn count(text: &str) -> Result<usize, Wrong> {
+    match text.parse() {
+        Ok(0) | Err(_) => {
+            Err(Wrong::new(format!("{text:?} is not a count")).hint("write a whole number from 1"))
+        }
+        Ok(count) => Ok(count),
+    }
+}
+
+pub(super) fn rate(text: &str) -> Result<Rate, Wrong> {
+    let wrong = || {
+        Wrong::new(format!("{text:?} is not a rate")).hint("write CALLS/TIME, like 100/1m or 10/1s")
+    };
+    let (calls, per) = text.split_once('/').ok_or_else(wrong)?;
+    Ok(Rate {
+        calls: calls.trim().parse().map_err(|_| wrong())?,
+        per: duration(per).map_err(|_| wrong())?,
+    })
+}
+
+pub(super) fn cidr(text: &str) -> Result<Cidr, Wrong> {
+    let wrong = || {
+        Wrong::new(format!("{text:?} is not a network"))
+            .hint("write ADDRESS/PREFIX, like 10.0.0.0/8")
+    };
+    let (address, prefix) = text.split_once('/').unwrap_or((text, ""));
+    let address: IpAddr = address.parse().map_err(|_| wrong())?;
+    let widest = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = if text.contains('/') { prefix.parse().map_err(|_| wrong())? } else { widest };
+    if prefix > widest {
+        return Err(wrong());
+    }
+    Ok(Cidr { address, prefix })
+}
+
+/// One of a closed set of words.
+pub(super) fn choice<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Wrong> {
+    let found = words.iter().find(|(word, _)| *word == text);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        Wrong::new(format!("{text:?} is not one of the known words"))
+            .hint(format!("write one of {}", known.join(", ")))
+    })
+}
+
+/// The path of the endpoint: letters, digits and `-._~` between slashes, so that it needs no escaping anywhere.
+pub(super) fn endpoint_path(text: &str) -> Result<String, Wrong> {
+    let hint = "write a path like /mcp or /github/mcp";
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+            && part.bytes().any(|b| b != b'.')
+    };
+    match text.strip_prefix('/') {
+        Some(rest) if rest.split('/').all(plain) => Ok(text.to_owned()),
+        _ => Err(Wrong::new(format!("{text:?} is not a plain absolute path")).hint(hint)),
+    }
+}
+
+/// A URL that tokens may travel to: https, or http on loopback; no credentials, query or fragment.
+pub(super) fn secure_url(text: &str) -> Result<Url, Wrong> {
+    let hint = "write an https URL, like https://login.example.com/realms/main";
+    let url =
+        Url::parse(text).map_err(|_| Wrong::new(format!("{text:?} is not a URL")).hint(hint))?;
+    let secure = match url.scheme() {
+        "https" => true,
+        "http" => is_loopback(&url),
+        _ => false,
+    };
+    if !secure {
+        return Err(Wrong::new(format!("{text:?} must be https, or http on loopback")).hint(hint));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Wrong::new("the URL holds a user name or password").hint(hint));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(Wrong::new(format!("{text:?} has a query or a fragment")).hint(hint));
+    }
+    Ok(url)
+}
+
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// A web origin in its serialised form, or the word `null` refused with the rest.
+pub(super) fn origin(text: &str) -> Result<String, Wrong> {
+    let wrong = || {
+        Wrong::new(format!("{text:?} is not an origin"))
+            .hint("write scheme://host[:port], without a path")
+    };
+    let url = Url::parse(text).map_err(|_| wrong())?;
+    let bare = url.path().trim_matches('/').is_empty()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if url.has_host() && bare && url.username().is_empty() && url.password().is_none() {
+        // An origin of a scheme that the URL standard does not know is opaque, yet editors do send theirs.
+        let known = url.origin();
+        return Ok(if known.is_tuple() {
+            known.ascii_serialization()
+        } else {
+            text.trim_end_matches('/').to_lowercase()
+        });
+    }
+    Err(wrong())
+}
+
+/// What a `Host` header may say: a name or an address, with a port or without.
+pub(super) fn host(text: &str) -> Result<String, Wrong> {
+    let wrong = || {
+        Wrong::new(format!("{text:?} is not a host"))
+            .hint("write a name with or without a port, like mcp.example.com:8443")
+    };
+    let url = Url::parse(&format!("http://{text}/")).map_err(|_| wrong())?;
+    let same = url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty();
+    if !same || text.contains(['/', '\\', '@', '?', '#']) {
+        return Err(wrong());
+    }
+    Ok(text.to_lowercase())
+}
+
+/// Any text that is not blank.
+pub(super) fn word(text: &str) -> Result<String, Wrong> {
+    match text.trim() {
+        "" => Err(Wrong::new("the value is empty")),
+        word => Ok(word.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fails<T: std::fmt::Debug>(parsed: Result<T, Wrong>) {
+        let wrong = parsed.unwrap_err();
+        assert!(wrong.hint.is_some(), "{wrong:?} has no remedy");
+    }
+
+    #[test]
+    fn durations_need_a_unit_and_an_extent() {
+        assert_eq!(duration("15m").unwrap(), Duration::from_secs(900));
+        assert_eq!(duration("1h 30m").unwrap(), Duration::from_secs(5400));
+        for text in ["10", "", "0s", "10x", "-1s", "1000y"] {
+            fails(duration(text));
+        }
+    }
+
+    #[test]
+    fn sizes_have_binary_units() {
+        assert_eq!(size("4MiB").unwrap(), 4 << 20);
+        assert_eq!(size("4096").unwrap(), 4096);
+        for text in ["", "0", "much", "4MiX"] {
+            fails(size(text));
+        }
+    }
+
+    #[test]
+    fn addresses_are_numbers_or_localhost() {
+        assert_eq!(address("localhost:80").unwrap().to_string(), "127.0.0.1:80");
+        assert_eq!(address("[::1]:0").unwrap().to_string(), "[::1]:0");
+        for text in ["8808", "127.0.0.1", "example.com:80", ":8808"] {
+            fails(address(text));
+        }
+    }
+
+    #[test]
+    fn paths_need_no_escaping() {
+        assert_eq!(endpoint_path("/github/mcp").unwrap(), "/github/mcp");
+        for text in ["", "mcp", "/", "/a//b", "/../a", "/a?b", "/a b", "/a/", "/%2e"] {
+            fails(endpoint_path(text));
+        }
+    }
+
+    #[test]
+    fn urls_for_tokens_are_secure() {
+        assert!(secure_url("https://a.example/x").is_ok());
+        assert!(secure_url("http://127.0.0.1:9/x").is_ok());
+        for text in
+            ["http://a.example", "ftp://a", "https://u:p@a.example", "https://a.example/?q", "x"]
+        {
+            fails(secure_url(text));
+        }
+    }
+
+    #[test]
+    fn a_url_with_a_password_is_not_repeated() {
+        assert!(!secure_url("https://u:hunter2@a.example").unwrap_err().what.contains("hunter2"));
+    }
+
+    #[test]
+    fn networks_hold_their_addresses() {
+        let private = cidr("10.0.0.0/8").unwrap();
+        assert!(private.contains("10.255.0.1".parse().unwrap()));
+        assert!(private.contains("::ffff:10.0.0.1".parse().unwrap()));
+        assert!(!private.contains("11.0.0.1".parse().unwrap()));
+        assert!(cidr("0.0.0.0/0").unwrap().contains("1.2.3.4".parse().unwrap()));
+        assert!(!cidr("::/0").unwrap().contains("1.2.3.4".parse().unwrap()));
+        assert!(cidr("::1").unwrap().contains("::1".parse().unwrap()));
+        for text in ["10.0.0.0/33", "ten", "10.0.0.0/", "10.0.0.0/-1"] {
+            fails(cidr(text));
+        }
+    }
+
+    #[test]
+    fn origins_and_hosts_are_bare() {
+        assert_eq!(origin("HTTPS://App.Example:443").unwrap(), "https://app.example");
+        assert_eq!(origin("vscode-webview://abc").unwrap(), "vscode-webview://abc");
+        assert_eq!(host("MCP.example:8443").unwrap(), "mcp.example:8443");
+        fails(origin("https://a.example/path"));
+        fails(origin("null"));
+        fails(origin("*"));
+        fails(host("http://a.example"));
+        fails(host(""));
+    }
+
+    #[test]
+    fn rates_have_calls_and_a_time() {
+        assert_eq!(rate("100/1m").unwrap().calls.get(), 100);
+        for text in ["100", "0/1m", "1/0s", "/"] {
+            fails(rate(text));
+        }
+    }
+}
