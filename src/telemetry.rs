@@ -68,9 +68,7 @@ pub enum Colour {
 pub fn init(settings: &Settings) -> Result<(), Error> {
     let layer = layer(settings, Colour::of_stderr(), io::stderr);
     let subscriber = tracing_subscriber::registry().with(layer);
-    subscriber
-        .try_init()
-        .map_err(|cause| Error::Installed { cause })
+    subscriber.try_init().map_err(|cause| Error::Installed { cause })
 }
 
 fn layer<S, W>(settings: &Settings, colour: Colour, writer: W) -> Box<dyn Layer<S> + Send + Sync>
@@ -88,11 +86,9 @@ where
             .with_filter(filter)
             .with_filter(clamp())
             .boxed(),
-        Format::Text => events
-            .event_format(Text { colour })
-            .with_filter(filter)
-            .with_filter(clamp())
-            .boxed(),
+        Format::Text => {
+            events.event_format(Text { colour }).with_filter(filter).with_filter(clamp()).boxed()
+        }
     }
 }
 
@@ -116,11 +112,7 @@ impl Settings {
             1 => LevelFilter::DEBUG,
             _ => LevelFilter::TRACE,
         };
-        let usual = || {
-            Targets::new()
-                .with_default(LevelFilter::WARN)
-                .with_target("mcpwrap", level)
-        };
+        let usual = || Targets::new().with_default(LevelFilter::WARN).with_target("mcpwrap", level);
         self.filter.clone().unwrap_or_else(usual)
     }
 }
@@ -133,11 +125,7 @@ impl Colour {
     pub fn of_stderr() -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        if io::stderr().is_terminal() && !refused && !dumb {
-            Self::On
-        } else {
-            Self::Off
-        }
+        if io::stderr().is_terminal() && !refused && !dumb { Self::On } else { Self::Off }
     }
 
     /// The text between the sequence and its end, or as it is.
@@ -298,11 +286,7 @@ mod tests {
     }
 
     fn text(verbosity: u8) -> Settings {
-        Settings {
-            format: Format::Text,
-            verbosity,
-            filter: None,
-        }
+        Settings { format: Format::Text, verbosity, filter: None }
     }
 
     #[test]
@@ -332,11 +316,9 @@ mod tests {
 
     #[test]
     fn libraries_are_heard_from_warn_upwards_whatever_the_filter_says() {
-        for filter in [
-            None,
-            Some("trace".parse().unwrap()),
-            Some("h2=trace,hyper=trace".parse().unwrap()),
-        ] {
+        for filter in
+            [None, Some("trace".parse().unwrap()), Some("h2=trace,hyper=trace".parse().unwrap())]
+        {
             let settings = Settings { filter, ..text(9) };
             let out = said(&settings, Colour::Off, || {
                 tracing::trace!(target: "h2::codec", authorization = "Bearer abc", "headers");
@@ -345,20 +327,13 @@ mod tests {
             });
             assert_eq!(out, "");
         }
-        let out = said(
-            &text(0),
-            Colour::Off,
-            || tracing::warn!(target: "h2", "goaway"),
-        );
+        let out = said(&text(0), Colour::Off, || tracing::warn!(target: "h2", "goaway"));
         assert_eq!(out, "warning: h2: goaway\n");
     }
 
     #[test]
     fn json_is_one_object_on_a_line() {
-        let settings = Settings {
-            format: Format::Json,
-            ..text(0)
-        };
+        let settings = Settings { format: Format::Json, ..text(0) };
         let out = said(&settings, Colour::On, || {
             tracing::info!(target: CHILD, name = "weather", "a\nb");
         });

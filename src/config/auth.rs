@@ -132,9 +132,7 @@ impl Auth {
         let audience = layers.many(&key::AUDIENCE, value::word);
         Self {
             issuers,
-            idp: layers.one(&key::IDP, Idp::Generic, |text| {
-                value::choice(text, Idp::ALL)
-            }),
+            idp: layers.one(&key::IDP, Idp::Generic, |text| value::choice(text, Idp::ALL)),
             audience: if audience.is_empty() {
                 Audience::PublicUrl
             } else {
@@ -162,9 +160,7 @@ fn issuers(layers: &mut Layers<'_>) -> Vec<Issuer> {
         if issuers.iter().any(|known| known.name == issuer.name) {
             let wrong = Wrong::new(format!("two issuers are called {}", issuer.name));
             let wrong = wrong.hint("name each: --oidc NAME=URL");
-            layers
-                .problems
-                .push(Problem::new(&key::OIDC, origin, wrong));
+            layers.problems.push(Problem::new(&key::OIDC, origin, wrong));
             continue;
         }
         issuers.push(issuer);
@@ -174,16 +170,11 @@ fn issuers(layers: &mut Layers<'_>) -> Vec<Issuer> {
 
 /// `URL` or `NAME=URL`.
 fn issuer(text: &str) -> Result<Issuer, Wrong> {
-    let named = text
-        .split_once('=')
-        .filter(|(name, _)| !name.contains(['/', ':']));
+    let named = text.split_once('=').filter(|(name, _)| !name.contains(['/', ':']));
     let (name, id) = named.map_or((None, text), |(name, id)| (Some(name), id));
     let url = value::secure_url(id)?;
     let plain = |name: &&str| {
-        !name.is_empty()
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     };
     let name = match name {
         Some(name) if !plain(&name) => {
@@ -191,17 +182,9 @@ fn issuer(text: &str) -> Result<Issuer, Wrong> {
             return Err(wrong.hint("write NAME=URL, where NAME is letters, digits, -, _ and ."));
         }
         Some(name) => name.to_owned(),
-        None => url
-            .host_str()
-            .unwrap_or_default()
-            .trim_matches(['[', ']'])
-            .to_owned(),
+        None => url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned(),
     };
-    Ok(Issuer {
-        name,
-        id: id.to_owned(),
-        url,
-    })
+    Ok(Issuer { name, id: id.to_owned(), url })
 }
 
 fn algorithms(layers: &mut Layers<'_>) -> Vec<Algorithm> {
@@ -217,20 +200,13 @@ fn algorithms(layers: &mut Layers<'_>) -> Vec<Algorithm> {
         }
     });
     if given.is_empty() {
-        return vec![
-            Algorithm::RS256,
-            Algorithm::PS256,
-            Algorithm::ES256,
-            Algorithm::EdDSA,
-        ];
+        return vec![Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA];
     }
     given
 }
 
 fn claim(layers: &mut Layers<'_>, key: &key::Key) -> Claim {
-    layers
-        .maybe(key, value::word)
-        .map_or(Claim::Preset, Claim::Named)
+    layers.maybe(key, value::word).map_or(Claim::Preset, Claim::Named)
 }
 
 fn domain(text: &str) -> Result<String, Wrong> {
@@ -254,17 +230,11 @@ fn introspection(layers: &mut Layers<'_>) -> Option<Introspection> {
     let client_id = layers.maybe(&all[1], value::word);
     let client_secret_file = layers.os(&all[2]);
     if all.iter().any(|key| layers.is_set(key)) {
-        for key in all
-            .iter()
-            .filter(|key| !layers.is_set(key))
-            .collect::<Vec<_>>()
-        {
+        for key in all.iter().filter(|key| !layers.is_set(key)).collect::<Vec<_>>() {
             let wrong = Wrong::new("introspection needs it too");
             let wrong = wrong
                 .hint("give all three: endpoint, client id and the file with the client's secret");
-            layers
-                .problems
-                .push(Problem::new(key, Origin::Default, wrong));
+            layers.problems.push(Problem::new(key, Origin::Default, wrong));
         }
     }
     Some(Introspection {
@@ -288,10 +258,7 @@ mod tests {
         let named = issuer("corp=https://a.example/x?").unwrap_err();
         assert!(named.what.contains("query"), "{named:?}");
         let named = issuer("corp=https://a.example/x=y").unwrap();
-        assert_eq!(
-            (named.name.as_str(), named.id.as_str()),
-            ("corp", "https://a.example/x=y")
-        );
+        assert_eq!((named.name.as_str(), named.id.as_str()), ("corp", "https://a.example/x=y"));
         assert!(issuer("c/d=https://a.example").is_err());
         assert!(issuer("=https://a.example").is_err());
     }

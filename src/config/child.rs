@@ -91,9 +91,8 @@ pub(super) struct Rules {
     pub(super) shared: Vec<String>,
 }
 
-const ALL_SOURCES: &[&str] = &[
-    "vault", "exchange", "account", "store", "keyring", "file", "exec", "env",
-];
+const ALL_SOURCES: &[&str] =
+    &["vault", "exchange", "account", "store", "keyring", "file", "exec", "env"];
 
 // === impl Child ===
 
@@ -124,10 +123,7 @@ impl Child {
                 value::choice(text, &eras)
             }),
             scope: layers.one(&key::CHILD_SCOPE, ChildScope::User, |text| {
-                value::choice(
-                    text,
-                    &[("user", ChildScope::User), ("session", ChildScope::Session)],
-                )
+                value::choice(text, &[("user", ChildScope::User), ("session", ChildScope::Session)])
             }),
             credentials,
             start_timeout: layers.one(&key::START_TIMEOUT, START_TIMEOUT, value::duration),
@@ -139,11 +135,8 @@ impl Child {
 }
 
 fn command(layers: &mut Layers<'_>) -> Vec<OsString> {
-    let argv: Vec<OsString> = layers
-        .found(&key::COMMAND)
-        .into_iter()
-        .map(|found| found.value)
-        .collect();
+    let argv: Vec<OsString> =
+        layers.found(&key::COMMAND).into_iter().map(|found| found.value).collect();
     if argv.first().is_none_or(|program| program.is_empty()) {
         layers.problems.push(Problem {
             setting: "CMD".to_owned(),
@@ -162,9 +155,7 @@ fn environment(layers: &mut Layers<'_>, rules: &Rules) -> Vec<(String, String)> 
     for ((name, text), origin) in layers.many_with_origin(&key::ENV, pair) {
         let literal = !text.contains('{') && secret_like::is_secret(&name, &text);
         if literal && !rules.shared.contains(&name) {
-            let wrong = Wrong::new(format!(
-                "{name} looks like a secret that stands here as it is"
-            ));
+            let wrong = Wrong::new(format!("{name} looks like a secret that stands here as it is"));
             let wrong = wrong.hint(format!("take it from a source: --credential {name}=SOURCE"));
             let problem = Problem::new(&key::ENV, origin, wrong);
             match rules.literal {
@@ -191,11 +182,7 @@ pub(super) fn sources(layers: &mut Layers<'_>, key: &key::Key, rules: &Rules) ->
     };
     for ((name, source), origin) in layers.many_with_origin(key, parse) {
         sources.retain(|known| known.name != name);
-        sources.push(NamedSource {
-            name,
-            source,
-            origin,
-        });
+        sources.push(NamedSource { name, source, origin });
     }
     sources
 }
@@ -203,9 +190,8 @@ pub(super) fn sources(layers: &mut Layers<'_>, key: &key::Key, rules: &Rules) ->
 /// Checks `scheme:rest` without repeating it: people paste the secret itself here.
 pub(super) fn known_scheme(source: &str, allowed: &[&str]) -> Result<(), Wrong> {
     let hint = format!("write one of {}:…", allowed.join(":…, "));
-    let Some((scheme, rest)) = source
-        .split_once(':')
-        .filter(|(scheme, _)| ALL_SOURCES.contains(scheme))
+    let Some((scheme, rest)) =
+        source.split_once(':').filter(|(scheme, _)| ALL_SOURCES.contains(scheme))
     else {
         return Err(Wrong::new("the source has no known scheme").hint(hint));
     };

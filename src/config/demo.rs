@@ -37,9 +37,5 @@ pub fn demo(
 ) -> Result<Demo, Vec<Problem>> {
     let mut layers = Layers::new(typed, &env, File::default());
     let log = output::log(&mut layers);
-    if layers.problems.is_empty() {
-        Ok(Demo { rounds, log })
-    } else {
-        Err(layers.problems)
-    }
+    if layers.problems.is_empty() { Ok(Demo { rounds, log }) } else { Err(layers.problems) }
 }

@@ -82,22 +82,13 @@ impl ClientApp {
 /// Everything that is wrong, at once.
 pub fn dev(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<Dev, Vec<Problem>> {
     let mut layers = Layers::new(typed, &env, File::default());
-    let rules = Rules {
-        sources: SOURCES,
-        literal: LiteralSecret::Warn,
-        shared: Vec::new(),
-    };
+    let rules = Rules { sources: SOURCES, literal: LiteralSecret::Warn, shared: Vec::new() };
     let child = Child::resolve(&mut layers, &rules);
     let listen = Listen::resolve(&mut layers, http::loopback_only);
-    let print = layers.maybe(&key::PRINT_CONFIG, |text| {
-        value::choice(text, ClientApp::ALL)
-    });
+    let print = layers.maybe(&key::PRINT_CONFIG, |text| value::choice(text, ClientApp::ALL));
     if print.is_some() && listen.addr.port() == 0 {
         let wrong = Wrong::new("settings need a port, and --listen leaves it open");
-        layers.problem(
-            &key::PRINT_CONFIG,
-            wrong.hint("name the port: --listen 127.0.0.1:8808"),
-        );
+        layers.problem(&key::PRINT_CONFIG, wrong.hint("name the port: --listen 127.0.0.1:8808"));
     }
     let dev = Dev {
         listen,
@@ -114,11 +105,7 @@ pub fn dev(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<Dev,
         warnings: std::mem::take(&mut layers.warnings),
         child,
     };
-    if layers.problems.is_empty() {
-        Ok(dev)
-    } else {
-        Err(layers.problems)
-    }
+    if layers.problems.is_empty() { Ok(dev) } else { Err(layers.problems) }
 }
 
 pub(super) fn server_name(layers: &mut Layers<'_>, child: &Child) -> String {
@@ -129,9 +116,5 @@ pub(super) fn server_name(layers: &mut Layers<'_>, child: &Child) -> String {
 }
 
 pub(super) fn paths(layers: &Layers<'_>, key: &key::Key) -> Vec<PathBuf> {
-    layers
-        .found(key)
-        .into_iter()
-        .map(|found| found.value.into())
-        .collect()
+    layers.found(key).into_iter().map(|found| found.value.into()).collect()
 }

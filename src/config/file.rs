@@ -65,10 +65,7 @@ impl File {
 impl Source<'_> {
     fn origin(&self, span: &Range<usize>) -> Origin {
         let before = self.text.get(..span.start).unwrap_or(self.text);
-        Origin::File {
-            path: PathBuf::from(self.path),
-            line: before.matches('\n').count() + 1,
-        }
+        Origin::File { path: PathBuf::from(self.path), line: before.matches('\n').count() + 1 }
     }
 
     fn syntax(&self, error: &toml::de::Error) -> Problem {
@@ -123,10 +120,7 @@ impl Source<'_> {
             DeValue::Boolean(flag) => flag.to_string(),
             _ => return Err(self.mistyped(key, value)),
         };
-        Ok(Entry {
-            text,
-            origin: self.origin(&value.span()),
-        })
+        Ok(Entry { text, origin: self.origin(&value.span()) })
     }
 
     fn mistyped(&self, key: &Key, value: &Spanned<DeValue<'_>>) -> Problem {
@@ -135,10 +129,8 @@ impl Source<'_> {
             Values::Commas | Values::Lines => "an array of strings",
             Values::Pairs => "a table of strings",
         };
-        let wrong = Wrong::new(format!(
-            "expected {expected}, found {}",
-            value.get_ref().type_str()
-        ));
+        let wrong =
+            Wrong::new(format!("expected {expected}, found {}", value.get_ref().type_str()));
         Problem::new(key, self.origin(&value.span()), wrong)
     }
 }
@@ -156,18 +148,13 @@ mod tests {
     fn an_unknown_key_is_refused_with_its_line() {
         let text = "listen = \"127.0.0.1:1\"\n\nlisten_to = 3\ncall_timeout = \"3s\"\n";
         let (_, problems) = File::parse(Path::new("m.toml"), text);
-        let said: Vec<_> = problems
-            .iter()
-            .map(|p| (p.to_string(), p.hint.clone().unwrap()))
-            .collect();
+        let said: Vec<_> =
+            problems.iter().map(|p| (p.to_string(), p.hint.clone().unwrap())).collect();
         assert!(said.contains(&(
             "call_timeout (m.toml:4): unknown key".to_owned(),
             "did you mean call-timeout?".to_owned()
         )));
-        assert!(
-            said.iter()
-                .any(|(error, _)| error == "listen_to (m.toml:3): unknown key")
-        );
+        assert!(said.iter().any(|(error, _)| error == "listen_to (m.toml:3): unknown key"));
     }
 
     #[test]
@@ -190,21 +177,14 @@ mod tests {
     fn syntax_errors_name_the_line() {
         let said = problems("listen = \"a\"\nlisten = \"b\"\n");
         assert_eq!(said.len(), 1);
-        assert!(
-            said[0].starts_with("file (m.toml:2): duplicate key"),
-            "{said:?}"
-        );
+        assert!(said[0].starts_with("file (m.toml:2): duplicate key"), "{said:?}");
     }
 
     #[test]
     fn a_table_is_a_list_of_pairs() {
         let (file, problems) = File::parse(Path::new("m.toml"), "[env]\nA = \"1\"\nB = 2\n");
         assert_eq!(problems, []);
-        let texts: Vec<_> = file
-            .get(&key::ENV)
-            .iter()
-            .map(|entry| entry.text.as_str())
-            .collect();
+        let texts: Vec<_> = file.get(&key::ENV).iter().map(|entry| entry.text.as_str()).collect();
         assert_eq!(texts, ["A=1", "B=2"]);
     }
 }

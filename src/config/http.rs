@@ -73,16 +73,10 @@ impl Listen {
         layers: &mut Layers<'_>,
         allow: impl Fn(SocketAddr) -> Result<SocketAddr, Wrong>,
     ) -> Self {
-        let port = if layers.is_set(&key::LISTEN) {
-            Port::Given
-        } else {
-            Port::Default
-        };
+        let port = if layers.is_set(&key::LISTEN) { Port::Given } else { Port::Default };
         let default = SocketAddr::from(([127, 0, 0, 1], 8808));
         Self {
-            addr: layers.one(&key::LISTEN, default, |text| {
-                value::address(text).and_then(&allow)
-            }),
+            addr: layers.one(&key::LISTEN, default, |text| value::address(text).and_then(&allow)),
             port,
         }
     }
@@ -93,9 +87,7 @@ pub(super) fn loopback_only(addr: SocketAddr) -> Result<SocketAddr, Wrong> {
     if addr.ip().is_loopback() {
         return Ok(addr);
     }
-    let wrong = Wrong::new(format!(
-        "{addr} is not loopback, and dev has no authentication"
-    ));
+    let wrong = Wrong::new(format!("{addr} is not loopback, and dev has no authentication"));
     Err(wrong.hint("listen on 127.0.0.1, or use mcpwrap serve, which authenticates every request"))
 }
 
@@ -114,9 +106,8 @@ impl Http {
             keep_alive: layers.one(&key::KEEP_ALIVE, KEEP_ALIVE, value::duration),
             allowed_origins: layers.many(&key::ALLOW_ORIGIN, value::origin),
             allowed_hosts: layers.many(&key::ALLOW_HOST, value::host),
-            legacy_sse: layers.one(&key::LEGACY_SSE, LegacySse::Off, |text| {
-                value::choice(text, &words)
-            }),
+            legacy_sse: layers
+                .one(&key::LEGACY_SSE, LegacySse::Off, |text| value::choice(text, &words)),
             session_idle: layers.one(&key::SESSION_IDLE, SESSION_IDLE, value::duration),
             sealed_ttl: layers.one(&key::SEALED_TTL, SEALED_TTL, value::duration),
         }

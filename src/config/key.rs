@@ -199,11 +199,7 @@ mod tests {
     #[test]
     fn every_key_belongs_to_a_mode() {
         for key in ALL {
-            assert!(
-                dev().chain(serve()).any(|known| known == key),
-                "{} is nobody's",
-                key.name
-            );
+            assert!(dev().chain(serve()).any(|known| known == key), "{} is nobody's", key.name);
         }
     }
 

@@ -39,10 +39,7 @@ pub(super) struct Found {
 impl Typed {
     /// Notes the values of a flag.
     pub fn insert(&mut self, name: &str, values: impl IntoIterator<Item = OsString>) {
-        self.values
-            .entry(name.to_owned())
-            .or_default()
-            .extend(values);
+        self.values.entry(name.to_owned()).or_default().extend(values);
     }
 }
 
@@ -50,13 +47,7 @@ impl Typed {
 
 impl<'a> Layers<'a> {
     pub(super) fn new(typed: &'a Typed, env: Env<'a>, file: File) -> Self {
-        Self {
-            typed,
-            env,
-            file,
-            problems: Vec::new(),
-            warnings: Vec::new(),
-        }
+        Self { typed, env, file, problems: Vec::new(), warnings: Vec::new() }
     }
 
     /// One variable of the wrapper's environment that is not a setting.
@@ -66,10 +57,7 @@ impl<'a> Layers<'a> {
 
     /// Whether anybody said anything, and who.
     pub(super) fn origin(&self, key: &Key) -> Origin {
-        self.found(key)
-            .into_iter()
-            .next_back()
-            .map_or(Origin::Default, |found| found.origin)
+        self.found(key).into_iter().next_back().map_or(Origin::Default, |found| found.origin)
     }
 
     pub(super) fn is_set(&self, key: &Key) -> bool {
@@ -124,9 +112,7 @@ impl<'a> Layers<'a> {
         parse: impl Fn(&str) -> Result<T, Wrong>,
     ) -> Vec<(T, Origin)> {
         let found = self.found(key).into_iter();
-        found
-            .filter_map(|found| self.parse(key, found, &parse))
-            .collect()
+        found.filter_map(|found| self.parse(key, found, &parse)).collect()
     }
 
     /// Every value as it was said, the highest layer's only; pairs of all layers, the lowest layer first.
@@ -134,28 +120,25 @@ impl<'a> Layers<'a> {
         let typed = self.typed.values.get(key.name).into_iter().flatten();
         let typed = typed.flat_map(|value| match key.values {
             Values::Commas => split(key, value, &Origin::Flag),
-            Values::One | Values::Lines | Values::Pairs => vec![Found {
-                value: value.clone(),
-                origin: Origin::Flag,
-            }],
+            Values::One | Values::Lines | Values::Pairs => {
+                vec![Found { value: value.clone(), origin: Origin::Flag }]
+            }
         });
         let var = key.env_var();
         let env = self.variable(&var).map(|value| {
             let origin = Origin::Env { var };
             split(key, &value, &origin)
         });
-        let file = self.file.get(key).iter().map(|entry| Found {
-            value: entry.text.clone().into(),
-            origin: entry.origin.clone(),
-        });
+        let file = self
+            .file
+            .get(key)
+            .iter()
+            .map(|entry| Found { value: entry.text.clone().into(), origin: entry.origin.clone() });
         let layers: [Vec<Found>; 3] = [file.collect(), env.unwrap_or_default(), typed.collect()];
         if key.values == Values::Pairs {
             return layers.into_iter().flatten().collect();
         }
-        layers
-            .into_iter()
-            .rfind(|layer| !layer.is_empty())
-            .unwrap_or_default()
+        layers.into_iter().rfind(|layer| !layer.is_empty()).unwrap_or_default()
     }
 
     fn parse<T>(
@@ -193,9 +176,6 @@ fn split(key: &Key, value: &OsStr, origin: &Origin) -> Vec<Found> {
             .collect(),
         _ => vec![value.to_owned()],
     };
-    let found = pieces.into_iter().map(|value| Found {
-        value,
-        origin: origin.clone(),
-    });
+    let found = pieces.into_iter().map(|value| Found { value, origin: origin.clone() });
     found.collect()
 }

@@ -47,10 +47,7 @@ fn basename(word: &str) -> String {
         path.extension().and_then(|end| end.to_str()),
         Some("js" | "mjs" | "cjs" | "ts" | "py" | "sh" | "exe" | "cmd" | "jar")
     );
-    let stem = path
-        .file_stem()
-        .and_then(|stem| stem.to_str())
-        .filter(|_| program);
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).filter(|_| program);
     plain(stem.unwrap_or(last)).unwrap_or_default()
 }
 
@@ -61,19 +58,10 @@ mod tests {
     #[test]
     fn the_command_gives_the_name() {
         for (command, name) in [
-            (
-                "npx -y @modelcontextprotocol/server-everything",
-                "server-everything",
-            ),
-            (
-                "npx -y @modelcontextprotocol/server-everything@2025.1.1 stdio",
-                "server-everything",
-            ),
+            ("npx -y @modelcontextprotocol/server-everything", "server-everything"),
+            ("npx -y @modelcontextprotocol/server-everything@2025.1.1 stdio", "server-everything"),
             ("uvx mcp-server-git --repository .", "mcp-server-git"),
-            (
-                "/usr/local/bin/github-mcp-server stdio",
-                "github-mcp-server",
-            ),
+            ("/usr/local/bin/github-mcp-server stdio", "github-mcp-server"),
             ("python3 ./tools/weather_server.py", "weather_server"),
             ("node", "mcpwrap"),
             ("sh -c", "mcpwrap"),

@@ -41,23 +41,15 @@ pub(super) fn audit(layers: &Layers<'_>, default: Audit) -> Audit {
 }
 
 pub(super) fn trace(layers: &mut Layers<'_>) -> Trace {
-    let words = [
-        ("off", Trace::Off),
-        ("lines", Trace::Lines),
-        ("full", Trace::Full),
-    ];
+    let words = [("off", Trace::Off), ("lines", Trace::Lines), ("full", Trace::Full)];
     layers.one(&key::TRACE, Trace::Off, |text| value::choice(text, &words))
 }
 
 pub(super) fn log(layers: &mut Layers<'_>) -> telemetry::Settings {
-    let formats = [
-        ("text", telemetry::Format::Text),
-        ("json", telemetry::Format::Json),
-    ];
+    let formats = [("text", telemetry::Format::Text), ("json", telemetry::Format::Json)];
     telemetry::Settings {
-        format: layers.one(&key::LOG_FORMAT, telemetry::Format::Text, |text| {
-            value::choice(text, &formats)
-        }),
+        format: layers
+            .one(&key::LOG_FORMAT, telemetry::Format::Text, |text| value::choice(text, &formats)),
         verbosity: layers.one(&key::VERBOSE, 0, |text| {
             let wrong = || Wrong::new(format!("{text:?} is not a level")).hint("write 0, 1 or 2");
             text.parse().map_err(|_| wrong())
@@ -69,17 +61,13 @@ pub(super) fn log(layers: &mut Layers<'_>) -> telemetry::Settings {
 /// `MCPWRAP_LOG`, else `RUST_LOG`: variables that are no settings because they only serve to look inside.
 fn filter(layers: &mut Layers<'_>) -> Option<Targets> {
     let vars = ["MCPWRAP_LOG", "RUST_LOG"];
-    let (var, text) = vars
-        .into_iter()
-        .find_map(|var| Some((var, layers.variable(var)?)))?;
+    let (var, text) = vars.into_iter().find_map(|var| Some((var, layers.variable(var)?)))?;
     match text.to_string_lossy().parse() {
         Ok(targets) => Some(targets),
         Err(_) => {
             layers.problems.push(Problem {
                 setting: var.to_owned(),
-                origin: Origin::Env {
-                    var: var.to_owned(),
-                },
+                origin: Origin::Env { var: var.to_owned() },
                 what: format!("{text:?} is not a log filter"),
                 hint: Some(
                     "write levels by target, like mcpwrap=debug,mcpwrap::http=trace".to_owned(),

@@ -74,12 +74,7 @@ impl Problem {
             Origin::Env { var } => var.clone(),
             Origin::File { .. } => key.name.to_owned(),
         };
-        Self {
-            setting,
-            origin,
-            what: wrong.what,
-            hint: wrong.hint,
-        }
+        Self { setting, origin, what: wrong.what, hint: wrong.hint }
     }
 }
 
@@ -93,10 +88,7 @@ impl fmt::Display for Problem {
 
 impl Wrong {
     pub(super) fn new(what: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            hint: None,
-        }
+        Self { what: what.into(), hint: None }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -131,9 +131,7 @@ pub fn secret(
         TypedSecret::List if owner == TypedOwner::default() => {
             Ok(SecretAction::List { owner: None })
         }
-        TypedSecret::List => owner
-            .resolve()
-            .map(|owner| SecretAction::List { owner: Some(owner) }),
+        TypedSecret::List => owner.resolve().map(|owner| SecretAction::List { owner: Some(owner) }),
     };
     match (action, store) {
         (Ok(action), Some(store)) => Ok(Secret { action, store }),
@@ -154,18 +152,9 @@ impl TypedOwner {
             return Err(problem("--subject", Origin::Default, what, hint));
         };
         if let Err(wrong) = value::secure_url(&issuer) {
-            return Err(problem(
-                "--issuer",
-                Origin::Flag,
-                &wrong.what,
-                "write it as in --oidc",
-            ));
+            return Err(problem("--issuer", Origin::Flag, &wrong.what, "write it as in --oidc"));
         }
-        Ok(Owner {
-            issuer,
-            tenant: self.tenant,
-            subject,
-        })
+        Ok(Owner { issuer, tenant: self.tenant, subject })
     }
 }
 
@@ -173,24 +162,15 @@ fn place(source: &str, owner: TypedOwner) -> Result<Place, Problem> {
     let wrong = || {
         // The text is not repeated: it may be the secret itself.
         let hint = "write store:NAME or keyring:SERVICE/ACCOUNT; the value is read from stdin";
-        problem(
-            "SOURCE",
-            Origin::Flag,
-            "not a place where secrets are kept",
-            hint,
-        )
+        problem("SOURCE", Origin::Flag, "not a place where secrets are kept", hint)
     };
     match source.split_once(':') {
-        Some(("store", name)) if !name.is_empty() => Ok(Place::Store {
-            name: name.to_owned(),
-            owner: owner.resolve()?,
-        }),
+        Some(("store", name)) if !name.is_empty() => {
+            Ok(Place::Store { name: name.to_owned(), owner: owner.resolve()? })
+        }
         Some(("keyring", rest)) => match rest.split_once('/') {
             Some((service, account)) if !service.is_empty() && !account.is_empty() => {
-                Ok(Place::Keyring {
-                    service: service.to_owned(),
-                    account: account.to_owned(),
-                })
+                Ok(Place::Keyring { service: service.to_owned(), account: account.to_owned() })
             }
             _ => Err(wrong()),
         },
@@ -212,10 +192,7 @@ mod tests {
     use super::*;
 
     fn set(source: &str, owner: TypedOwner) -> Result<SecretAction, Vec<Problem>> {
-        let asked = TypedSecret::Set {
-            source: source.to_owned(),
-            value: SecretInput::Stdin,
-        };
+        let asked = TypedSecret::Set { source: source.to_owned(), value: SecretInput::Stdin };
         secret(asked, owner, &Typed::default(), |_| None).map(|secret| secret.action)
     }
 

@@ -15,14 +15,8 @@ const NAME_WORDS: &[&str] = &[
     "JWT",
     "BEARER",
 ];
-const NAME_ENDS: &[&str] = &[
-    "API_KEY",
-    "ACCESS_KEY",
-    "PRIVATE_KEY",
-    "SECRET_KEY",
-    "AUTH_KEY",
-    "_PAT",
-];
+const NAME_ENDS: &[&str] =
+    &["API_KEY", "ACCESS_KEY", "PRIVATE_KEY", "SECRET_KEY", "AUTH_KEY", "_PAT"];
 const VALUE_STARTS: &[&str] = &[
     "ghp_",
     "gho_",

@@ -150,11 +150,7 @@ pub fn serve(
     let mut layers = Layers::new(typed, &env, file);
     layers.problems = problems;
     let shared = layers.many(&key::ALLOW_SHARED_CREDENTIAL, value::word);
-    let rules = Rules {
-        sources: SOURCES,
-        literal: LiteralSecret::Refuse,
-        shared: shared.clone(),
-    };
+    let rules = Rules { sources: SOURCES, literal: LiteralSecret::Refuse, shared: shared.clone() };
     let child = Child::resolve(&mut layers, &rules);
     let listen = Listen::resolve(&mut layers, Ok);
     let serve = Serve {
@@ -177,11 +173,7 @@ pub fn serve(
         warnings: std::mem::take(&mut layers.warnings),
         child,
     };
-    if layers.problems.is_empty() {
-        Ok(serve)
-    } else {
-        Err(layers.problems)
-    }
+    if layers.problems.is_empty() { Ok(serve) } else { Err(layers.problems) }
 }
 
 fn file(
@@ -195,26 +187,17 @@ fn file(
     };
     let wrong = match read(&path) {
         Ok(text) if text.len() <= MAX_FILE => return File::parse(&path, &text),
-        Ok(_) => Wrong::new(format!(
-            "{} is larger than {MAX_FILE} bytes",
-            path.display()
-        )),
+        Ok(_) => Wrong::new(format!("{} is larger than {MAX_FILE} bytes", path.display())),
         Err(error) => Wrong::new(format!("cannot read {}: {error}", path.display())),
     };
-    before.problem(
-        &key::CONFIG,
-        wrong.hint("name a TOML file that this user may read"),
-    );
+    before.problem(&key::CONFIG, wrong.hint("name a TOML file that this user may read"));
     (File::default(), before.problems)
 }
 
 fn public_url(layers: &mut Layers<'_>, listen: Listen) -> PublicUrl {
     if !layers.is_set(&key::PUBLIC_URL) {
         if !listen.addr.ip().is_loopback() {
-            let wrong = Wrong::new(format!(
-                "clients cannot know what {} is called",
-                listen.addr
-            ));
+            let wrong = Wrong::new(format!("clients cannot know what {} is called", listen.addr));
             let hint =
                 "write the URL that clients use, like --public-url https://mcp.example.com/mcp";
             layers.problem(&key::PUBLIC_URL, wrong.hint(hint));
@@ -227,10 +210,7 @@ fn public_url(layers: &mut Layers<'_>, listen: Listen) -> PublicUrl {
 
 fn tls(layers: &mut Layers<'_>) -> Option<Tls> {
     match (layers.os(&key::TLS_CERT), layers.os(&key::TLS_KEY)) {
-        (Some(cert), Some(key)) => Some(Tls {
-            cert: cert.into(),
-            key: key.into(),
-        }),
+        (Some(cert), Some(key)) => Some(Tls { cert: cert.into(), key: key.into() }),
         (None, None) => None,
         (cert, _) => {
             let (missing, given) = if cert.is_some() {
@@ -284,14 +264,10 @@ fn limits(layers: &mut Layers<'_>) -> Limits {
 }
 
 fn isolation(layers: &mut Layers<'_>) -> Isolation {
-    let levels = [
-        ("strict", IsolationLevel::Strict),
-        ("basic", IsolationLevel::Basic),
-    ];
+    let levels = [("strict", IsolationLevel::Strict), ("basic", IsolationLevel::Basic)];
     Isolation {
-        level: layers.one(&key::ISOLATION, IsolationLevel::Strict, |text| {
-            value::choice(text, &levels)
-        }),
+        level: layers
+            .one(&key::ISOLATION, IsolationLevel::Strict, |text| value::choice(text, &levels)),
         uids: layers.maybe(&key::UID_RANGE, uid_range),
     }
 }

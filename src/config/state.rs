@@ -30,11 +30,7 @@ pub fn store(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<St
             Ok(source.to_owned())
         }),
     };
-    if layers.problems.is_empty() {
-        Ok(store)
-    } else {
-        Err(layers.problems)
-    }
+    if layers.problems.is_empty() { Ok(store) } else { Err(layers.problems) }
 }
 
 /// Where a master key may come from.
@@ -42,18 +38,12 @@ pub(super) const MASTER_KEY_SOURCES: &[&str] = &["file", "env", "keyring"];
 
 /// The service manager's directory, else the user's, else the machine's.
 pub(super) fn dir(layers: &Layers<'_>) -> PathBuf {
-    if let Some(dir) = layers
-        .os(&key::STATE_DIR)
-        .or_else(|| layers.variable("STATE_DIRECTORY"))
-    {
+    if let Some(dir) = layers.os(&key::STATE_DIR).or_else(|| layers.variable("STATE_DIRECTORY")) {
         return dir.into();
     }
     if let Some(dir) = layers.variable("XDG_STATE_HOME") {
         return PathBuf::from(dir).join("mcpwrap");
     }
     let home = layers.variable("HOME").map(PathBuf::from);
-    home.map_or_else(
-        || PathBuf::from("/var/lib/mcpwrap"),
-        |home| home.join(".local/state/mcpwrap"),
-    )
+    home.map_or_else(|| PathBuf::from("/var/lib/mcpwrap"), |home| home.join(".local/state/mcpwrap"))
 }

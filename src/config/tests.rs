@@ -88,11 +88,7 @@ fn flags_beat_environment_beats_file_beats_default() {
     let var = [("MCPWRAP_CALL_TIMEOUT", "2s")];
     let timeout = |words: &str, vars: &[(&str, &str)], file: &str| {
         let words = format!("{SERVE} {words} -- srv");
-        serve_of(&words, vars, file)
-            .unwrap()
-            .child
-            .call_timeout
-            .as_secs()
+        serve_of(&words, vars, file).unwrap().child.call_timeout.as_secs()
     };
     assert_eq!(timeout("--call-timeout 1s", &var, file), 1);
     assert_eq!(timeout("", &var, file), 2);
@@ -114,21 +110,11 @@ fn a_value_that_is_overruled_need_not_make_sense() {
 #[test]
 fn lists_replace_each_other_but_pairs_combine_by_name() {
     let file = "audience = [\"f\"]\n[env]\nA = \"file\"\nB = \"file\"\n";
-    let vars = [
-        ("MCPWRAP_AUDIENCE", "x, y"),
-        ("MCPWRAP_ENV", "B=var\nC=var"),
-    ];
+    let vars = [("MCPWRAP_AUDIENCE", "x, y"), ("MCPWRAP_ENV", "B=var\nC=var")];
     let serve = serve_of(&format!("{SERVE} --env C=flag -- srv"), &vars, file).unwrap();
-    assert_eq!(
-        serve.auth.audience,
-        Audience::Given(vec!["x".into(), "y".into()])
-    );
-    let pairs: Vec<_> = serve
-        .child
-        .env
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+    assert_eq!(serve.auth.audience, Audience::Given(vec!["x".into(), "y".into()]));
+    let pairs: Vec<_> =
+        serve.child.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(pairs, ["A=file", "B=var", "C=flag"]);
 }
 
@@ -148,10 +134,7 @@ fn the_file_may_hold_everything() {
     assert_eq!(serve.auth.issuers[0].id, "https://login.example.com/");
     assert_eq!(serve.limits.max_children, 3);
     assert_eq!(serve.http.legacy_sse, LegacySse::On);
-    assert_eq!(
-        serve.child.credentials[0].source,
-        "vault:secret/{user}#token"
-    );
+    assert_eq!(serve.child.credentials[0].source, "vault:secret/{user}#token");
 }
 
 #[test]
@@ -198,44 +181,25 @@ fn a_literal_secret_is_a_warning_in_dev_and_refused_in_serve() {
 #[test]
 fn a_secret_in_place_of_a_source_is_not_repeated() {
     let problems = dev_of("--credential T=ghp_0123456789 -- srv", &[]).unwrap_err();
-    assert_eq!(
-        problems,
-        ["--credential (command line): the source has no known scheme"]
-    );
-    let problems = serve_of(
-        &format!("{SERVE} -- srv"),
-        &[("MCPWRAP_MASTER_KEY", "hunter2")],
-        "\n",
-    )
-    .unwrap_err();
-    assert_eq!(
-        problems,
-        ["MCPWRAP_MASTER_KEY (environment): the source has no known scheme"]
-    );
+    assert_eq!(problems, ["--credential (command line): the source has no known scheme"]);
+    let problems = serve_of(&format!("{SERVE} -- srv"), &[("MCPWRAP_MASTER_KEY", "hunter2")], "\n")
+        .unwrap_err();
+    assert_eq!(problems, ["MCPWRAP_MASTER_KEY (environment): the source has no known scheme"]);
 }
 
 #[test]
 fn one_variable_has_one_origin() {
     let problems = dev_of("--env A=b --credential A=env:B -- srv", &[]).unwrap_err();
-    assert_eq!(
-        problems,
-        ["--credential (command line): A is also set by --env"]
-    );
+    assert_eq!(problems, ["--credential (command line): A is also set by --env"]);
     let words = format!("{SERVE} --credential A=store:x --credential-file A=store:y -- srv");
     let problems = serve_of(&words, &[], "\n").unwrap_err();
-    assert_eq!(
-        problems,
-        ["--credential-file (command line): A is also set by --credential"]
-    );
+    assert_eq!(problems, ["--credential-file (command line): A is also set by --credential"]);
 }
 
 #[test]
 fn sources_belong_to_modes() {
     for source in ["keyring:a/b", "env:B", "file:x"] {
-        assert!(
-            dev_of(&format!("--credential A={source} -- srv"), &[]).is_ok(),
-            "{source}"
-        );
+        assert!(dev_of(&format!("--credential A={source} -- srv"), &[]).is_ok(), "{source}");
     }
     for source in [
         "vault:a#b",
@@ -246,23 +210,13 @@ fn sources_belong_to_modes() {
         "exec:p",
     ] {
         assert!(
-            serve_of(
-                &format!("{SERVE} --credential A={source} -- srv"),
-                &[],
-                "\n"
-            )
-            .is_ok(),
+            serve_of(&format!("{SERVE} --credential A={source} -- srv"), &[], "\n").is_ok(),
             "{source}"
         );
     }
     for source in ["env:B", "account:github", "nonsense:x", "vault:"] {
         assert!(
-            serve_of(
-                &format!("{SERVE} --credential A={source} -- srv"),
-                &[],
-                "\n"
-            )
-            .is_err(),
+            serve_of(&format!("{SERVE} --credential A={source} -- srv"), &[], "\n").is_err(),
             "{source}"
         );
     }
@@ -286,10 +240,7 @@ fn settings_that_belong_together_are_asked_for_together() {
 #[test]
 fn a_public_address_needs_a_public_name() {
     let problems = serve_of(&format!("{SERVE} --listen 0.0.0.0:80 -- srv"), &[], "\n").unwrap_err();
-    assert_eq!(
-        problems,
-        ["--public-url (not set): clients cannot know what 0.0.0.0:80 is called"]
-    );
+    assert_eq!(problems, ["--public-url (not set): clients cannot know what 0.0.0.0:80 is called"]);
 }
 
 #[test]
@@ -316,17 +267,10 @@ fn symmetric_signatures_are_refused() {
 fn state_is_kept_where_the_machine_expects_it() {
     let dir =
         |words: &str, vars: &[(&str, &str)]| store(&typed(words), env(vars)).unwrap().state_dir;
-    let vars = [
-        ("HOME", "/h"),
-        ("XDG_STATE_HOME", "/x"),
-        ("STATE_DIRECTORY", "/s"),
-    ];
+    let vars = [("HOME", "/h"), ("XDG_STATE_HOME", "/x"), ("STATE_DIRECTORY", "/s")];
     assert_eq!(dir("--state-dir /d", &vars), std::path::Path::new("/d"));
     assert_eq!(dir("", &vars), std::path::Path::new("/s"));
     assert_eq!(dir("", &vars[..2]), std::path::Path::new("/x/mcpwrap"));
-    assert_eq!(
-        dir("", &vars[..1]),
-        std::path::Path::new("/h/.local/state/mcpwrap")
-    );
+    assert_eq!(dir("", &vars[..1]), std::path::Path::new("/h/.local/state/mcpwrap"));
     assert_eq!(dir("", &[]), std::path::Path::new("/var/lib/mcpwrap"));
 }

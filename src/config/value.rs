@@ -79,15 +79,11 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, Wrong> {
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
-    let local = text
-        .strip_prefix("localhost:")
-        .and_then(|port| port.parse().ok());
-    local
-        .map(|port| (Ipv4Addr::LOCALHOST, port).into())
-        .ok_or_else(|| {
-            let wrong = Wrong::new(format!("{text:?} is not an address with a port"));
-            wrong.hint("write IP:PORT, like 127.0.0.1:8808 or [::1]:8808; port 0 takes a free one")
-        })
+    let local = text.strip_prefix("localhost:").and_then(|port| port.parse().ok());
+    local.map(|port| (Ipv4Addr::LOCALHOST, port).into()).ok_or_else(|| {
+        let wrong = Wrong::new(format!("{text:?} is not an address with a port"));
+        wrong.hint("write IP:PORT, like 127.0.0.1:8808 or [::1]:8808; port 0 takes a free one")
+    })
 }
 
 pub(super) fn count(text: &str) -> Result<usize, Wrong> {
@@ -118,11 +114,7 @@ pub(super) fn cidr(text: &str) -> Result<Cidr, Wrong> {
     let (address, prefix) = text.split_once('/').unwrap_or((text, ""));
     let address: IpAddr = address.parse().map_err(|_| wrong())?;
     let widest = if address.is_ipv4() { 32 } else { 128 };
-    let prefix = if text.contains('/') {
-        prefix.parse().map_err(|_| wrong())?
-    } else {
-        widest
-    };
+    let prefix = if text.contains('/') { prefix.parse().map_err(|_| wrong())? } else { widest };
     if prefix > widest {
         return Err(wrong());
     }
@@ -144,9 +136,7 @@ pub(super) fn endpoint_path(text: &str) -> Result<String, Wrong> {
     let hint = "write a path like /mcp or /github/mcp";
     let plain = |part: &str| {
         !part.is_empty()
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
             && part.bytes().any(|b| b != b'.')
     };
     match text.strip_prefix('/') {
@@ -272,9 +262,7 @@ mod tests {
     #[test]
     fn paths_need_no_escaping() {
         assert_eq!(endpoint_path("/github/mcp").unwrap(), "/github/mcp");
-        for text in [
-            "", "mcp", "/", "/a//b", "/../a", "/a?b", "/a b", "/a/", "/%2e",
-        ] {
+        for text in ["", "mcp", "/", "/a//b", "/../a", "/a?b", "/a b", "/a/", "/%2e"] {
             fails(endpoint_path(text));
         }
     }
@@ -283,25 +271,16 @@ mod tests {
     fn urls_for_tokens_are_secure() {
         assert!(secure_url("https://a.example/x").is_ok());
         assert!(secure_url("http://127.0.0.1:9/x").is_ok());
-        for text in [
-            "http://a.example",
-            "ftp://a",
-            "https://u:p@a.example",
-            "https://a.example/?q",
-            "x",
-        ] {
+        for text in
+            ["http://a.example", "ftp://a", "https://u:p@a.example", "https://a.example/?q", "x"]
+        {
             fails(secure_url(text));
         }
     }
 
     #[test]
     fn a_url_with_a_password_is_not_repeated() {
-        assert!(
-            !secure_url("https://u:hunter2@a.example")
-                .unwrap_err()
-                .what
-                .contains("hunter2")
-        );
+        assert!(!secure_url("https://u:hunter2@a.example").unwrap_err().what.contains("hunter2"));
     }
 
     #[test]
@@ -310,11 +289,7 @@ mod tests {
         assert!(private.contains("10.255.0.1".parse().unwrap()));
         assert!(private.contains("::ffff:10.0.0.1".parse().unwrap()));
         assert!(!private.contains("11.0.0.1".parse().unwrap()));
-        assert!(
-            cidr("0.0.0.0/0")
-                .unwrap()
-                .contains("1.2.3.4".parse().unwrap())
-        );
+        assert!(cidr("0.0.0.0/0").unwrap().contains("1.2.3.4".parse().unwrap()));
         assert!(!cidr("::/0").unwrap().contains("1.2.3.4".parse().unwrap()));
         assert!(cidr("::1").unwrap().contains("::1".parse().unwrap()));
         for text in ["10.0.0.0/33", "ten", "10.0.0.0/", "10.0.0.0/-1"] {
@@ -324,14 +299,8 @@ mod tests {
 
     #[test]
     fn origins_and_hosts_are_bare() {
-        assert_eq!(
-            origin("HTTPS://App.Example:443").unwrap(),
-            "https://app.example"
-        );
-        assert_eq!(
-            origin("vscode-webview://abc").unwrap(),
-            "vscode-webview://abc"
-        );
+        assert_eq!(origin("HTTPS://App.Example:443").unwrap(), "https://app.example");
+        assert_eq!(origin("vscode-webview://abc").unwrap(), "vscode-webview://abc");
         assert_eq!(host("MCP.example:8443").unwrap(), "mcp.example:8443");
         fails(origin("https://a.example/path"));
         fails(origin("null"));
