@@ -3,8 +3,7 @@
 pub mod app;
 pub mod audit;
 pub mod auth;
-pub mod bridge;
-pub mod client;
+pub mod cli;
 pub mod config;
 pub mod http;
 pub mod mcp;

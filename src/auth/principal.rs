@@ -81,12 +81,7 @@ pub(super) struct Life {
 
 impl UserId {
     pub(super) fn new(issuer: &str, tenant: Option<&str>, subject: &str) -> Self {
-        Self {
-            issuer: issuer.into(),
-            tenant: tenant.map(Into::into),
-            subject: subject.into(),
-            kind: Kind::Human,
-        }
+        Self { issuer: issuer.into(), tenant: tenant.map(Into::into), subject: subject.into() }
     }
 
     /// A service's identity. Where clients register themselves, one may take a person's name as its own:
@@ -117,9 +112,6 @@ impl UserId {
     #[must_use]
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
-        if self.kind == Kind::Machine {
-            hash.update([2]);
-        }
         for part in
             [Some(self.issuer.as_ref()), self.tenant.as_deref(), Some(self.subject.as_ref())]
         {
@@ -133,7 +125,7 @@ impl UserId {
                 None => hash.update([0]),
             }
         }
-        hex(&hash.finalize()[..16])
+        hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

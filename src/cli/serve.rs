@@ -1,0 +1,70 @@
+//! `mcpwrap serve` and `mcpwrap check`: the same flags, to serve with or to look at.
+
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use clap::Args;
+
+use super::args::{AuthArgs, ChildArgs, ExposureArgs, HttpArgs, IsolationArgs, OutputArgs};
+use super::{Failure, failure};
+use crate::config::{self, Serve, Typed};
+use crate::telemetry;
+
+/// The flags of `serve`.
+#[derive(Args, Clone, Debug)]
+#[command(override_usage = "mcpwrap serve [OPTIONS] -- CMD [ARG]...\n       mcpwrap serve --config FILE [-- CMD [ARG]...]",
+          after_help = AFTER)]
+pub struct ServeArgs {
+    /// How clients reach us.
+    #[command(flatten)]
+    pub exposure: ExposureArgs,
+    /// Who may come in.
+    #[command(flatten)]
+    pub auth: AuthArgs,
+    /// The wrapped server.
+    #[command(flatten)]
+    pub child: ChildArgs,
+    /// The walls around users, and their secrets.
+    #[command(flatten)]
+    pub isolation: IsolationArgs,
+    /// Where to listen, and for whom.
+    #[command(flatten)]
+    pub http: HttpArgs,
+    /// What the process says and keeps.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// The flags of `check`.
+#[derive(Args, Clone, Debug)]
+#[command(override_usage = "mcpwrap check [OPTIONS OF SERVE] -- CMD [ARG]...")]
+pub struct CheckArgs {
+    /// The flags of `serve`.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+const AFTER: &str = "\
+Flags beat variables (--call-timeout is MCPWRAP_CALL_TIMEOUT) beat the file beat defaults. Times are 30s or 15m,
+sizes 4MiB. SOURCE is vault:MOUNT/PATH#FIELD, exchange:audience=…,scope=…, store:NAME, keyring:SERVICE/ACCOUNT,
+file:PATH or exec:PROGRAM ARG…; {user}, {sub}, {iss}, {tenant}, {email} and {claim:NAME} may stand in it.";
+
+/// What `serve` and `check` share: the configuration, and its warnings said.
+pub(super) fn serve(
+    typed: &Typed,
+    run: fn(Serve) -> Result<(), Failure>,
+) -> Result<(), Vec<Failure>> {
+    let serve = config::serve(typed, |var| std::env::var_os(var), read);
+    let serve = serve.map_err(|problems| failure::all(&problems))?;
+    failure::warn(&serve.warnings);
+    telemetry::init(&serve.log).map_err(|error| vec![Failure::of(&error)])?;
+    run(serve).map_err(|failure| vec![failure])
+}
+
+/// The file's text, cut one byte after the limit so that `config` notices.
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let file = std::fs::File::open(path)?;
+    file.take(config::MAX_FILE as u64 + 1).read_to_string(&mut text)?;
+    Ok(text)
+}
