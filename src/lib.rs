@@ -3,7 +3,9 @@
 pub mod app;
 pub mod audit;
 pub mod auth;
+pub mod bridge;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod http;
 pub mod mcp;
