@@ -102,9 +102,6 @@ mod tests {
     #[test]
     fn a_token_of_17_kib_is_too_long() {
         let long = format!("Bearer {}", "a".repeat(17 * 1024));
-        assert_eq!(
-            token(&headers(&[&long]), None),
-            Err(Denied::invalid(Reason::TooLong))
-        );
+        assert_eq!(token(&headers(&[&long]), None), Err(Denied::invalid(Reason::TooLong)));
     }
 }

@@ -5,13 +5,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use url::Url;
 
 use crate::outbound;
 
-use super::preset::{Preset, Reach, entra_tenant};
-use super::settings::{Client, FurtherRules, Introspection, Issuer, Settings};
+use super::preset::{Preset, Reach};
+use super::quirks::{check_clients, check_provider};
+use super::settings::{FurtherRules, Introspection, Issuer, Settings};
 
 /// More than this hides broken clocks instead of tolerating them.
 const MAX_LEEWAY: Duration = Duration::from_secs(5 * 60);
@@ -32,11 +33,7 @@ pub struct Problem {
 
 impl Problem {
     fn new(option: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self {
-            option,
-            message: message.into(),
-            hint: hint.into(),
-        }
+        Self { option, message: message.into(), hint: hint.into() }
     }
 
     pub(super) fn of_issuer(issuer: &Issuer, what: &str) -> Self {
@@ -48,10 +45,7 @@ impl Problem {
     }
 
     fn hinting(self, hint: impl Into<String>) -> Self {
-        Self {
-            hint: hint.into(),
-            ..self
-        }
+        Self { hint: hint.into(), ..self }
     }
 }
 
@@ -190,10 +184,7 @@ impl Settings {
         if let Some(api) = &issuer.api_url
             && Url::parse(api).map_or(true, |api| outbound::check(&api).is_err())
         {
-            wrong(
-                "has an API address that is neither https nor http on loopback",
-                "use https",
-            );
+            wrong("has an API address that is neither https nor http on loopback", "use https");
         }
         let open = self.allow.is_empty() && self.further == FurtherRules::None;
         if Reach::of(&url, issuer.idp) == Reach::Everybody && open {
@@ -247,19 +238,13 @@ impl Settings {
         ];
         for (option, claim) in claims {
             if claim.as_ref().is_some_and(|claim| claim.trim().is_empty()) {
-                wrong(
-                    option,
-                    "the claim has no name",
-                    "name a claim, or remove the flag",
-                );
+                wrong(option, "the claim has no name", "name a claim, or remove the flag");
             }
         }
         // RFC 6749 §3.3: printable ASCII but for the space, the quote and the backslash.
         let plain = |scope: &String| {
             !scope.is_empty()
-                && scope
-                    .bytes()
-                    .all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+                && scope.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
         };
         if !self.required_scopes.iter().all(plain) {
             wrong(
@@ -310,11 +295,7 @@ impl Settings {
         let mut wrong = |message: &str, hint: &str| {
             problems.push(Problem::new("introspection", message, hint));
         };
-        if !self
-            .issuers
-            .iter()
-            .any(|issuer| self.introspection_of(issuer).is_some())
-        {
+        if !self.issuers.iter().any(|issuer| self.introspection_of(issuer).is_some()) {
             wrong(
                 "it is not clear which issuer answers",
                 "name one of the issuers that have an introspection endpoint",
@@ -323,10 +304,7 @@ impl Settings {
         let secure =
             |text: &String| Url::parse(text).is_ok_and(|url| outbound::check(&url).is_ok());
         if !own.endpoint.as_ref().is_none_or(secure) {
-            wrong(
-                "the endpoint is neither https nor http on loopback",
-                "use https",
-            );
+            wrong("the endpoint is neither https nor http on loopback", "use https");
         }
         if own.client_id.is_empty() || own.client_secret.expose_secret().is_empty() {
             wrong(
@@ -349,11 +327,7 @@ impl Settings {
         }
         let limits = &self.limits;
         if limits.fetch_deadline.is_zero() {
-            wrong(
-                "fetch-deadline",
-                "no time is left for any answer",
-                "use a few seconds",
-            );
+            wrong("fetch-deadline", "no time is left for any answer", "use a few seconds");
         }
         if limits.keys_refresh.is_zero() || limits.keys_stale < limits.keys_refresh {
             wrong(
@@ -369,96 +343,6 @@ impl Settings {
                 "use at most 60s",
             );
         }
-    }
-}
-
-/// What is known about the providers themselves.
-fn check_provider(issuer: &Issuer, url: &Url, wrong: &mut impl FnMut(&str, &str)) {
-    let host = url.host_str().unwrap_or_default();
-    let is = |domain: &str| {
-        host == domain
-            || host
-                .strip_suffix(domain)
-                .is_some_and(|rest| rest.ends_with('.'))
-    };
-    if is("appleid.apple.com") {
-        wrong(
-            "issues no access tokens for other people's APIs",
-            "put an authorization server in front that signs users in with Apple and issues its own tokens",
-        );
-    }
-    if (is("okta.com") || is("oktapreview.com") || is("okta-emea.com"))
-        && !url.path().contains("/oauth2/")
-    {
-        wrong(
-            "is Okta's org server, whose tokens are for Okta alone",
-            "use a custom authorization server: https://ORG.okta.com/oauth2/default",
-        );
-    }
-    if (is("auth0.com") || issuer.idp == Preset::Auth0) && !issuer.url.ends_with('/') {
-        wrong(
-            "lacks the slash that Auth0's issuers end with",
-            "write https://DOMAIN/",
-        );
-    }
-    if entra_tenant(url).as_deref() == Some("consumers") {
-        wrong(
-            "is an alias that no token names",
-            "write the tenant: https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0",
-        );
-    }
-    if matches!(
-        entra_tenant(url).as_deref(),
-        Some("common" | "organizations")
-    ) && issuer.idp != Preset::Entra
-    {
-        wrong(
-            "is for many tenants, which only its preset understands",
-            "add --idp entra",
-        );
-    }
-    match issuer.idp {
-        Preset::Google
-            if issuer.url != "https://accounts.google.com" && issuer.api_url.is_none() =>
-        {
-            wrong("is not Google", "write https://accounts.google.com");
-        }
-        Preset::Google | Preset::GitHub => {}
-        _ if is("accounts.google.com") => {
-            wrong(
-                "issues access tokens that only Google can read",
-                "add --idp google and list your clients",
-            );
-        }
-        _ if is("github.com") || is("api.github.com") => {
-            wrong(
-                "issues tokens that only GitHub can read",
-                "add --idp github and list your clients",
-            );
-        }
-        _ => {}
-    }
-}
-
-fn check_clients(issuer: &Issuer, wrong: &mut impl FnMut(&str, &str)) {
-    if issuer.clients.is_empty() || issuer.clients.iter().any(|client| client.id.is_empty()) {
-        wrong(
-            "needs the ids of the clients whose tokens count",
-            "its tokens name no audience; list your own clients' ids",
-        );
-    }
-    let secret = |client: &Client| {
-        client
-            .secret
-            .as_ref()
-            .is_some_and(|secret: &SecretString| !secret.expose_secret().is_empty())
-    };
-    let proven = !issuer.clients.is_empty() && issuer.clients.iter().all(secret);
-    if issuer.idp == Preset::GitHub && !proven {
-        wrong(
-            "needs the secret of each client",
-            "GitHub answers only clients that prove who they are",
-        );
     }
 }
 

@@ -1,14 +1,11 @@
 //! Settings that must not start, and those that must.
 
-use super::super::settings::{Algorithm, Allow, AskWhen};
+use super::super::settings::{Algorithm, Allow, AskWhen, Client};
 use super::*;
 
 fn settings(issuers: &[(&str, Preset)]) -> Settings {
     Settings {
-        issuers: issuers
-            .iter()
-            .map(|(text, idp)| Issuer::parse(text, *idp).unwrap())
-            .collect(),
+        issuers: issuers.iter().map(|(text, idp)| Issuer::parse(text, *idp).unwrap()).collect(),
         audiences: vec!["https://mcp.example/mcp".into()],
         ..Settings::default()
     }
@@ -17,26 +14,15 @@ fn settings(issuers: &[(&str, Preset)]) -> Settings {
 fn messages(settings: &Settings) -> String {
     let problems = settings.validate();
     assert!(problems.iter().all(|problem| !problem.hint.is_empty()));
-    problems
-        .iter()
-        .map(|problem| format!("{}: {}\n", problem.option, problem.message))
-        .collect()
+    problems.iter().map(|problem| format!("{}: {}\n", problem.option, problem.message)).collect()
 }
 
 #[test]
 fn an_issuer_is_read_with_and_without_a_name() {
     for (text, name, url) in [
-        (
-            "https://idp.example/realms/a",
-            "idp.example",
-            "https://idp.example/realms/a",
-        ),
+        ("https://idp.example/realms/a", "idp.example", "https://idp.example/realms/a"),
         ("corp=https://idp.example/", "corp", "https://idp.example/"),
-        (
-            "https://idp.example/?a=b",
-            "idp.example",
-            "https://idp.example/?a=b",
-        ),
+        ("https://idp.example/?a=b", "idp.example", "https://idp.example/?a=b"),
     ] {
         let issuer = Issuer::parse(text, Preset::Generic).unwrap();
         assert_eq!((issuer.name.as_str(), issuer.url.as_str()), (name, url));
@@ -57,10 +43,7 @@ fn a_plain_production_set_up_has_no_problem() {
             "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0",
             Preset::Entra,
         ),
-        (
-            "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_x",
-            Preset::Cognito,
-        ),
+        ("https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_x", Preset::Cognito),
     ] {
         assert_eq!(messages(&settings(&[(text, idp)])), "", "{text}");
     }
@@ -74,49 +57,22 @@ fn what_is_known_about_a_provider_is_said() {
         ("https://idp.example/?a=b", Preset::Generic, "query"),
         ("-x=https://idp.example", Preset::Generic, "name"),
         ("../x=https://idp.example", Preset::Generic, "name"),
-        (
-            "https://appleid.apple.com",
-            Preset::Generic,
-            "issues no access tokens",
-        ),
+        ("https://appleid.apple.com", Preset::Generic, "issues no access tokens"),
         ("https://corp.okta.com", Preset::Okta, "org server"),
         ("https://corp.auth0.com", Preset::Auth0, "slash"),
-        (
-            "https://accounts.google.com",
-            Preset::Generic,
-            "only Google",
-        ),
+        ("https://accounts.google.com", Preset::Generic, "only Google"),
         ("https://github.com", Preset::Generic, "only GitHub"),
-        (
-            "https://accounts.google.com",
-            Preset::Google,
-            "ids of the clients",
-        ),
+        ("https://accounts.google.com", Preset::Google, "ids of the clients"),
         ("https://github.com", Preset::GitHub, "secret"),
-        (
-            "https://login.microsoftonline.com/common/v2.0",
-            Preset::Generic,
-            "many tenants",
-        ),
-        (
-            "https://login.microsoftonline.com/consumers/v2.0",
-            Preset::Entra,
-            "alias",
-        ),
+        ("https://login.microsoftonline.com/common/v2.0", Preset::Generic, "many tenants"),
+        ("https://login.microsoftonline.com/consumers/v2.0", Preset::Entra, "alias"),
     ] {
         let Ok(issuer) = Issuer::parse(text, idp) else {
             assert_eq!(part, "name");
             continue;
         };
-        let settings = Settings {
-            issuers: vec![issuer],
-            ..settings(&[])
-        };
-        assert!(
-            messages(&settings).contains(part),
-            "{text}: {}",
-            messages(&settings)
-        );
+        let settings = Settings { issuers: vec![issuer], ..settings(&[]) };
+        assert!(messages(&settings).contains(part), "{text}: {}", messages(&settings));
     }
 }
 
@@ -125,55 +81,25 @@ fn a_public_issuer_without_a_list_is_the_whole_internet() {
     for (text, idp) in [
         ("https://accounts.google.com", Preset::Google),
         ("https://github.com", Preset::GitHub),
-        (
-            "https://login.microsoftonline.com/common/v2.0",
-            Preset::Entra,
-        ),
-        (
-            "https://login.microsoftonline.com/Organizations/v2.0",
-            Preset::Entra,
-        ),
-        (
-            "https://token.actions.githubusercontent.com",
-            Preset::Generic,
-        ),
+        ("https://login.microsoftonline.com/common/v2.0", Preset::Entra),
+        ("https://login.microsoftonline.com/Organizations/v2.0", Preset::Entra),
+        ("https://token.actions.githubusercontent.com", Preset::Generic),
         ("https://gitlab.com", Preset::Generic),
     ] {
         let mut open = settings(&[(text, idp)]);
-        open.issuers[0].clients = vec![Client {
-            id: "c".into(),
-            secret: Some("s".into()),
-        }];
+        open.issuers[0].clients = vec![Client { id: "c".into(), secret: Some("s".into()) }];
         assert!(messages(&open).contains("whole internet"), "{text}");
         let list = || vec!["x".to_owned()];
         for allow in [
-            Allow {
-                tenants: list(),
-                ..Allow::default()
-            },
-            Allow {
-                groups: list(),
-                ..Allow::default()
-            },
-            Allow {
-                domains: list(),
-                ..Allow::default()
-            },
-            Allow {
-                users: list(),
-                ..Allow::default()
-            },
+            Allow { tenants: list(), ..Allow::default() },
+            Allow { groups: list(), ..Allow::default() },
+            Allow { domains: list(), ..Allow::default() },
+            Allow { users: list(), ..Allow::default() },
         ] {
-            let closed = Settings {
-                allow,
-                ..open.clone()
-            };
+            let closed = Settings { allow, ..open.clone() };
             assert_eq!(messages(&closed), "", "{text}");
         }
-        let judged = Settings {
-            further: FurtherRules::Policy,
-            ..open
-        };
+        let judged = Settings { further: FurtherRules::Policy, ..open };
         assert_eq!(messages(&judged), "", "{text}");
     }
 }
@@ -220,11 +146,7 @@ fn all_problems_come_at_once() {
     ] {
         assert!(messages.contains(part), "{part} in {messages}");
     }
-    assert!(
-        Settings::default().validate()[0]
-            .message
-            .contains("no issuer")
-    );
+    assert!(Settings::default().validate()[0].message.contains("no issuer"));
 }
 
 #[test]

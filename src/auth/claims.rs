@@ -58,9 +58,7 @@ fn time(claims: &Claims, name: &str) -> Result<Option<f64>, Reason> {
 /// Checks that one of `aud` is one of ours; a token for nobody is refused.
 pub(super) fn check_audience(claims: &Claims, audiences: &[String]) -> Result<(), Reason> {
     let ours = |audience: &Value| {
-        audience
-            .as_str()
-            .is_some_and(|audience| audiences.iter().any(|ours| ours == audience))
+        audience.as_str().is_some_and(|audience| audiences.iter().any(|ours| ours == audience))
     };
     let meant = match claims.get("aud") {
         Some(Value::Array(list)) => list.iter().all(Value::is_string) && list.iter().any(ours),
@@ -135,11 +133,9 @@ pub(super) fn words(value: Option<&Value>) -> Vec<String> {
 pub(super) fn names(value: Option<&Value>) -> Vec<String> {
     match value {
         Some(Value::String(name)) => vec![name.clone()],
-        Some(Value::Array(list)) => list
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect(),
+        Some(Value::Array(list)) => {
+            list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -153,7 +149,7 @@ mod tests {
     const NOW: f64 = 1_800_000_000.0;
     const LEEWAY: Duration = Duration::from_secs(60);
 
-    fn claims(value: Value) -> Claims {
+    fn claims(value: &Value) -> Claims {
         value.as_object().unwrap().clone().into_iter().collect()
     }
 
@@ -171,17 +167,11 @@ mod tests {
             (json!({"exp": 1e300}), Err(Reason::Time)),
             (json!({"exp": NOW + 1.5}), Ok(())),
             (json!({"exp": NOW + 9.0, "nbf": NOW + 59.0}), Ok(())),
-            (
-                json!({"exp": NOW + 9.0, "nbf": NOW + 61.0}),
-                Err(Reason::TooEarly),
-            ),
-            (
-                json!({"exp": NOW + 9.0, "iat": NOW + 61.0}),
-                Err(Reason::TooEarly),
-            ),
+            (json!({"exp": NOW + 9.0, "nbf": NOW + 61.0}), Err(Reason::TooEarly)),
+            (json!({"exp": NOW + 9.0, "iat": NOW + 61.0}), Err(Reason::TooEarly)),
             (json!({"exp": NOW + 9.0, "nbf": "x"}), Err(Reason::Time)),
         ] {
-            let checked = check_times(&claims(value.clone()), NOW, LEEWAY, Ending::Required);
+            let checked = check_times(&claims(&value), NOW, LEEWAY, Ending::Required);
             assert_eq!(checked.map(|_| ()), expected, "{value}");
         }
         let vouched = check_times(&Claims::new(), NOW, LEEWAY, Ending::IssuerVouches);
@@ -202,11 +192,11 @@ mod tests {
             (json!({"api": true}), false),
             (json!(null), false),
         ] {
-            let checked = check_audience(&claims(json!({"aud": aud})), &ours);
+            let checked = check_audience(&claims(&json!({"aud": aud})), &ours);
             assert_eq!(checked.is_ok(), meant, "{aud}");
         }
         assert_eq!(check_audience(&Claims::new(), &ours), Err(Reason::Audience));
-        assert!(check_audience(&claims(json!({"aud": ""})), &[]).is_err());
+        assert!(check_audience(&claims(&json!({"aud": ""})), &[]).is_err());
     }
 
     #[test]
@@ -215,153 +205,42 @@ mod tests {
         use TokenType::{Lenient, Strict};
         let cases = [
             (Some("at+jwt"), json!({}), Strict, Generic, Ok(())),
-            (
-                Some("jwt"),
-                json!({"scope": "a"}),
-                Strict,
-                Generic,
-                Err(Reason::Type),
-            ),
+            (Some("jwt"), json!({"scope": "a"}), Strict, Generic, Err(Reason::Type)),
             (None, json!({}), Strict, Generic, Err(Reason::Type)),
             (None, json!({}), Lenient, Generic, Ok(())),
             (Some("jwt"), json!({}), Lenient, Generic, Ok(())),
-            (
-                Some("oauth-id-jag+jwt"),
-                json!({}),
-                Lenient,
-                Generic,
-                Err(Reason::Type),
-            ),
-            (
-                Some("logout+jwt"),
-                json!({}),
-                Lenient,
-                Generic,
-                Err(Reason::Type),
-            ),
-            (
-                Some("dpop+jwt"),
-                json!({}),
-                Lenient,
-                Generic,
-                Err(Reason::Type),
-            ),
-            (
-                Some("secevent+jwt"),
-                json!({}),
-                Lenient,
-                Generic,
-                Err(Reason::Type),
-            ),
-            (
-                Some("okta-internal-at+jwt"),
-                json!({}),
-                Lenient,
-                Generic,
-                Err(Reason::Type),
-            ),
+            (Some("oauth-id-jag+jwt"), json!({}), Lenient, Generic, Err(Reason::Type)),
+            (Some("logout+jwt"), json!({}), Lenient, Generic, Err(Reason::Type)),
+            (Some("dpop+jwt"), json!({}), Lenient, Generic, Err(Reason::Type)),
+            (Some("secevent+jwt"), json!({}), Lenient, Generic, Err(Reason::Type)),
+            (Some("okta-internal-at+jwt"), json!({}), Lenient, Generic, Err(Reason::Type)),
             (None, json!({"typ": "Bearer"}), Lenient, Generic, Ok(())),
-            (
-                None,
-                json!({"typ": "ID"}),
-                Lenient,
-                Generic,
-                Err(Reason::IdToken),
-            ),
-            (
-                None,
-                json!({"typ": "Refresh"}),
-                Lenient,
-                Generic,
-                Err(Reason::IdToken),
-            ),
-            (
-                None,
-                json!({"token_use": "access"}),
-                Lenient,
-                Generic,
-                Ok(()),
-            ),
-            (
-                None,
-                json!({"token_use": "id"}),
-                Lenient,
-                Generic,
-                Err(Reason::IdToken),
-            ),
-            (
-                None,
-                json!({"nonce": "n"}),
-                Lenient,
-                Generic,
-                Err(Reason::IdToken),
-            ),
-            (
-                None,
-                json!({"nonce": "n", "scp": "a"}),
-                Lenient,
-                Generic,
-                Ok(()),
-            ),
-            (
-                None,
-                json!({"at_hash": "h", "scope": "a"}),
-                Lenient,
-                Generic,
-                Err(Reason::IdToken),
-            ),
-            (
-                None,
-                json!({"aud": "c", "azp": "c"}),
-                Lenient,
-                Generic,
-                Err(Reason::IdToken),
-            ),
-            (
-                None,
-                json!({"aud": "api", "azp": "c"}),
-                Lenient,
-                Generic,
-                Ok(()),
-            ),
-            (
-                Some("jwt"),
-                json!({"aud": "c"}),
-                Lenient,
-                Entra,
-                Err(Reason::IdToken),
-            ),
-            (
-                Some("jwt"),
-                json!({"aud": "c", "scp": "a"}),
-                Lenient,
-                Entra,
-                Ok(()),
-            ),
-            (
-                Some("at+jwt"),
-                json!({"cnf": {"jkt": "x"}}),
-                Lenient,
-                Generic,
-                Err(Reason::Bound),
-            ),
+            (None, json!({"typ": "ID"}), Lenient, Generic, Err(Reason::IdToken)),
+            (None, json!({"typ": "Refresh"}), Lenient, Generic, Err(Reason::IdToken)),
+            (None, json!({"token_use": "access"}), Lenient, Generic, Ok(())),
+            (None, json!({"token_use": "id"}), Lenient, Generic, Err(Reason::IdToken)),
+            (None, json!({"nonce": "n"}), Lenient, Generic, Err(Reason::IdToken)),
+            (None, json!({"nonce": "n", "scp": "a"}), Lenient, Generic, Ok(())),
+            (None, json!({"at_hash": "h", "scope": "a"}), Lenient, Generic, Err(Reason::IdToken)),
+            (None, json!({"aud": "c", "azp": "c"}), Lenient, Generic, Err(Reason::IdToken)),
+            (None, json!({"aud": "api", "azp": "c"}), Lenient, Generic, Ok(())),
+            (Some("jwt"), json!({"aud": "c"}), Lenient, Entra, Err(Reason::IdToken)),
+            (Some("jwt"), json!({"aud": "c", "scp": "a"}), Lenient, Entra, Ok(())),
+            (Some("at+jwt"), json!({"cnf": {"jkt": "x"}}), Lenient, Generic, Err(Reason::Bound)),
         ];
         for (typ, value, accepted, idp, expected) in cases {
-            let checked = check_purpose(typ, &claims(value.clone()), accepted, idp);
+            let checked = check_purpose(typ, &claims(&value), accepted, idp);
             assert_eq!(checked, expected, "{typ:?} {value}");
         }
     }
 
     #[test]
     fn a_claim_is_found_by_name_before_path() {
-        let claims = claims(json!({
+        let claims = claims(&json!({
             "https://x.example/roles": ["a"],
             "realm_access": {"roles": ["b"]},
         }));
-        assert_eq!(
-            find(&claims, "https://x.example/roles"),
-            Some(&json!(["a"]))
-        );
+        assert_eq!(find(&claims, "https://x.example/roles"), Some(&json!(["a"])));
         assert_eq!(find(&claims, "realm_access.roles"), Some(&json!(["b"])));
         assert_eq!(find(&claims, "realm_access.none"), None);
         assert_eq!(names(Some(&json!("Team A"))), ["Team A"]);

@@ -28,10 +28,7 @@ impl Clock {
         wall: impl Fn() -> SystemTime + Send + Sync + 'static,
         steady: impl Fn() -> Duration + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            wall: Arc::new(wall),
-            steady: Arc::new(steady),
-        }
+        Self { wall: Arc::new(wall), steady: Arc::new(steady) }
     }
 
     /// The time of day.
@@ -41,9 +38,7 @@ impl Clock {
     }
 
     pub(super) fn unix(&self) -> f64 {
-        self.now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0.0, |since| since.as_secs_f64())
+        self.now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
     }
 
     pub(super) fn steady(&self) -> Duration {

@@ -276,9 +276,7 @@ mod tests {
 
     #[test]
     fn a_scope_challenge_names_every_needed_scope() {
-        let denied = Denied::Scope {
-            required: vec!["read".into(), "write".into()],
-        };
+        let denied = Denied::Scope { required: vec!["read".into(), "write".into()] };
         let value = shown(&denied, &["read"]);
         assert!(value.starts_with("Bearer error=\"insufficient_scope\", "));
         assert!(value.contains("scope=\"read write\""), "{value}");
@@ -301,12 +299,8 @@ mod tests {
     #[test]
     fn no_challenge_where_a_new_token_would_not_help() {
         for denied in [
-            Denied::Unavailable {
-                reason: Reason::NoKeys,
-            },
-            Denied::Forbidden {
-                reason: Reason::NotAllowed,
-            },
+            Denied::Unavailable { reason: Reason::NoKeys },
+            Denied::Forbidden { reason: Reason::NotAllowed },
         ] {
             assert!(challenge(&denied, METADATA, &[]).is_none());
         }

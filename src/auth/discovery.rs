@@ -10,6 +10,9 @@ use crate::outbound;
 use super::error::Error;
 use super::issuer::Identifier;
 
+/// So much of what a stranger wrote goes into a message.
+const MAX_SHOWN: usize = 200;
+
 /// An issuer's endpoints.
 #[derive(Clone, Debug)]
 pub(super) struct Endpoints {
@@ -42,10 +45,8 @@ pub(super) async fn discover(
             }
         }
     }
-    Err(telling.unwrap_or_else(|| Error::Incomplete {
-        url: issuer.url().to_owned(),
-        member: "issuer",
-    }))
+    Err(telling
+        .unwrap_or_else(|| Error::Incomplete { url: issuer.url().to_owned(), member: "issuer" }))
 }
 
 /// The well-known places of an issuer's metadata (auth-checklist 4.1).
@@ -82,16 +83,13 @@ async fn read(
         let status = reply.status.as_u16();
         return Err(Error::Status { url, status });
     }
-    let document: Document =
-        serde_json::from_slice(&reply.body).map_err(|cause| Error::Unreadable {
-            url: url.clone(),
-            cause,
-        })?;
+    let document: Document = serde_json::from_slice(&reply.body)
+        .map_err(|cause| Error::Unreadable { url: url.clone(), cause })?;
     if document.issuer != issuer.in_metadata() {
         return Err(Error::WrongIssuer {
             url,
             expected: issuer.in_metadata().to_owned(),
-            found: document.issuer,
+            found: document.issuer.chars().take(MAX_SHOWN).collect(),
         });
     }
     let endpoint = |text: Option<String>, member| match text {
@@ -100,10 +98,7 @@ async fn read(
             .ok()
             .filter(|found| trusted(found, &place))
             .map(Some)
-            .ok_or(Error::Incomplete {
-                url: url.clone(),
-                member,
-            }),
+            .ok_or(Error::Incomplete { url: url.clone(), member }),
     };
     Ok(Endpoints {
         keys: endpoint(document.jwks_uri, "jwks_uri")?,

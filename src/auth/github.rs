@@ -129,11 +129,8 @@ impl GitHub {
         let mut place = self.at(&["user", "orgs"])?;
         place.set_query(Some("per_page=100"));
         let url = outbound::shown(&place);
-        let request = self
-            .http
-            .get(place)
-            .bearer_auth(token)
-            .header(ACCEPT, "application/vnd.github+json");
+        let request =
+            self.http.get(place).bearer_auth(token).header(ACCEPT, "application/vnd.github+json");
         let reply = self.http.send(request).await?;
         match reply.status {
             StatusCode::OK => {
@@ -143,10 +140,7 @@ impl GitHub {
             }
             // Without the scope to read them the token names no groups.
             StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => Ok(Vec::new()),
-            status => Err(Error::Status {
-                url,
-                status: status.as_u16(),
-            }),
+            status => Err(Error::Status { url, status: status.as_u16() }),
         }
     }
 
@@ -154,10 +148,7 @@ impl GitHub {
         let mut place = self.base.clone();
         place
             .path_segments_mut()
-            .map_err(|()| Error::Incomplete {
-                url: self.base.to_string(),
-                member: "path",
-            })?
+            .map_err(|()| Error::Incomplete { url: self.base.to_string(), member: "path" })?
             .pop_if_empty()
             .extend(path);
         Ok(place)

@@ -61,9 +61,7 @@ impl Google {
     }
 
     pub(super) async fn ask(&self, token: &str) -> Result<Verdict, Error> {
-        let form = Serializer::new(String::new())
-            .append_pair("access_token", token)
-            .finish();
+        let form = Serializer::new(String::new()).append_pair("access_token", token).finish();
         let request = self
             .http
             .post(self.check.clone())
@@ -116,10 +114,7 @@ impl Google {
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => Ok(Err(Reason::Inactive)),
             // The token lacks the scope to read the profile; then there is no domain either.
             StatusCode::FORBIDDEN => Ok(Err(Reason::NotAllowed)),
-            status => Err(Error::Status {
-                url,
-                status: status.as_u16(),
-            }),
+            status => Err(Error::Status { url, status: status.as_u16() }),
         }
     }
 }

@@ -81,10 +81,8 @@ impl Reading {
         let mut principal = Principal::new(user, self.issuer_name.clone(), self.clock.clone());
         principal.client = client.map(Into::into);
         principal.actors = actors(&claims)?;
-        principal.scopes = [claims.get("scope"), claims.get("scp")]
-            .into_iter()
-            .flat_map(words)
-            .collect();
+        principal.scopes =
+            [claims.get("scope"), claims.get("scp")].into_iter().flat_map(words).collect();
         principal.groups = BTreeSet::from_iter(names(find(&claims, &self.rules.groups_claim)));
         principal.email = claims
             .get("email")
@@ -174,9 +172,7 @@ fn name(value: Option<&Value>, otherwise: Reason) -> Result<Option<String>, Reas
 
 fn email_is_verified(claims: &Claims) -> bool {
     // Google's and Cognito's answers spell it as a string.
-    claims
-        .get("email_verified")
-        .is_some_and(|verified| *verified == true || *verified == "true")
+    claims.get("email_verified").is_some_and(|verified| *verified == true || *verified == "true")
 }
 
 // === impl Door ===
@@ -203,28 +199,17 @@ impl Door {
         if !self.lets_in(idp, caller) {
             let overage = !self.allow.groups.is_empty()
                 && (caller.claim("_claim_names").is_some() || caller.claim("hasgroups").is_some());
-            return forbidden(if overage {
-                Reason::GroupsOverage
-            } else {
-                Reason::NotAllowed
-            });
+            return forbidden(if overage { Reason::GroupsOverage } else { Reason::NotAllowed });
         }
         let granted = |scope: &String| caller.scopes.contains(scope);
         if !self.required_scopes.iter().all(granted) {
-            return Err(Denied::Scope {
-                required: self.required_scopes.clone(),
-            });
+            return Err(Denied::Scope { required: self.required_scopes.clone() });
         }
         Ok(())
     }
 
     fn lets_in(&self, idp: Preset, caller: &Principal) -> bool {
-        let Allow {
-            tenants,
-            groups,
-            domains,
-            users,
-        } = &self.allow;
+        let Allow { tenants, groups, domains, users } = &self.allow;
         let own_tenant = |tenant: &String| caller.user().tenant() == Some(tenant);
         if !tenants.is_empty() && !tenants.iter().any(own_tenant) {
             return false;
@@ -235,10 +220,7 @@ impl Door {
         let domain = match idp {
             // A consumer account may carry any verified address; only `hd` is the Workspace's own word.
             Preset::Google => caller.claim("hd").and_then(Value::as_str),
-            _ => caller
-                .email()
-                .and_then(|email| email.rsplit_once('@'))
-                .map(|(_, domain)| domain),
+            _ => caller.email().and_then(|email| email.rsplit_once('@')).map(|(_, domain)| domain),
         };
         groups.iter().any(|group| caller.groups.contains(group))
             || domain
@@ -255,9 +237,7 @@ impl Door {
             },
         };
         user == caller.user().subject()
-            || caller
-                .email()
-                .is_some_and(|email| email.eq_ignore_ascii_case(user))
+            || caller.email().is_some_and(|email| email.eq_ignore_ascii_case(user))
     }
 }
 

@@ -35,20 +35,11 @@ fn odd_subjects_are_refused_and_ugly_ones_are_not() {
         let refused = principal(Preset::Generic, &json!({ "sub": sub }));
         assert_eq!(refused.unwrap_err(), Reason::Subject, "{sub}");
     }
-    assert_eq!(
-        principal(Preset::Generic, &json!({})).unwrap_err(),
-        Reason::Subject
-    );
+    assert_eq!(principal(Preset::Generic, &json!({})).unwrap_err(), Reason::Subject);
     for sub in ["../bob", "a/b#c", "ü", "auth0|5f7c", "a b"] {
         let caller = principal(Preset::Generic, &json!({ "sub": sub })).unwrap();
         assert_eq!(caller.user().subject(), sub);
-        assert!(
-            caller
-                .user()
-                .digest()
-                .bytes()
-                .all(|b| b.is_ascii_hexdigit())
-        );
+        assert!(caller.user().digest().bytes().all(|b| b.is_ascii_hexdigit()));
     }
 }
 
@@ -91,75 +82,32 @@ fn an_unverified_address_is_none() {
 fn machines_are_told_from_people() {
     use Preset::{Auth0, Entra, Generic, Google, Keycloak, Okta};
     let cases = [
-        (
-            Generic,
-            json!({"sub": "svc", "client_id": "svc"}),
-            Kind::Machine,
-        ),
-        (
-            Generic,
-            json!({"sub": "alice", "client_id": "svc"}),
-            Kind::Human,
-        ),
+        (Generic, json!({"sub": "svc", "client_id": "svc"}), Kind::Machine),
+        (Generic, json!({"sub": "alice", "client_id": "svc"}), Kind::Human),
         (Generic, json!({"sub": "alice"}), Kind::Human),
-        (
-            Auth0,
-            json!({"sub": "x@clients", "azp": "x"}),
-            Kind::Machine,
-        ),
-        (
-            Auth0,
-            json!({"sub": "auth0|1", "azp": "x", "gty": "client-credentials"}),
-            Kind::Machine,
-        ),
-        (
-            Entra,
-            json!({"sub": "s", "oid": "o", "tid": "t", "roles": ["r"]}),
-            Kind::Machine,
-        ),
-        (
-            Entra,
-            json!({"sub": "s", "oid": "o", "tid": "t", "scp": "r"}),
-            Kind::Human,
-        ),
+        (Auth0, json!({"sub": "x@clients", "azp": "x"}), Kind::Machine),
+        (Auth0, json!({"sub": "auth0|1", "azp": "x", "gty": "client-credentials"}), Kind::Machine),
+        (Entra, json!({"sub": "s", "oid": "o", "tid": "t", "roles": ["r"]}), Kind::Machine),
+        (Entra, json!({"sub": "s", "oid": "o", "tid": "t", "scp": "r"}), Kind::Human),
         (Okta, json!({"sub": "0oa1", "cid": "0oa1"}), Kind::Machine),
-        (
-            Okta,
-            json!({"sub": "a@b.example", "uid": "00u1", "cid": "0oa1"}),
-            Kind::Human,
-        ),
+        (Okta, json!({"sub": "a@b.example", "uid": "00u1", "cid": "0oa1"}), Kind::Human),
         (
             Keycloak,
             json!({"sub": "u", "azp": "job", "preferred_username": "service-account-job"}),
             Kind::Machine,
         ),
-        (
-            Google,
-            json!({"sub": "1", "email": "a@p.iam.gserviceaccount.com"}),
-            Kind::Machine,
-        ),
+        (Google, json!({"sub": "1", "email": "a@p.iam.gserviceaccount.com"}), Kind::Machine),
     ];
     for (idp, claims, kind) in cases {
-        assert_eq!(
-            principal(idp, &claims).unwrap().kind(),
-            kind,
-            "{idp} {claims}"
-        );
+        assert_eq!(principal(idp, &claims).unwrap().kind(), kind, "{idp} {claims}");
     }
 }
 
 #[test]
 fn a_machine_that_takes_a_person_s_name_is_somebody_else() {
-    let person = principal(
-        Preset::Generic,
-        &json!({"sub": "alice", "client_id": "cli"}),
-    )
-    .unwrap();
-    let machine = principal(
-        Preset::Generic,
-        &json!({"sub": "alice", "client_id": "alice"}),
-    )
-    .unwrap();
+    let person = principal(Preset::Generic, &json!({"sub": "alice", "client_id": "cli"})).unwrap();
+    let machine =
+        principal(Preset::Generic, &json!({"sub": "alice", "client_id": "alice"})).unwrap();
     assert_ne!(person.user(), machine.user());
     assert_ne!(person.user().digest(), machine.user().digest());
 }
@@ -167,16 +115,10 @@ fn a_machine_that_takes_a_person_s_name_is_somebody_else() {
 #[test]
 fn a_configured_tenant_must_be_there() {
     let human = json!({"oid": "o", "sub": "s", "scp": "x"});
-    assert_eq!(
-        principal(Preset::Entra, &human).unwrap_err(),
-        Reason::Tenant
-    );
+    assert_eq!(principal(Preset::Entra, &human).unwrap_err(), Reason::Tenant);
     let human = json!({"oid": "o", "sub": "s", "scp": "x", "tid": "t"});
     let caller = principal(Preset::Entra, &human).unwrap();
-    assert_eq!(
-        (caller.user().subject(), caller.user().tenant()),
-        ("o", Some("t"))
-    );
+    assert_eq!((caller.user().subject(), caller.user().tenant()), ("o", Some("t")));
 }
 
 #[test]
@@ -194,10 +136,7 @@ fn an_endless_or_odd_actor_chain_is_refused() {
 #[test]
 fn listed_clients_narrow() {
     let mut listed = reading(Preset::Generic);
-    listed.clients = vec![Client {
-        id: "cli".into(),
-        secret: None,
-    }];
+    listed.clients = vec![Client { id: "cli".into(), secret: None }];
     for (claims, ok) in [
         (json!({"sub": "a", "client_id": "cli"}), true),
         (json!({"sub": "a", "client_id": "other"}), false),
@@ -222,84 +161,20 @@ fn the_door_opens_for_those_who_are_listed() {
     let list = |text: &str| vec![text.to_owned()];
     let cases = [
         (Allow::default(), true),
-        (
-            Allow {
-                groups: list("team"),
-                ..Allow::default()
-            },
-            true,
-        ),
-        (
-            Allow {
-                groups: list("other"),
-                ..Allow::default()
-            },
-            false,
-        ),
-        (
-            Allow {
-                domains: list("CORP.example"),
-                ..Allow::default()
-            },
-            true,
-        ),
-        (
-            Allow {
-                domains: list("evil.example"),
-                ..Allow::default()
-            },
-            false,
-        ),
-        (
-            Allow {
-                domains: list("example"),
-                ..Allow::default()
-            },
-            false,
-        ),
-        (
-            Allow {
-                users: list("alice"),
-                ..Allow::default()
-            },
-            true,
-        ),
-        (
-            Allow {
-                users: list("alice@corp.example"),
-                ..Allow::default()
-            },
-            true,
-        ),
-        (
-            Allow {
-                users: list("bob"),
-                ..Allow::default()
-            },
-            false,
-        ),
-        (
-            Allow {
-                tenants: list("t"),
-                ..Allow::default()
-            },
-            false,
-        ),
-        (
-            Allow {
-                users: list("bob"),
-                groups: list("team"),
-                ..Allow::default()
-            },
-            true,
-        ),
+        (Allow { groups: list("team"), ..Allow::default() }, true),
+        (Allow { groups: list("other"), ..Allow::default() }, false),
+        (Allow { domains: list("CORP.example"), ..Allow::default() }, true),
+        (Allow { domains: list("evil.example"), ..Allow::default() }, false),
+        (Allow { domains: list("example"), ..Allow::default() }, false),
+        (Allow { users: list("alice"), ..Allow::default() }, true),
+        (Allow { users: list("alice@corp.example"), ..Allow::default() }, true),
+        (Allow { users: list("bob"), ..Allow::default() }, false),
+        (Allow { tenants: list("t"), ..Allow::default() }, false),
+        (Allow { users: list("bob"), groups: list("team"), ..Allow::default() }, true),
     ];
     for (allow, expected) in cases {
-        let settings = Settings {
-            issuers: vec![issuer("idp")],
-            allow: allow.clone(),
-            ..Settings::default()
-        };
+        let settings =
+            Settings { issuers: vec![issuer("idp")], allow: allow.clone(), ..Settings::default() };
         let caller = principal(Preset::Generic, &alice).unwrap();
         let admitted = Door::new(&settings).admit(Preset::Generic, &caller);
         assert_eq!(admitted.is_ok(), expected, "{allow:?}");
@@ -309,10 +184,7 @@ fn the_door_opens_for_those_who_are_listed() {
 #[test]
 fn google_s_domain_is_the_workspace_and_not_the_address() {
     let settings = Settings {
-        allow: Allow {
-            domains: vec!["corp.example".into()],
-            ..Allow::default()
-        },
+        allow: Allow { domains: vec!["corp.example".into()], ..Allow::default() },
         ..Settings::default()
     };
     let door = Door::new(&settings);
@@ -327,40 +199,24 @@ fn google_s_domain_is_the_workspace_and_not_the_address() {
 fn with_two_issuers_a_listed_user_names_his_issuer() {
     let settings = Settings {
         issuers: vec![issuer("idp"), issuer("other")],
-        allow: Allow {
-            users: vec!["other:alice".into(), "alice".into()],
-            ..Allow::default()
-        },
+        allow: Allow { users: vec!["other:alice".into(), "alice".into()], ..Allow::default() },
         ..Settings::default()
     };
     let caller = principal(Preset::Generic, &json!({"sub": "alice"})).unwrap();
     let admitted = Door::new(&settings).admit(Preset::Generic, &caller);
-    assert_eq!(
-        admitted,
-        Err(Denied::Forbidden {
-            reason: Reason::NotAllowed
-        })
-    );
+    assert_eq!(admitted, Err(Denied::Forbidden { reason: Reason::NotAllowed }));
 }
 
 #[test]
 fn every_required_scope_must_be_granted() {
-    let settings = Settings {
-        required_scopes: vec!["read".into(), "write".into()],
-        ..Settings::default()
-    };
+    let settings =
+        Settings { required_scopes: vec!["read".into(), "write".into()], ..Settings::default() };
     let door = Door::new(&settings);
     let caller = principal(Preset::Generic, &json!({"sub": "a", "scope": "read"})).unwrap();
-    let required = settings.required_scopes.clone();
-    assert_eq!(
-        door.admit(Preset::Generic, &caller),
-        Err(Denied::Scope { required })
-    );
-    let caller = principal(
-        Preset::Generic,
-        &json!({"sub": "a", "scp": ["write", "read"]}),
-    )
-    .unwrap();
+    let required = settings.required_scopes;
+    assert_eq!(door.admit(Preset::Generic, &caller), Err(Denied::Scope { required }));
+    let caller =
+        principal(Preset::Generic, &json!({"sub": "a", "scp": ["write", "read"]})).unwrap();
     assert_eq!(door.admit(Preset::Generic, &caller), Ok(()));
 }
 
@@ -369,15 +225,7 @@ fn machines_stay_outside_unless_accepted() {
     let service = principal(Preset::Generic, &json!({"sub": "s", "client_id": "s"})).unwrap();
     let mut settings = Settings::default();
     let refused = Door::new(&settings).admit(Preset::Generic, &service);
-    assert_eq!(
-        refused,
-        Err(Denied::Forbidden {
-            reason: Reason::Machine
-        })
-    );
+    assert_eq!(refused, Err(Denied::Forbidden { reason: Reason::Machine }));
     settings.machines = Machines::Accept;
-    assert_eq!(
-        Door::new(&settings).admit(Preset::Generic, &service),
-        Ok(())
-    );
+    assert_eq!(Door::new(&settings).admit(Preset::Generic, &service), Ok(()));
 }

@@ -19,6 +19,9 @@ use super::issuer_keys::IssuerKeys;
 use super::oracle::Verdict;
 use super::strict;
 
+/// No answer about one token is larger; answers are kept for a minute.
+const MAX_ANSWER: usize = 64 * 1024;
+
 /// The introspection endpoint of one issuer.
 #[derive(Debug)]
 pub(super) struct Introspect {
@@ -37,14 +40,10 @@ impl Introspect {
     pub(super) async fn ask(&self, token: &str) -> Result<Verdict, Error> {
         let endpoint = match &self.endpoint {
             Some(endpoint) => endpoint.clone(),
-            None => self
-                .keys
-                .introspection()
-                .await
-                .ok_or_else(|| Error::Incomplete {
-                    url: self.issuer.url().to_owned(),
-                    member: "introspection_endpoint",
-                })?,
+            None => self.keys.introspection().await.ok_or_else(|| Error::Incomplete {
+                url: self.issuer.url().to_owned(),
+                member: "introspection_endpoint",
+            })?,
         };
         let url = outbound::shown(&endpoint);
         let form = Serializer::new(String::new())
@@ -56,10 +55,7 @@ impl Introspect {
         let request = self
             .http
             .post(endpoint)
-            .basic_auth(
-                encode(&self.client_id),
-                Some(encode(self.client_secret.expose_secret())),
-            )
+            .basic_auth(encode(&self.client_id), Some(encode(self.client_secret.expose_secret())))
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ACCEPT, "application/json")
             .body(form);
@@ -68,10 +64,11 @@ impl Introspect {
             let status = reply.status.as_u16();
             return Err(Error::Status { url, status });
         }
-        self.judge(&reply.body).ok_or(Error::Incomplete {
-            url,
-            member: "active",
-        })
+        if reply.body.len() > MAX_ANSWER {
+            let limit = MAX_ANSWER;
+            return Err(outbound::Error::TooLarge { url, limit }.into());
+        }
+        self.judge(&reply.body).ok_or(Error::Incomplete { url, member: "active" })
     }
 
     /// `None` if the answer is no answer.
@@ -84,11 +81,7 @@ impl Introspect {
         if !claims.remove("active")?.as_bool()? {
             return Some(Verdict::Refused(Reason::Inactive));
         }
-        let text = |name: &str| {
-            claims
-                .get(name)
-                .map(|value| value.as_str().unwrap_or_default())
-        };
+        let text = |name: &str| claims.get(name).map(|value| value.as_str().unwrap_or_default());
         if text("iss").is_some_and(|iss| !self.issuer.is_of(iss, &claims)) {
             return Some(Verdict::Refused(Reason::Issuer));
         }

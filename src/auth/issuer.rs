@@ -106,14 +106,8 @@ mod tests {
 
     #[test]
     fn a_shared_entra_endpoint_takes_the_token_s_own_tenant() {
-        let id = Identifier::of(
-            "https://login.microsoftonline.com/common/v2.0",
-            Preset::Entra,
-        );
-        assert_eq!(
-            id.in_metadata(),
-            "https://login.microsoftonline.com/{tenantid}/v2.0"
-        );
+        let id = Identifier::of("https://login.microsoftonline.com/common/v2.0", Preset::Entra);
+        assert_eq!(id.in_metadata(), "https://login.microsoftonline.com/{tenantid}/v2.0");
         let iss = format!("https://login.microsoftonline.com/{TENANT}/v2.0");
         assert!(id.is_of(&iss, &claims(TENANT)));
         assert!(!id.is_of(&iss, &claims("99999999-2222-3333-4444-555555555555")));

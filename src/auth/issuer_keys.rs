@@ -107,10 +107,7 @@ impl IssuerKeys {
         let state = self.state();
         let keys = state.keys.clone()?;
         let age = self.clock.steady().saturating_sub(state.fetched);
-        (age <= self.limits.keys_stale).then_some(Current {
-            keys,
-            generation: state.generation,
-        })
+        (age <= self.limits.keys_stale).then_some(Current { keys, generation: state.generation })
     }
 
     /// The number of the keys in use; `None` where [`current`](Self::current) has none.
@@ -125,8 +122,7 @@ impl IssuerKeys {
         if let Some(current) = self.current() {
             return Some(current);
         }
-        self.refresh(EMPTY_COOL_DOWN.min(self.limits.keys_cool_down))
-            .await;
+        self.refresh(EMPTY_COOL_DOWN.min(self.limits.keys_cool_down)).await;
         self.current()
     }
 
@@ -189,10 +185,7 @@ impl IssuerKeys {
             return Some(fetches);
         }
         let now = self.clock.steady();
-        if state
-            .tried
-            .is_some_and(|tried| now.saturating_sub(tried) < cool_down)
-        {
+        if state.tried.is_some_and(|tried| now.saturating_sub(tried) < cool_down) {
             return None;
         }
         state.flying = true;
@@ -243,10 +236,7 @@ impl IssuerKeys {
         if keys.len() == 0 {
             return Err(Error::NoKeys { url });
         }
-        Ok(Fetched {
-            keys,
-            wish: max_age(&reply.headers),
-        })
+        Ok(Fetched { keys, wish: max_age(&reply.headers) })
     }
 
     fn keep(&self, outcome: Result<Fetched, Error>) {
@@ -254,10 +244,7 @@ impl IssuerKeys {
         let mut state = self.state();
         match outcome {
             Ok(fetched) => {
-                let gone = state
-                    .keys
-                    .as_ref()
-                    .is_some_and(|old| !fetched.keys.covers(old));
+                let gone = state.keys.as_ref().is_some_and(|old| !fetched.keys.covers(old));
                 state.generation += u64::from(gone);
                 state.keys = Some(Arc::new(fetched.keys));
                 state.fetched = now;
@@ -309,11 +296,8 @@ impl Drop for Landing {
 /// How long the provider wants its keys to be kept, within our bounds.
 fn max_age(headers: &http::HeaderMap) -> Option<Duration> {
     let control = headers.get(http::header::CACHE_CONTROL)?.to_str().ok()?;
-    let seconds = control
-        .split(',')
-        .find_map(|part| part.trim().strip_prefix("max-age="))?
-        .parse()
-        .ok()?;
+    let seconds =
+        control.split(',').find_map(|part| part.trim().strip_prefix("max-age="))?.parse().ok()?;
     Some(Duration::from_secs(seconds).clamp(WISH_MIN, WISH_MAX))
 }
 
@@ -332,11 +316,7 @@ mod tests {
         ] {
             let mut headers = http::HeaderMap::new();
             headers.insert(http::header::CACHE_CONTROL, control.parse().unwrap());
-            assert_eq!(
-                max_age(&headers),
-                expected.map(Duration::from_secs),
-                "{control}"
-            );
+            assert_eq!(max_age(&headers), expected.map(Duration::from_secs), "{control}");
         }
     }
 }

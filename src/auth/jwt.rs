@@ -61,8 +61,7 @@ pub(super) fn read(token: &str) -> Result<Option<Jwt<'_>>, Reason> {
     }
     let token_type = text(&header, "typ", Reason::Type)?.map(|typ| {
         let typ = typ.to_ascii_lowercase();
-        typ.strip_prefix("application/")
-            .map_or(typ.clone(), str::to_owned)
+        typ.strip_prefix("application/").map_or(typ.clone(), str::to_owned)
     });
     let message = &token[..token.len() - signature.len() - 1];
     let claims = URL_SAFE_NO_PAD.decode(claims).map_err(|_| Reason::Json)?;
@@ -109,14 +108,8 @@ mod tests {
             (r#"{"typ":"JWT"}"#, Reason::Algorithm),
             (r#"{"alg":"RS256","crit":[]}"#, Reason::Header),
             (r#"{"alg":"RS256","crit":["exp"]}"#, Reason::Header),
-            (
-                r#"{"alg":"RS256","jku":"https://evil.example"}"#,
-                Reason::Header,
-            ),
-            (
-                r#"{"alg":"RS256","x5u":"https://evil.example"}"#,
-                Reason::Header,
-            ),
+            (r#"{"alg":"RS256","jku":"https://evil.example"}"#, Reason::Header),
+            (r#"{"alg":"RS256","x5u":"https://evil.example"}"#, Reason::Header),
             (r#"{"alg":"RS256","jwk":{}}"#, Reason::Header),
             (r#"{"alg":"RS256","b64":false}"#, Reason::Header),
             (r#"{"alg":"RS256","zip":"DEF"}"#, Reason::Header),
@@ -138,11 +131,7 @@ mod tests {
             ("[]", Reason::Json),
             ("", Reason::Json),
         ] {
-            assert_eq!(
-                read(&token(header, claims)).unwrap_err(),
-                reason,
-                "{claims}"
-            );
+            assert_eq!(read(&token(header, claims)).unwrap_err(), reason, "{claims}");
         }
         let padded = format!("{}.e30=.c2ln", URL_SAFE_NO_PAD.encode(header));
         assert_eq!(read(&padded).unwrap_err(), Reason::Json);
@@ -150,20 +139,10 @@ mod tests {
 
     #[test]
     fn what_is_no_signed_token_is_opaque_and_what_is_encrypted_is_not() {
-        for opaque in [
-            "ya29.a0Af",
-            "gho_abc",
-            "a.b.c",
-            "a",
-            "ya29.c.b0A",
-            "a.b.c.d.e",
-        ] {
+        for opaque in ["ya29.a0Af", "gho_abc", "a.b.c", "a", "ya29.c.b0A", "a.b.c.d.e"] {
             assert!(read(opaque).unwrap().is_none(), "{opaque}");
         }
-        let encrypted = format!(
-            "{}.x.y",
-            token(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#, "{}")
-        );
+        let encrypted = format!("{}.x.y", token(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#, "{}"));
         assert_eq!(read(&encrypted).unwrap_err(), Reason::Encrypted);
         let four = format!("{}.x", token(r#"{"alg":"RS256"}"#, "{}"));
         assert_eq!(read(&four).unwrap_err(), Reason::Shape);
@@ -171,10 +150,7 @@ mod tests {
 
     #[test]
     fn the_type_is_compared_without_case_and_prefix() {
-        let token = token(
-            r#"{"alg":"ES256","kid":"1","typ":"Application/AT+JWT"}"#,
-            r#"{"a":1}"#,
-        );
+        let token = token(r#"{"alg":"ES256","kid":"1","typ":"Application/AT+JWT"}"#, r#"{"a":1}"#);
         let jwt = read(&token).unwrap().unwrap();
         assert_eq!(jwt.token_type.as_deref(), Some("at+jwt"));
         assert_eq!(jwt.key_id.as_deref(), Some("1"));

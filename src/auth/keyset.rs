@@ -84,12 +84,7 @@ impl KeySet {
             Some(id) => key.id.as_deref() == Some(id),
             None => key.algorithms.contains(&signed.algorithm),
         };
-        let candidates: Vec<&Key> = self
-            .keys
-            .iter()
-            .filter(named)
-            .take(MAX_CANDIDATES)
-            .collect();
+        let candidates: Vec<&Key> = self.keys.iter().filter(named).take(MAX_CANDIDATES).collect();
         if candidates.is_empty() || (signed.key_id.is_none() && candidates.len() > 1) {
             return Err(Reason::UnknownKey);
         }
@@ -186,10 +181,7 @@ impl PartialEq for Key {
             (Kind::SecretOrDer(a), Kind::SecretOrDer(b)) => a == b,
             (
                 Kind::RsaModulusExponent { n, e },
-                Kind::RsaModulusExponent {
-                    n: other_n,
-                    e: other_e,
-                },
+                Kind::RsaModulusExponent { n: other_n, e: other_e },
             ) => n == other_n && e == other_e,
             _ => false,
         };
@@ -232,11 +224,7 @@ fn unsigned(text: &str) -> Option<Vec<u8>> {
 }
 
 fn ec(x: &str, y: &str, length: usize, algorithm: Algorithm) -> Option<Suitable> {
-    let fits = |text: &str| {
-        URL_SAFE_NO_PAD
-            .decode(text)
-            .is_ok_and(|bytes| bytes.len() == length)
-    };
+    let fits = |text: &str| URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == length);
     if !fits(x) || !fits(y) {
         return None;
     }
@@ -274,11 +262,9 @@ mod tests {
 
     use super::*;
 
-    fn read(key: Value) -> usize {
+    fn read(key: &Value) -> usize {
         let body = json!({ "keys": [key] }).to_string();
-        KeySet::read(body.as_bytes(), Algorithm::DEFAULT)
-            .unwrap()
-            .len()
+        KeySet::read(body.as_bytes(), Algorithm::DEFAULT).unwrap().len()
     }
 
     fn b64(bytes: &[u8]) -> String {
@@ -292,15 +278,9 @@ mod tests {
         let x = b64(&[7; 32]);
         for (key, kept) in [
             (json!({"kty":"RSA","n":n,"e":"AQAB"}), 1),
-            (
-                json!({"kty":"RSA","n":n,"e":"AQAB","use":"sig","alg":"RS256"}),
-                1,
-            ),
+            (json!({"kty":"RSA","n":n,"e":"AQAB","use":"sig","alg":"RS256"}), 1),
             (json!({"kty":"RSA","n":n,"e":"AQAB","use":"enc"}), 0),
-            (
-                json!({"kty":"RSA","n":n,"e":"AQAB","key_ops":["encrypt"]}),
-                0,
-            ),
+            (json!({"kty":"RSA","n":n,"e":"AQAB","key_ops":["encrypt"]}), 0),
             (json!({"kty":"RSA","n":n,"e":"AQAB","alg":"RSA-OAEP"}), 0),
             (json!({"kty":"RSA","n":n,"e":"AQAB","alg":"HS256"}), 0),
             (json!({"kty":"RSA","n":n,"e":"AQAB","alg":"RS512"}), 0),
@@ -315,7 +295,7 @@ mod tests {
             (json!({"kty":"AKP"}), 0),
             (json!("nonsense"), 0),
         ] {
-            assert_eq!(read(key.clone()), kept, "{key}");
+            assert_eq!(read(&key), kept, "{key}");
         }
     }
 

@@ -15,11 +15,7 @@ const NOT_OURS: &[&str] = &["offline_access", "openid", "profile", "email"];
 /// The metadata document of the endpoint that clients know as `public_url`, character by character.
 #[must_use]
 pub fn protected_resource(public_url: &str, settings: &Settings, resource_name: &str) -> Value {
-    let servers: Vec<&str> = settings
-        .issuers
-        .iter()
-        .map(|issuer| issuer.url.as_str())
-        .collect();
+    let servers: Vec<&str> = settings.issuers.iter().map(|issuer| issuer.url.as_str()).collect();
     let mut document = json!({
         "resource": public_url,
         "authorization_servers": servers,

@@ -48,11 +48,7 @@ pub(super) struct Bounded {
 
 impl Bounded {
     pub(super) fn new(oracle: Oracle, deadline: Duration) -> Self {
-        Self {
-            oracle,
-            room: Arc::new(Semaphore::new(MAX_CHECKS)),
-            deadline,
-        }
+        Self { oracle, room: Arc::new(Semaphore::new(MAX_CHECKS)), deadline }
     }
 
     /// Whether this is the one for an opaque token that looks like this.

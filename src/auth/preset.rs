@@ -195,10 +195,7 @@ impl Rules {
     pub fn shown(&self) -> Vec<(&'static str, String)> {
         vec![
             ("user-claim", self.user_claim.clone()),
-            (
-                "tenant-claim",
-                self.tenant_claim.clone().unwrap_or_else(|| "none".into()),
-            ),
+            ("tenant-claim", self.tenant_claim.clone().unwrap_or_else(|| "none".into())),
             ("groups-claim", self.groups_claim.clone()),
             ("client-claims", self.client_claims.join(", ")),
             (
@@ -253,18 +250,9 @@ mod tests {
     fn a_public_issuer_is_known_by_its_url_whatever_the_preset() {
         for (url, reach) in [
             ("https://accounts.google.com", Reach::Everybody),
-            (
-                "https://token.actions.githubusercontent.com",
-                Reach::Everybody,
-            ),
-            (
-                "https://login.microsoftonline.com/common/v2.0",
-                Reach::Everybody,
-            ),
-            (
-                "https://login.microsoftonline.com/organizations/v2.0",
-                Reach::Everybody,
-            ),
+            ("https://token.actions.githubusercontent.com", Reach::Everybody),
+            ("https://login.microsoftonline.com/common/v2.0", Reach::Everybody),
+            ("https://login.microsoftonline.com/organizations/v2.0", Reach::Everybody),
             (
                 "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0",
                 Reach::Everybody,

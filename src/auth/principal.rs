@@ -92,10 +92,7 @@ impl UserId {
     /// A service's identity. Where clients register themselves, one may take a person's name as its own:
     /// the two stay different users.
     pub(super) fn of_machine(issuer: &str, tenant: Option<&str>, subject: &str) -> Self {
-        Self {
-            kind: Kind::Machine,
-            ..Self::new(issuer, tenant, subject)
-        }
+        Self { kind: Kind::Machine, ..Self::new(issuer, tenant, subject) }
     }
 
     /// The issuer's identifier, exactly as the token names it.
@@ -123,11 +120,9 @@ impl UserId {
         if self.kind == Kind::Machine {
             hash.update([2]);
         }
-        for part in [
-            Some(self.issuer.as_ref()),
-            self.tenant.as_deref(),
-            Some(self.subject.as_ref()),
-        ] {
+        for part in
+            [Some(self.issuer.as_ref()), self.tenant.as_deref(), Some(self.subject.as_ref())]
+        {
             match part {
                 // The length before each part keeps ("a", "bc") and ("ab", "c") apart.
                 Some(text) => {
@@ -196,11 +191,7 @@ impl Principal {
             claims: BTreeMap::new(),
             expires_at: None,
             fingerprint: None,
-            life: Life {
-                clock,
-                until: None,
-                standing: None,
-            },
+            life: Life { clock, until: None, standing: None },
         }
     }
 
@@ -306,11 +297,7 @@ impl fmt::Debug for Principal {
 impl Life {
     fn left(&self) -> Option<Duration> {
         let until = self.until?;
-        Some(
-            until
-                .duration_since(self.clock.now())
-                .unwrap_or(Duration::ZERO),
-        )
+        Some(until.duration_since(self.clock.now()).unwrap_or(Duration::ZERO))
     }
 
     async fn over(&self) {
@@ -328,10 +315,7 @@ impl Life {
             return std::future::pending().await;
         };
         // The sender is ours, so that waiting cannot fail.
-        let _ = standing
-            .subscribe()
-            .wait_for(|standing| *standing == Standing::Revoked)
-            .await;
+        let _ = standing.subscribe().wait_for(|standing| *standing == Standing::Revoked).await;
     }
 }
 

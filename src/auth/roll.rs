@@ -105,11 +105,7 @@ impl Roll {
                 return false;
             }
             entry.asked = now;
-            due.push(Due {
-                digest: *digest,
-                token: entry.token.clone(),
-                issuer: entry.issuer,
-            });
+            due.push(Due { digest: *digest, token: entry.token.clone(), issuer: entry.issuer });
             true
         });
         due

@@ -249,13 +249,8 @@ impl Algorithm {
         Self::EdDSA,
     ];
     /// Those that are accepted unless the operator says otherwise.
-    pub const DEFAULT: &'static [Self] = &[
-        Self::RS256,
-        Self::PS256,
-        Self::ES256,
-        Self::ES384,
-        Self::EdDSA,
-    ];
+    pub const DEFAULT: &'static [Self] =
+        &[Self::RS256, Self::PS256, Self::ES256, Self::ES384, Self::EdDSA];
 
     /// Its name in a token's header.
     #[must_use]

@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
-use aws_lc_rs::encoding::AsBigEndian;
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{KeyPair as _, KeySize};
+use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
     RSA_PSS_SHA256, RsaKeyPair,
@@ -108,14 +107,10 @@ impl Pair {
         let random = SystemRandom::new();
         match &*self.secret {
             Secret::Rsa(pair) => {
-                let encoding = if algorithm == "PS256" {
-                    &RSA_PSS_SHA256
-                } else {
-                    &RSA_PKCS1_SHA256
-                };
+                let encoding =
+                    if algorithm == "PS256" { &RSA_PSS_SHA256 } else { &RSA_PKCS1_SHA256 };
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(encoding, &random, message, &mut signature)
-                    .unwrap();
+                pair.sign(encoding, &random, message, &mut signature).unwrap();
                 signature
             }
             Secret::Ec(pair) => pair.sign(&random, message).unwrap().as_ref().to_vec(),
@@ -159,9 +154,7 @@ pub(super) fn claims(issuer: &str) -> Value {
 /// Good claims with some members replaced; null removes one.
 pub(super) fn claims_with(issuer: &str, changes: Value) -> Value {
     let mut claims = claims(issuer);
-    let Value::Object(changes) = changes else {
-        panic!("no object")
-    };
+    let Value::Object(changes) = changes else { panic!("no object") };
     for (name, value) in changes {
         match value {
             Value::Null => claims.as_object_mut().unwrap().remove(&name),
@@ -222,10 +215,8 @@ impl Provider {
             "jwks_uri": format!("{root}/keys"),
             "introspection_endpoint": format!("{root}/introspect"),
         });
-        let place = format!(
-            "/.well-known/oauth-authorization-server{}",
-            path.trim_end_matches('/')
-        );
+        let place =
+            format!("/.well-known/oauth-authorization-server{}", path.trim_end_matches('/'));
         provider.answer(&place, Answer::Json(200, metadata));
         provider.keys(pairs);
         provider
@@ -246,11 +237,7 @@ impl Provider {
     }
 
     pub(super) fn answer(&self, path: &str, answer: Answer) {
-        self.shared
-            .answers
-            .lock()
-            .unwrap()
-            .insert(path.to_owned(), answer);
+        self.shared.answers.lock().unwrap().insert(path.to_owned(), answer);
     }
 
     pub(super) fn keys(&self, pairs: &[&Pair]) {
@@ -284,9 +271,7 @@ impl Provider {
                 arrived.await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), asked)
-            .await
-            .expect("the provider is asked");
+        tokio::time::timeout(Duration::from_secs(10), asked).await.expect("the provider is asked");
     }
 }
 
@@ -309,19 +294,11 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
             }
         }
     };
-    let first = String::from_utf8_lossy(&request)
-        .lines()
-        .next()
-        .unwrap()
-        .to_owned();
+    let first = String::from_utf8_lossy(&request).lines().next().unwrap().to_owned();
     let target = first.split(' ').nth(1).unwrap();
     let path = target.split('?').next().unwrap().to_owned();
     let body = String::from_utf8_lossy(&request[head + 4..head + 4 + length]).into_owned();
-    shared
-        .bodies
-        .lock()
-        .unwrap()
-        .push(format!("{first}\n{body}"));
+    shared.bodies.lock().unwrap().push(format!("{first}\n{body}"));
     *shared.hits.lock().unwrap().entry(path.clone()).or_default() += 1;
     let answer = shared.answers.lock().unwrap().get(&path).cloned();
     shared.arrived.notify_waiters();
