@@ -307,4 +307,34 @@ mod tests {
         let set = KeySet::read(body.as_bytes(), Algorithm::DEFAULT).unwrap();
         assert_eq!(set.len(), MAX_KEYS);
     }
+
+    /// Entra's shared set holds keys of one tenant beside those of all (auth-checklist 13).
+    #[test]
+    fn a_key_that_names_its_issuer_signs_for_no_other() {
+        let pair = crate::auth::testing::Pair::ed("k");
+        let signature = b64(&pair.sign("EdDSA", b"message"));
+        let verify = |key_issuer: &str, issuer: &str, tenant: Option<&str>| {
+            let mut key = pair.jwk();
+            key["issuer"] = key_issuer.into();
+            let body = json!({ "keys": [key] }).to_string();
+            let set = KeySet::read(body.as_bytes(), Algorithm::DEFAULT).unwrap();
+            set.verify(&Signed {
+                message: "message",
+                signature: &signature,
+                algorithm: Algorithm::EdDSA,
+                key_id: Some("k"),
+                issuer,
+                tenant,
+            })
+        };
+        assert_eq!(verify("https://e/{tenantid}/", "https://e/t1/", Some("t1")), Ok(()));
+        assert_eq!(verify("https://e/t1/", "https://e/t1/", Some("t1")), Ok(()));
+        for (key_issuer, issuer, tenant) in [
+            ("https://e/t1/", "https://e/t2/", Some("t2")),
+            ("https://e/{tenantid}/", "https://e/t1/", Some("t2")),
+            ("https://e/{tenantid}/", "https://e/t1/", None),
+        ] {
+            assert_eq!(verify(key_issuer, issuer, tenant), Err(Reason::Issuer));
+        }
+    }
 }

@@ -127,6 +127,31 @@ async fn a_signed_token_may_be_asked_about_too() {
     hand.forward(61);
     assert_eq!(reason(&verifier, &token).await, Reason::Inactive);
     assert!(!caller.is_living());
+    provider.answer("/introspect", Answer::Json(500, json!({})));
+    let other = pair.token(&claims_with(&provider.url, json!({"jti": "2"})));
+    assert_eq!(check(&verifier, &other).await.unwrap_err(), NO_ANSWER);
+}
+
+#[tokio::test]
+async fn a_long_answer_about_a_token_is_no_answer() {
+    let (provider, _, _, hand) = one().await;
+    let verifier = verifier(introspecting(&provider, AskWhen::Opaque), &hand);
+    let long = json!({"groups": ["x".repeat(65 * 1024)]});
+    provider.answer("/introspect", active(&provider, long));
+    assert_eq!(check(&verifier, "opaque").await.unwrap_err(), NO_ANSWER);
+}
+
+#[tokio::test]
+async fn without_a_cache_every_call_is_asked_about() {
+    let (provider, _, _, hand) = one().await;
+    let mut settings = introspecting(&provider, AskWhen::Opaque);
+    settings.limits.introspection_cache = Duration::ZERO;
+    let verifier = verifier(settings, &hand);
+    provider.answer("/introspect", active(&provider, json!({})));
+    for times in 1..=3 {
+        check(&verifier, "opaque").await.unwrap();
+        assert_eq!(provider.hits("/introspect"), times);
+    }
 }
 
 #[tokio::test]
