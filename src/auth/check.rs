@@ -11,7 +11,7 @@ use url::Url;
 use crate::outbound;
 
 use super::preset::{Preset, Reach};
-use super::quirks::{check_clients, check_provider};
+use super::quirks::{caution, check_clients, check_provider, check_reachable};
 use super::settings::{FurtherRules, Introspection, Issuer, Settings};
 
 /// More than this hides broken clocks instead of tolerating them.
@@ -117,23 +117,14 @@ impl Settings {
         problems
     }
 
-    /// What is allowed but weaker than it could be; said at start-up.
+    /// What is allowed but weaker than it could be, or surprises at first; said at start-up.
     #[must_use]
     pub fn cautions(&self) -> Vec<Problem> {
-        let weaker = self.issuers.iter().filter(|issuer| issuer.idp.is_weaker());
-        weaker
-            .map(|issuer| {
-                Problem::new(
-                    "idp",
-                    format!(
-                        "tokens of {} are bound to a client id and not to this server: whoever runs a \
-                         listed client can use its users' tokens here",
-                        issuer.idp
-                    ),
-                    "put an authorization server in front that issues tokens for this server's URL",
-                )
-            })
-            .collect()
+        let told = self.issuers.iter().filter_map(|issuer| {
+            let (message, hint) = caution(issuer.idp)?;
+            Some(Problem::of_issuer(issuer, message).hinting(hint))
+        });
+        told.collect()
     }
 
     fn signing(&self) -> impl Iterator<Item = &Issuer> {
@@ -186,6 +177,7 @@ impl Settings {
         {
             wrong("has an API address that is neither https nor http on loopback", "use https");
         }
+        check_reachable(issuer, self, &mut wrong);
         let open = self.allow.is_empty() && self.further == FurtherRules::None;
         if Reach::of(&url, issuer.idp) == Reach::Everybody && open {
             wrong(

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::preset::{Preset, entra_tenant};
-use super::settings::{Client, Issuer};
+use super::settings::{Client, Issuer, Settings};
 
 /// What is known about the providers themselves.
 pub(super) fn check_provider(issuer: &Issuer, url: &Url, wrong: &mut impl FnMut(&str, &str)) {
@@ -83,5 +83,48 @@ pub(super) fn check_clients(issuer: &Issuer, wrong: &mut impl FnMut(&str, &str))
             "needs the secret of each client",
             "GitHub answers only clients that prove who they are",
         );
+    }
+}
+
+/// Whether the lists can let anybody of this issuer in at all.
+pub(super) fn check_reachable(
+    issuer: &Issuer,
+    settings: &Settings,
+    wrong: &mut impl FnMut(&str, &str),
+) {
+    let allow = &settings.allow;
+    if !allow.tenants.is_empty() && settings.rules(issuer).tenant_claim.is_none() {
+        wrong(
+            "names no tenant, so that --allow-tenant lets none of its users in",
+            "add --tenant-claim, or remove the list",
+        );
+    }
+    let by_domain_alone =
+        !allow.domains.is_empty() && allow.groups.is_empty() && allow.users.is_empty();
+    if by_domain_alone && matches!(issuer.idp, Preset::GitHub | Preset::Entra) {
+        wrong(
+            "vouches for no e-mail domain, so that --allow-domain lets none of its users in",
+            "list tenants, groups (organisations at GitHub) or users",
+        );
+    }
+}
+
+/// What an operator should hear about a provider although nothing is wrong: the matter and the remedy.
+pub(super) fn caution(idp: Preset) -> Option<(&'static str, &'static str)> {
+    match idp {
+        Preset::Google | Preset::GitHub => Some((
+            "binds its tokens to a client id and not to this server: whoever runs a listed client can use \
+             its users' tokens here",
+            "put an authorization server in front that issues tokens for this server's URL",
+        )),
+        Preset::Cognito => Some((
+            "puts an audience into its tokens only with resource binding; others are refused",
+            "use managed login on the Essentials or Plus plan and ask for this server's URL as the resource",
+        )),
+        Preset::Keycloak => Some((
+            "puts no audience into its tokens unless told to; such tokens are refused",
+            "add an audience mapper with this server's URL to a client scope",
+        )),
+        Preset::Generic | Preset::Okta | Preset::Entra | Preset::Auth0 => None,
     }
 }
