@@ -5,13 +5,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use url::Url;
 
 use crate::outbound;
 
-use super::preset::{Preset, Reach, entra_tenant};
-use super::settings::{Client, FurtherRules, Introspection, Issuer, Settings};
+use super::preset::{Preset, Reach};
+use super::quirks::{caution, check_clients, check_provider, check_reachable};
+use super::settings::{FurtherRules, Introspection, Issuer, Settings};
 
 /// More than this hides broken clocks instead of tolerating them.
 const MAX_LEEWAY: Duration = Duration::from_secs(5 * 60);
@@ -116,23 +117,14 @@ impl Settings {
         problems
     }
 
-    /// What is allowed but weaker than it could be; said at start-up.
+    /// What is allowed but weaker than it could be, or surprises at first; said at start-up.
     #[must_use]
     pub fn cautions(&self) -> Vec<Problem> {
-        let weaker = self.issuers.iter().filter(|issuer| issuer.idp.is_weaker());
-        weaker
-            .map(|issuer| {
-                Problem::new(
-                    "idp",
-                    format!(
-                        "tokens of {} are bound to a client id and not to this server: whoever runs a \
-                         listed client can use its users' tokens here",
-                        issuer.idp
-                    ),
-                    "put an authorization server in front that issues tokens for this server's URL",
-                )
-            })
-            .collect()
+        let told = self.issuers.iter().filter_map(|issuer| {
+            let (message, hint) = caution(issuer.idp)?;
+            Some(Problem::of_issuer(issuer, message).hinting(hint))
+        });
+        told.collect()
     }
 
     fn signing(&self) -> impl Iterator<Item = &Issuer> {
@@ -185,6 +177,7 @@ impl Settings {
         {
             wrong("has an API address that is neither https nor http on loopback", "use https");
         }
+        check_reachable(issuer, self, &mut wrong);
         let open = self.allow.is_empty() && self.further == FurtherRules::None;
         if Reach::of(&url, issuer.idp) == Reach::Everybody && open {
             wrong(
@@ -342,85 +335,6 @@ impl Settings {
                 "use at most 60s",
             );
         }
-    }
-}
-
-/// What is known about the providers themselves.
-fn check_provider(issuer: &Issuer, url: &Url, wrong: &mut impl FnMut(&str, &str)) {
-    let host = url.host_str().unwrap_or_default();
-    let is = |domain: &str| {
-        host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
-    };
-    if is("appleid.apple.com") {
-        wrong(
-            "issues no access tokens for other people's APIs",
-            "put an authorization server in front that signs users in with Apple and issues its own tokens",
-        );
-    }
-    if (is("okta.com") || is("oktapreview.com") || is("okta-emea.com"))
-        && !url.path().contains("/oauth2/")
-    {
-        wrong(
-            "is Okta's org server, whose tokens are for Okta alone",
-            "use a custom authorization server: https://ORG.okta.com/oauth2/default",
-        );
-    }
-    if (is("auth0.com") || issuer.idp == Preset::Auth0) && !issuer.url.ends_with('/') {
-        wrong("lacks the slash that Auth0's issuers end with", "write https://DOMAIN/");
-    }
-    if entra_tenant(url).as_deref() == Some("consumers") {
-        wrong(
-            "is an alias that no token names",
-            "write the tenant: https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0",
-        );
-    }
-    if matches!(entra_tenant(url).as_deref(), Some("common" | "organizations"))
-        && issuer.idp != Preset::Entra
-    {
-        wrong("is for many tenants, which only its preset understands", "add --idp entra");
-    }
-    match issuer.idp {
-        Preset::Google
-            if issuer.url != "https://accounts.google.com" && issuer.api_url.is_none() =>
-        {
-            wrong("is not Google", "write https://accounts.google.com");
-        }
-        Preset::Google | Preset::GitHub => {}
-        _ if is("accounts.google.com") => {
-            wrong(
-                "issues access tokens that only Google can read",
-                "add --idp google and list your clients",
-            );
-        }
-        _ if is("github.com") || is("api.github.com") => {
-            wrong(
-                "issues tokens that only GitHub can read",
-                "add --idp github and list your clients",
-            );
-        }
-        _ => {}
-    }
-}
-
-fn check_clients(issuer: &Issuer, wrong: &mut impl FnMut(&str, &str)) {
-    if issuer.clients.is_empty() || issuer.clients.iter().any(|client| client.id.is_empty()) {
-        wrong(
-            "needs the ids of the clients whose tokens count",
-            "its tokens name no audience; list your own clients' ids",
-        );
-    }
-    let secret = |client: &Client| {
-        client
-            .secret
-            .as_ref()
-            .is_some_and(|secret: &SecretString| !secret.expose_secret().is_empty())
-    };
-    let proven = !issuer.clients.is_empty() && issuer.clients.iter().all(secret);
-    if issuer.idp == Preset::GitHub && !proven {
-        wrong(
-            "needs the secret of each client",
-            "GitHub answers only clients that prove who they are",
-        );
     }
 }
 

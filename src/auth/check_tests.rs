@@ -1,6 +1,6 @@
 //! Settings that must not start, and those that must.
 
-use super::super::settings::{Algorithm, Allow, AskWhen};
+use super::super::settings::{Algorithm, Allow, AskWhen, Client};
 use super::*;
 
 fn settings(issuers: &[(&str, Preset)]) -> Settings {
@@ -91,16 +91,38 @@ fn a_public_issuer_without_a_list_is_the_whole_internet() {
         assert!(messages(&open).contains("whole internet"), "{text}");
         let list = || vec!["x".to_owned()];
         for allow in [
-            Allow { tenants: list(), ..Allow::default() },
             Allow { groups: list(), ..Allow::default() },
-            Allow { domains: list(), ..Allow::default() },
             Allow { users: list(), ..Allow::default() },
         ] {
             let closed = Settings { allow, ..open.clone() };
             assert_eq!(messages(&closed), "", "{text}");
         }
+        for allow in [
+            Allow { tenants: list(), ..Allow::default() },
+            Allow { domains: list(), ..Allow::default() },
+        ] {
+            let closed = Settings { allow, ..open.clone() };
+            assert!(!messages(&closed).contains("whole internet"), "{text}");
+        }
         let judged = Settings { further: FurtherRules::Policy, ..open };
         assert_eq!(messages(&judged), "", "{text}");
+    }
+}
+
+#[test]
+fn a_list_that_can_let_nobody_in_is_a_mistake() {
+    let tenants = Allow { tenants: vec!["t".into()], ..Allow::default() };
+    let domains = Allow { domains: vec!["corp.example".into()], ..Allow::default() };
+    let entra = "https://login.microsoftonline.com/common/v2.0";
+    for (text, idp, allow, part) in [
+        ("https://idp.example", Preset::Generic, &tenants, "names no tenant"),
+        (entra, Preset::Entra, &tenants, ""),
+        (entra, Preset::Entra, &domains, "no e-mail domain"),
+        ("https://idp.example", Preset::Generic, &domains, ""),
+    ] {
+        let settings = Settings { allow: allow.clone(), ..settings(&[(text, idp)]) };
+        let messages = messages(&settings);
+        assert!(messages.contains(part) && messages.is_empty() == part.is_empty(), "{messages}");
     }
 }
 
@@ -162,6 +184,9 @@ fn weaker_presets_are_marked() {
     let settings = settings(&[
         ("https://accounts.google.com", Preset::Google),
         ("https://idp.example", Preset::Generic),
+        ("https://kc.example/realms/a", Preset::Keycloak),
     ]);
-    assert_eq!(settings.cautions().len(), 1);
+    let cautions = settings.cautions();
+    assert_eq!(cautions.len(), 2);
+    assert!(cautions[0].message.contains("client id"));
 }

@@ -149,7 +149,7 @@ mod tests {
     const NOW: f64 = 1_800_000_000.0;
     const LEEWAY: Duration = Duration::from_secs(60);
 
-    fn claims(value: Value) -> Claims {
+    fn claims(value: &Value) -> Claims {
         value.as_object().unwrap().clone().into_iter().collect()
     }
 
@@ -171,7 +171,7 @@ mod tests {
             (json!({"exp": NOW + 9.0, "iat": NOW + 61.0}), Err(Reason::TooEarly)),
             (json!({"exp": NOW + 9.0, "nbf": "x"}), Err(Reason::Time)),
         ] {
-            let checked = check_times(&claims(value.clone()), NOW, LEEWAY, Ending::Required);
+            let checked = check_times(&claims(&value), NOW, LEEWAY, Ending::Required);
             assert_eq!(checked.map(|_| ()), expected, "{value}");
         }
         let vouched = check_times(&Claims::new(), NOW, LEEWAY, Ending::IssuerVouches);
@@ -192,11 +192,11 @@ mod tests {
             (json!({"api": true}), false),
             (json!(null), false),
         ] {
-            let checked = check_audience(&claims(json!({"aud": aud})), &ours);
+            let checked = check_audience(&claims(&json!({"aud": aud})), &ours);
             assert_eq!(checked.is_ok(), meant, "{aud}");
         }
         assert_eq!(check_audience(&Claims::new(), &ours), Err(Reason::Audience));
-        assert!(check_audience(&claims(json!({"aud": ""})), &[]).is_err());
+        assert!(check_audience(&claims(&json!({"aud": ""})), &[]).is_err());
     }
 
     #[test]
@@ -229,14 +229,14 @@ mod tests {
             (Some("at+jwt"), json!({"cnf": {"jkt": "x"}}), Lenient, Generic, Err(Reason::Bound)),
         ];
         for (typ, value, accepted, idp, expected) in cases {
-            let checked = check_purpose(typ, &claims(value.clone()), accepted, idp);
+            let checked = check_purpose(typ, &claims(&value), accepted, idp);
             assert_eq!(checked, expected, "{typ:?} {value}");
         }
     }
 
     #[test]
     fn a_claim_is_found_by_name_before_path() {
-        let claims = claims(json!({
+        let claims = claims(&json!({
             "https://x.example/roles": ["a"],
             "realm_access": {"roles": ["b"]},
         }));

@@ -10,6 +10,9 @@ use crate::outbound;
 use super::error::Error;
 use super::issuer::Identifier;
 
+/// So much of what a stranger wrote goes into a message.
+const MAX_SHOWN: usize = 200;
+
 /// An issuer's endpoints.
 #[derive(Clone, Debug)]
 pub(super) struct Endpoints {
@@ -86,7 +89,7 @@ async fn read(
         return Err(Error::WrongIssuer {
             url,
             expected: issuer.in_metadata().to_owned(),
-            found: document.issuer,
+            found: document.issuer.chars().take(MAX_SHOWN).collect(),
         });
     }
     let endpoint = |text: Option<String>, member| match text {

@@ -213,7 +213,7 @@ fn every_required_scope_must_be_granted() {
         Settings { required_scopes: vec!["read".into(), "write".into()], ..Settings::default() };
     let door = Door::new(&settings);
     let caller = principal(Preset::Generic, &json!({"sub": "a", "scope": "read"})).unwrap();
-    let required = settings.required_scopes.clone();
+    let required = settings.required_scopes;
     assert_eq!(door.admit(Preset::Generic, &caller), Err(Denied::Scope { required }));
     let caller =
         principal(Preset::Generic, &json!({"sub": "a", "scp": ["write", "read"]})).unwrap();

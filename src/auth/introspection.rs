@@ -19,6 +19,9 @@ use super::issuer_keys::IssuerKeys;
 use super::oracle::Verdict;
 use super::strict;
 
+/// No answer about one token is larger; answers are kept for a minute.
+const MAX_ANSWER: usize = 64 * 1024;
+
 /// The introspection endpoint of one issuer.
 #[derive(Debug)]
 pub(super) struct Introspect {
@@ -60,6 +63,10 @@ impl Introspect {
         if reply.status != StatusCode::OK {
             let status = reply.status.as_u16();
             return Err(Error::Status { url, status });
+        }
+        if reply.body.len() > MAX_ANSWER {
+            let limit = MAX_ANSWER;
+            return Err(outbound::Error::TooLarge { url, limit }.into());
         }
         self.judge(&reply.body).ok_or(Error::Incomplete { url, member: "active" })
     }

@@ -262,7 +262,7 @@ mod tests {
 
     use super::*;
 
-    fn read(key: Value) -> usize {
+    fn read(key: &Value) -> usize {
         let body = json!({ "keys": [key] }).to_string();
         KeySet::read(body.as_bytes(), Algorithm::DEFAULT).unwrap().len()
     }
@@ -295,7 +295,7 @@ mod tests {
             (json!({"kty":"AKP"}), 0),
             (json!("nonsense"), 0),
         ] {
-            assert_eq!(read(key.clone()), kept, "{key}");
+            assert_eq!(read(&key), kept, "{key}");
         }
     }
 
@@ -306,5 +306,35 @@ mod tests {
         let body = json!({ "keys": vec![key; 500] }).to_string();
         let set = KeySet::read(body.as_bytes(), Algorithm::DEFAULT).unwrap();
         assert_eq!(set.len(), MAX_KEYS);
+    }
+
+    /// Entra's shared set holds keys of one tenant beside those of all (auth-checklist 13).
+    #[test]
+    fn a_key_that_names_its_issuer_signs_for_no_other() {
+        let pair = crate::auth::testing::Pair::ed("k");
+        let signature = b64(&pair.sign("EdDSA", b"message"));
+        let verify = |key_issuer: &str, issuer: &str, tenant: Option<&str>| {
+            let mut key = pair.jwk();
+            key["issuer"] = key_issuer.into();
+            let body = json!({ "keys": [key] }).to_string();
+            let set = KeySet::read(body.as_bytes(), Algorithm::DEFAULT).unwrap();
+            set.verify(&Signed {
+                message: "message",
+                signature: &signature,
+                algorithm: Algorithm::EdDSA,
+                key_id: Some("k"),
+                issuer,
+                tenant,
+            })
+        };
+        assert_eq!(verify("https://e/{tenantid}/", "https://e/t1/", Some("t1")), Ok(()));
+        assert_eq!(verify("https://e/t1/", "https://e/t1/", Some("t1")), Ok(()));
+        for (key_issuer, issuer, tenant) in [
+            ("https://e/t1/", "https://e/t2/", Some("t2")),
+            ("https://e/{tenantid}/", "https://e/t1/", Some("t2")),
+            ("https://e/{tenantid}/", "https://e/t1/", None),
+        ] {
+            assert_eq!(verify(key_issuer, issuer, tenant), Err(Reason::Issuer));
+        }
     }
 }

@@ -29,15 +29,17 @@ pub mod metadata;
 mod oracle;
 mod preset;
 mod principal;
+mod quirks;
 mod roll;
 mod settings;
+mod source;
 mod strict;
 mod verifier;
 
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
-mod verifier_tests;
+mod tests;
 
 pub use check::Problem;
 pub use clock::Clock;

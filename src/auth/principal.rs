@@ -81,7 +81,12 @@ pub(super) struct Life {
 
 impl UserId {
     pub(super) fn new(issuer: &str, tenant: Option<&str>, subject: &str) -> Self {
-        Self { issuer: issuer.into(), tenant: tenant.map(Into::into), subject: subject.into() }
+        Self {
+            issuer: issuer.into(),
+            tenant: tenant.map(Into::into),
+            subject: subject.into(),
+            kind: Kind::Human,
+        }
     }
 
     /// A service's identity. Where clients register themselves, one may take a person's name as its own:
@@ -112,6 +117,9 @@ impl UserId {
     #[must_use]
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
+        if self.kind == Kind::Machine {
+            hash.update([2]);
+        }
         for part in
             [Some(self.issuer.as_ref()), self.tenant.as_deref(), Some(self.subject.as_ref())]
         {
@@ -125,7 +133,7 @@ impl UserId {
                 None => hash.update([0]),
             }
         }
-        hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash.finalize()[..16])
     }
 }
 

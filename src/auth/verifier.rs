@@ -19,20 +19,14 @@ use super::check::Problem;
 use super::claims::{self, Claims, Ending};
 use super::clock::Clock;
 use super::denied::{Denied, Reason, Refusals};
-use super::error::Error;
-use super::github::{GitHub, Organisations};
-use super::google::{Google, Workspace};
-use super::identity::{Door, Reading};
-use super::introspection::Introspect;
-use super::issuer::{self, Identifier};
-use super::issuer_keys::{Current, IssuerKeys, IssuerStatus};
+use super::identity::Door;
+use super::issuer_keys::IssuerStatus;
 use super::jwt::{self, Jwt};
-use super::keyset::Signed;
-use super::oracle::{Bounded, Oracle, Verdict};
-use super::preset::Preset;
+use super::oracle::{Bounded, Verdict};
 use super::principal::{Fingerprint, Life, Principal};
 use super::roll::{Digest, Due, Roll};
-use super::settings::{AskWhen, Issuer, Settings};
+use super::settings::{AskWhen, Settings};
+use super::source::Source;
 
 /// The verified tokens together take no more than this.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
@@ -58,17 +52,6 @@ pub struct Verifier {
     refused: Cache<Digest, (Denied, Duration)>,
     roll: Roll,
     refusals: Refusals,
-}
-
-/// One issuer with all that is needed to judge its tokens.
-#[derive(Debug)]
-struct Source {
-    identifier: Identifier,
-    reading: Reading,
-    /// None where tokens are not signed.
-    keys: Option<Arc<IssuerKeys>>,
-    oracle: Option<Bounded>,
-    when: AskWhen,
 }
 
 #[derive(Debug)]
@@ -368,6 +351,9 @@ impl Verifier {
             None => Ending::IssuerVouches,
         };
         let expires_at = self.judge(source, &claims, ending)?;
+        // Parsed claims take about twice the room of their text.
+        let text = serde_json::to_string(&claims).map_or(0, |text| text.len());
+        let weight = u32::try_from(1024 + 2 * text).unwrap_or(u32::MAX);
         // Both a signature and an introspection were checked to be of this issuer, if they name one.
         let iss = claims.get("iss").and_then(serde_json::Value::as_str);
         let issuer = iss.unwrap_or(source.identifier.url()).to_owned();
@@ -402,120 +388,7 @@ impl Verifier {
             generation,
             until: end,
             asked_until: asked.then_some(now + believed),
-            // Claims take about as much room again as the text that they came in.
-            weight: u32::try_from(1024 + 2 * token.len()).unwrap_or(u32::MAX),
+            weight,
         }))
-    }
-}
-
-// === impl Source ===
-
-impl Source {
-    fn new(
-        issuer: &Issuer,
-        settings: &Settings,
-        http: &outbound::Client,
-        clock: &Clock,
-        shutdown: &Shutdown,
-    ) -> Result<Self, Problem> {
-        let identifier = Identifier::of(&issuer.url, issuer.idp);
-        let reading = Reading {
-            issuer_name: issuer.name.as_str().into(),
-            idp: issuer.idp,
-            rules: settings.rules(issuer),
-            clients: issuer.clients.clone(),
-            clock: clock.clone(),
-        };
-        let api_url = issuer.api_url.as_deref();
-        let unusable = |_| Problem::of_issuer(issuer, "has an address that cannot be used");
-        let keys = || {
-            Arc::new(IssuerKeys::new(
-                reading.issuer_name.clone(),
-                identifier.clone(),
-                settings.algorithms.clone(),
-                settings.limits.clone(),
-                http.clone(),
-                clock.clone(),
-                shutdown.clone(),
-            ))
-        };
-        let (keys, oracle) = match issuer.idp {
-            Preset::Google => {
-                let workspace = match settings.allow.domains.is_empty() {
-                    true => Workspace::Unneeded,
-                    false => Workspace::Needed,
-                };
-                let google = Google::new(http.clone(), api_url, &issuer.clients, workspace);
-                (None, Some(Oracle::Google(google.map_err(unusable)?)))
-            }
-            Preset::GitHub => {
-                let organisations = match settings.allow.groups.is_empty() {
-                    true => Organisations::Unneeded,
-                    false => Organisations::Needed,
-                };
-                let github = GitHub::new(http.clone(), api_url, &issuer.clients, organisations);
-                (None, Some(Oracle::GitHub(github.map_err(unusable)?)))
-            }
-            _ => {
-                let keys = keys();
-                let oracle = match settings.introspection_of(issuer) {
-                    None => None,
-                    Some(introspection) => Some(Oracle::Introspection(Introspect {
-                        http: http.clone(),
-                        issuer: identifier.clone(),
-                        keys: keys.clone(),
-                        endpoint: introspection
-                            .endpoint
-                            .as_deref()
-                            .map(url::Url::parse)
-                            .transpose()
-                            .map_err(unusable)?,
-                        client_id: introspection.client_id.clone(),
-                        client_secret: introspection.client_secret.clone(),
-                    })),
-                };
-                (Some(keys), oracle)
-            }
-        };
-        Ok(Self {
-            identifier,
-            reading,
-            keys,
-            oracle: oracle.map(|oracle| Bounded::new(oracle, settings.limits.fetch_deadline)),
-            when: settings
-                .introspection_of(issuer)
-                .map_or(AskWhen::Opaque, |introspection| introspection.when),
-        })
-    }
-
-    /// Checks the signature with this issuer's keys alone; answers which keys these were.
-    async fn check_signature(&self, jwt: &Jwt<'_>, iss: &str) -> Result<u64, Denied> {
-        let no_keys = Denied::Unavailable { reason: Reason::NoKeys };
-        let keys = self.keys.as_ref().ok_or(no_keys.clone())?;
-        let signed = Signed {
-            message: jwt.message,
-            signature: jwt.signature,
-            algorithm: jwt.algorithm,
-            key_id: jwt.key_id.as_deref(),
-            issuer: iss,
-            tenant: issuer::tenant_of(&jwt.claims),
-        };
-        let check = |current: &Current| current.keys.verify(&signed).map(|()| current.generation);
-        let current = keys.ready().await.ok_or(no_keys.clone())?;
-        match check(&current) {
-            Err(Reason::UnknownKey) => {
-                let current = keys.again().await.ok_or(no_keys)?;
-                check(&current).map_err(Denied::invalid)
-            }
-            outcome => outcome.map_err(Denied::invalid),
-        }
-    }
-
-    fn complain(&self, error: &Error) {
-        tracing::warn!(
-            issuer = %self.reading.issuer_name,
-            error = error as &dyn std::error::Error,
-            "a token could not be checked at its issuer"
-        );
     }
 }
