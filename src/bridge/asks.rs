@@ -1,8 +1,10 @@
 //! Whose question is it? A legacy server that asks does not say which call made it ask.
 //!
-//! Exact tag, then the only candidate, then hold and drain, then refuse: never guess (checklist 5.41–5.45).
-//! While an ask is held, no further call that could ask is sent; a call that asked cannot end unanswered, so
-//! the last one left is the owner.
+//! Exact tag, then the only candidate, then the only client, then hold and drain, then refuse: never guess
+//! (checklist 5.41–5.45). Calls of different clients that could ask are kept apart as far as that is known
+//! beforehand ([`habits`](super::habits)). While an ask is held, no further call that could ask is sent; a call
+//! that asked cannot end unanswered, so the last one left is the owner. Which call of one session's several
+//! made the server ask is of no consequence: the same client is asked.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,15 +25,31 @@ pub(super) const HELD_FOR: Duration = Duration::from_secs(15);
 /// An ask without an owner yet.
 #[derive(Debug)]
 pub(super) struct Held {
-    id: RequestId,
+    pub(super) id: RequestId,
     method: ByteString,
     params: Option<Raw>,
     since: Instant,
 }
 
+/// An ask that a client was given.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) held: Held,
+    pub(super) certainty: Certainty,
+}
+
+/// How well an ask's owner is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Certainty {
+    /// It is this call.
+    Call,
+    /// It is a call of this session.
+    Session,
+}
+
 /// Where an ask belongs.
 enum Owner {
-    Call(u64),
+    Call(u64, Certainty),
     Nobody,
     Unclear,
 }
@@ -55,7 +73,7 @@ impl Desk {
         }
         let held = Held { id, method, params, since: Instant::now() };
         match self.owner(&held) {
-            Owner::Call(call) => self.give(call, held),
+            Owner::Call(call, certainty) => self.give(call, certainty, held),
             Owner::Nobody => self.ask_outside(held),
             Owner::Unclear => self.held.push(held),
         }
@@ -66,7 +84,7 @@ impl Desk {
         self.held.retain(|held| held.id != *id);
         self.outside.retain(|_, asked| asked != id);
         for call in self.calls.values_mut() {
-            if let Some(at) = call.asks.iter().position(|(_, asked)| asked == id) {
+            if let Some(at) = call.asks.iter().position(|(_, placed)| placed.held.id == *id) {
                 let (key, _) = call.asks.remove(at);
                 call.mailbox.push(Event::Withdrawn(key), Keep::Always);
             }
@@ -77,8 +95,8 @@ impl Desk {
     pub(super) fn answer(&mut self, call: u64, key: &AskKey, outcome: &Result<Raw, ErrorObject>) {
         let Some(call) = self.calls.get_mut(&call) else { return };
         let Some(at) = call.asks.iter().position(|(own, _)| own == key) else { return };
-        let (_, id) = call.asks.remove(at);
-        server::reply(&mut self.out, &id, outcome);
+        let (_, placed) = call.asks.remove(at);
+        server::reply(&mut self.out, &placed.held.id, outcome);
     }
 
     /// Places what was held, if the calls that ended have made it clear.
@@ -88,7 +106,7 @@ impl Desk {
         }
         for held in std::mem::take(&mut self.held) {
             match self.owner(&held) {
-                Owner::Call(call) => self.give(call, held),
+                Owner::Call(call, certainty) => self.give(call, certainty, held),
                 Owner::Nobody => self.ask_outside(held),
                 Owner::Unclear => self.held.push(held),
             }
@@ -110,12 +128,14 @@ impl Desk {
         self.release();
     }
 
-    /// Sends the calls that waited for an ask to be placed.
-    fn release(&mut self) {
-        while self.held.is_empty()
-            && let Some((id, call)) = self.waiting.pop_front()
-        {
-            self.dispatch(id, call);
+    /// Sends the calls that no longer have to wait, in their order.
+    pub(super) fn release(&mut self) {
+        for (id, call) in std::mem::take(&mut self.waiting) {
+            if self.must_wait(&call) {
+                self.waiting.push_back((id, call));
+            } else {
+                self.dispatch(id, call);
+            }
         }
     }
 
@@ -126,18 +146,24 @@ impl Desk {
                     && operation.params.task_id.as_ref() == Some(&task)
             };
             let call = self.calls.iter().find(|(_, call)| waits(call.permitted.operation()));
-            return call.map_or(Owner::Nobody, |(id, _)| Owner::Call(*id));
+            return call.map_or(Owner::Nobody, |(id, _)| Owner::Call(*id, Certainty::Call));
         }
         // A cancelled call that has not ended may still be the one that asks.
         let mut candidates = self.calls.iter().filter(|(_, c)| c.permitted.operation().may_ask());
-        match (candidates.next(), candidates.next()) {
-            (None, _) => Owner::Nobody,
-            (Some((id, _)), None) => Owner::Call(*id),
-            (Some(_), Some(_)) => Owner::Unclear,
+        let Some((first, call)) = candidates.next() else { return Owner::Nobody };
+        let session = call.permitted.operation().caller.session;
+        let (mut newest, mut certainty) = ((call.cancelled.is_none(), *first), Certainty::Call);
+        for (id, call) in candidates {
+            if session.is_none() || call.permitted.operation().caller.session != session {
+                return Owner::Unclear;
+            }
+            newest = newest.max((call.cancelled.is_none(), *id));
+            certainty = Certainty::Session;
         }
+        Owner::Call(newest.1, certainty)
     }
 
-    fn give(&mut self, id: u64, held: Held) {
+    fn give(&mut self, id: u64, certainty: Certainty, held: Held) {
         let key = self.next_key();
         let ask = Ask { key, method: held.method.clone(), params: held.params.clone() };
         let call = self.calls.get_mut(&id).filter(|call| {
@@ -148,7 +174,8 @@ impl Desk {
             self.refuse(&held);
             return;
         };
-        call.asks.push((Arc::clone(&ask.key), held.id));
+        Self::asked(call, &self.audience);
+        call.asks.push((Arc::clone(&ask.key), Placed { held, certainty }));
         call.mailbox.push(Event::Ask(ask), Keep::Always);
     }
 
@@ -189,6 +216,13 @@ pub fn refusal(method: &str) -> Result<Raw, ErrorObject> {
         "roots/list" => Ok(Raw::of(&serde_json::json!({ "roots": [] }))),
         method => Err(ErrorObject::method_not_found(method)),
     }
+}
+
+/// Whether a client with these capabilities can be asked anything.
+pub(super) fn can_be_asked(capabilities: &Raw) -> bool {
+    Object::parse(capabilities).is_ok_and(|all| {
+        ["elicitation", "sampling", "roots", "tasks"].iter().any(|name| all.get(name).is_some())
+    })
 }
 
 /// Whether a client with these capabilities can be asked this (checklist 2.25, 5.7, 5.23).

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::conversation::Ask;
+use super::habits::Habits;
 use super::mailbox::{Keep, Mailbox};
 use crate::mcp::{Notification, Raw};
 use crate::policy::{LogLevel, Permitted};
@@ -44,6 +45,7 @@ pub enum Notice {
 /// The members of one slot.
 #[derive(Debug, Default)]
 pub struct Audience {
+    pub(super) habits: Habits,
     members: Mutex<HashMap<u64, Membership>>,
     next: AtomicU64,
 }
@@ -173,6 +175,12 @@ fn only_session(members: &HashMap<u64, Membership>) -> Option<&Membership> {
 // === impl Member ===
 
 impl Member {
+    /// The member's number within its audience.
+    #[must_use]
+    pub fn key(&self) -> u64 {
+        self.key
+    }
+
     /// What this member hears.
     #[must_use]
     pub fn mailbox(&self) -> &Arc<Mailbox<Notice>> {

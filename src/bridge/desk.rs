@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::asks::Held;
+use super::asks::{Certainty, Held, Placed};
 use super::audience::{Audience, Notice};
 use super::child::{Child, Command};
 use super::conversation::{Ask, AskKey, Event, Outcome};
@@ -21,7 +21,9 @@ use crate::policy::{LogLevel, Operation, Permitted};
 use crate::server::{self, Hello, Incoming, Internal};
 
 /// How long a cancelled call that its server never answers still counts as under way (checklist 5.32).
-const CANCELLED_FOR: Duration = Duration::from_secs(60);
+const CANCELLED_FOR: Duration = Duration::from_secs(10);
+/// How long a call waits for calls of other clients that could ask to end.
+const APART_FOR: Duration = Duration::from_secs(30);
 
 /// The state of one child's loop.
 #[derive(Debug)]
@@ -50,7 +52,8 @@ pub(super) struct Call {
     pub(super) permitted: Permitted,
     pub(super) mailbox: Arc<Mailbox<Event>>,
     /// Asks that the client has not answered yet.
-    pub(super) asks: Vec<(AskKey, RequestId)>,
+    pub(super) asks: Vec<(AskKey, Placed)>,
+    asked: bool,
     pub(super) cancelled: Option<Instant>,
     started: Instant,
     progress: f64,
@@ -93,11 +96,12 @@ impl Desk {
                     permitted,
                     mailbox,
                     asks: Vec::new(),
+                    asked: false,
                     cancelled: None,
                     started: Instant::now(),
                     progress: f64::NEG_INFINITY,
                 };
-                if !self.held.is_empty() && call.permitted.operation().may_ask() {
+                if self.must_wait(&call) {
                     self.waiting.push_back((id, call));
                 } else {
                     self.dispatch(id, call);
@@ -129,6 +133,31 @@ impl Desk {
         self.calls.insert(id, call);
     }
 
+    /// Whether a call has to wait so that every question can be told to belong to one client: while a
+    /// question is held, and while another client's call could ask as well.
+    pub(super) fn must_wait(&self, call: &Call) -> bool {
+        if self.hello.era() == Era::Modern || !call.permitted.operation().may_ask() {
+            return false;
+        }
+        if !self.held.is_empty() {
+            return true;
+        }
+        let session = call.permitted.operation().caller.session;
+        self.could_ask(call)
+            && call.started.elapsed() < APART_FOR
+            && self.calls.values().any(|other| {
+                let theirs = other.permitted.operation().caller.session;
+                (session.is_none() || theirs != session) && self.could_ask(other)
+            })
+    }
+
+    fn could_ask(&self, call: &Call) -> bool {
+        let operation = call.permitted.operation();
+        operation.may_ask()
+            && super::asks::can_be_asked(&operation.caller.capabilities)
+            && self.audience.habits.may_ask(operation)
+    }
+
     fn cancel(&mut self, id: u64, reason: &str) {
         if let Some(at) = self.waiting.iter().position(|(waiting, _)| *waiting == id) {
             self.waiting.remove(at);
@@ -140,9 +169,9 @@ impl Desk {
         let asks = std::mem::take(&mut call.asks);
         self.trace.cancelled(call.permitted.operation());
         server::cancel(&mut self.out, id, reason);
-        for (_, asked) in asks {
+        for (_, placed) in asks {
             let gone = Err(ErrorObject::internal("the call was cancelled"));
-            server::reply(&mut self.out, &asked, &gone);
+            server::reply(&mut self.out, &placed.held.id, &gone);
         }
     }
 
@@ -183,16 +212,29 @@ impl Desk {
             let _ = reply.send(outcome.into());
             return;
         }
-        let Some(call) = self.remove(id) else {
+        let Some(mut call) = self.remove(id) else {
             tracing::debug!(id, "late answer to a call that is over");
             return;
         };
+        if call.permitted.operation().may_ask() && !call.asked {
+            self.audience.habits.was_quiet(call.permitted.operation());
+        }
+        // A call that asked cannot end unanswered, so what was left with it belongs to another one.
+        let misplaced = std::mem::take(&mut call.asks).into_iter().map(|(_, placed)| placed);
+        self.held.extend(misplaced.filter(|p| p.certainty == Certainty::Session).map(|p| p.held));
         let seen = Seen { started: call.started, outcome: &outcome };
         self.trace.answered(call.permitted.operation(), &seen);
         if call.cancelled.is_none() {
             self.finish(&call, outcome);
         }
         self.settle();
+        self.release();
+    }
+
+    /// Notes that a call's target asks.
+    pub(super) fn asked(call: &mut Call, audience: &Audience) {
+        call.asked = true;
+        audience.habits.asked(call.permitted.operation());
     }
 
     fn finish(&mut self, call: &Call, outcome: Result<Raw, ErrorObject>) {
@@ -278,11 +320,14 @@ impl Desk {
         }
         self.settle();
         self.refuse_overdue(now);
+        self.release();
     }
 
     /// Whether [`tick`](Self::tick) may have something to do.
     pub(super) fn needs_ticks(&self) -> bool {
-        !self.held.is_empty() || self.calls.values().any(|call| call.cancelled.is_some())
+        !self.held.is_empty()
+            || !self.waiting.is_empty()
+            || self.calls.values().any(|call| call.cancelled.is_some())
     }
 
     /// Tells everybody who waits that the child is gone.

@@ -9,6 +9,7 @@ mod audience;
 mod child;
 mod conversation;
 mod desk;
+mod habits;
 mod launch;
 mod mailbox;
 mod noise;

@@ -28,6 +28,8 @@ pub struct Caller {
     pub info: Option<Raw>,
     /// The least severe log message it wants.
     pub log_level: Option<LogLevel>,
+    /// The legacy session it speaks in, as its audience numbers it.
+    pub session: Option<u64>,
 }
 
 /// What the retry of an interrupted operation brings (2026-07-28 basic/patterns/mrtr).

@@ -118,6 +118,7 @@ impl Session {
             capabilities: self.capabilities.clone(),
             info: self.info.clone(),
             log_level: self.level(),
+            session: Some(self.member.key()),
         }
     }
 

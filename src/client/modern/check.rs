@@ -85,7 +85,9 @@ pub(super) fn check(
     check_name(headers, request, params)?;
     let log_level = read_level(params.meta.log_level.as_ref())?;
     let info = params.meta.client_info.clone();
-    Ok(Checked { caller: Caller { era: Era::Modern, capabilities, info, log_level } })
+    Ok(Checked {
+        caller: Caller { era: Era::Modern, capabilities, info, log_level, session: None },
+    })
 }
 
 fn check_name(headers: &HeaderMap, request: &Request, params: &Params) -> Result<(), Refusal> {

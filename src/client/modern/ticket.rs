@@ -155,6 +155,7 @@ mod tests {
             capabilities: Raw::empty_object(),
             info: None,
             log_level: None,
+            session: None,
         };
         let params = Params::read(Some(raw)).unwrap();
         Operation { method: "tools/call".into(), params, caller, resume: None }
