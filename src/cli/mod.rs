@@ -67,8 +67,10 @@ const AFTER: &str = "\
 Examples:
   mcpwrap dev -- npx -y @modelcontextprotocol/server-everything
   mcpwrap dev --trace --watch src -- python server.py
-  mcpwrap serve --oidc https://login.example.com/realms/main --public-url https://mcp.example.com/mcp \\
-      --credential GITHUB_TOKEN='vault:secret/mcp/{user}#token' -- github-mcp-server stdio
+  mcpwrap serve --oidc https://login.example.com/realms/main \\
+    --public-url https://mcp.example.com/mcp \\
+    --credential GITHUB_TOKEN='vault:secret/mcp/{user}#token' \\
+    -- github-mcp-server stdio
 
 Exit codes: 0 done, 1 failed while running, 2 usage or configuration";
 
