@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber};
-use tracing_subscriber::filter::{FilterFn, LevelFilter, Targets};
+use tracing_subscriber::filter::{FilterExt, FilterFn, LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -76,19 +76,13 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let filter = settings.targets();
+    let filter = settings.targets().and(clamp());
     let events = tracing_subscriber::fmt::layer().with_writer(writer);
     match settings.format {
-        Format::Json => events
-            .json()
-            .with_current_span(false)
-            .with_span_list(false)
-            .with_filter(filter)
-            .with_filter(clamp())
-            .boxed(),
-        Format::Text => {
-            events.event_format(Text { colour }).with_filter(filter).with_filter(clamp()).boxed()
+        Format::Json => {
+            events.json().with_current_span(false).with_span_list(false).with_filter(filter).boxed()
         }
+        Format::Text => events.event_format(Text { colour }).with_filter(filter).boxed(),
     }
 }
 
@@ -96,7 +90,8 @@ fn clamp() -> FilterFn {
     fn heard(meta: &Metadata<'_>) -> bool {
         ours(meta.target()) || *meta.level() <= Level::WARN
     }
-    FilterFn::new(heard)
+    // Without a level of its own it would keep every trace point of every library awake.
+    FilterFn::new(heard as fn(&Metadata<'_>) -> bool).with_max_level_hint(LevelFilter::TRACE)
 }
 
 fn ours(target: &str) -> bool {

@@ -228,7 +228,7 @@ fn introspection(layers: &mut Layers<'_>) -> Option<Introspection> {
     ];
     let endpoint = layers.maybe(&all[0], value::secure_url);
     let client_id = layers.maybe(&all[1], value::word);
-    let client_secret_file = layers.os(&all[2]);
+    let client_secret_file = layers.path(&all[2]);
     if all.iter().any(|key| layers.is_set(key)) {
         for key in all.iter().filter(|key| !layers.is_set(key)).collect::<Vec<_>>() {
             let wrong = Wrong::new("introspection needs it too");
@@ -240,7 +240,7 @@ fn introspection(layers: &mut Layers<'_>) -> Option<Introspection> {
     Some(Introspection {
         endpoint: endpoint?,
         client_id: client_id?,
-        client_secret_file: client_secret_file?.into(),
+        client_secret_file: client_secret_file?,
     })
 }
 

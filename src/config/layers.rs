@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 
 use super::file::File;
 use super::key::{Key, Values};
@@ -89,9 +90,26 @@ impl<'a> Layers<'a> {
         self.parse(key, found, parse).map(|(value, _)| value)
     }
 
-    /// The value as the operating system knows it, for paths.
-    pub(super) fn os(&self, key: &Key) -> Option<OsString> {
-        self.found(key).pop().map(|found| found.value)
+    /// The value as a path, which need not be UTF-8.
+    pub(super) fn path(&mut self, key: &Key) -> Option<PathBuf> {
+        let found = self.found(key).pop()?;
+        self.as_path(key, found)
+    }
+
+    /// All values as paths.
+    pub(super) fn paths(&mut self, key: &Key) -> Vec<PathBuf> {
+        let found = self.found(key).into_iter();
+        found.filter_map(|found| self.as_path(key, found)).collect()
+    }
+
+    fn as_path(&mut self, key: &Key, found: Found) -> Option<PathBuf> {
+        if found.value.is_empty() {
+            let wrong =
+                Wrong::new("the path is empty").hint("write a path, or leave the setting out");
+            self.problems.push(Problem::new(key, found.origin, wrong));
+            return None;
+        }
+        Some(found.value.into())
     }
 
     /// All values that make sense.
@@ -120,12 +138,13 @@ impl<'a> Layers<'a> {
         let typed = self.typed.values.get(key.name).into_iter().flatten();
         let typed = typed.flat_map(|value| match key.values {
             Values::Commas => split(key, value, &Origin::Flag),
-            Values::One | Values::Lines | Values::Pairs => {
+            Values::One | Values::Lines | Values::Words | Values::Pairs => {
                 vec![Found { value: value.clone(), origin: Origin::Flag }]
             }
         });
         let var = key.env_var();
-        let env = self.variable(&var).map(|value| {
+        let env = self.variable(&var).filter(|_| key.values != Values::Words);
+        let env = env.map(|value| {
             let origin = Origin::Env { var };
             split(key, &value, &origin)
         });
@@ -163,7 +182,7 @@ impl<'a> Layers<'a> {
 
 fn split(key: &Key, value: &OsStr, origin: &Origin) -> Vec<Found> {
     let separator = match key.values {
-        Values::One => None,
+        Values::One | Values::Words => None,
         Values::Commas => Some(','),
         Values::Lines | Values::Pairs => Some('\n'),
     };

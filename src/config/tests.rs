@@ -64,7 +64,7 @@ fn dev_needs_nothing_but_a_command() {
 fn all_problems_are_reported_at_once_each_with_who_said_it() {
     let words =
         "--listen 0.0.0.0:8808 --call-timeout 10x --env =b --credential A=vault:x#y --trace loud";
-    let vars = [("MCPWRAP_MAX_BODY", "huge"), ("RUST_LOG", "=?=")];
+    let vars = [("MCPWRAP_MAX_BODY", "huge"), ("MCPWRAP_LOG", "=?=")];
     let mut problems = dev_of(words, &vars).unwrap_err();
     problems.sort();
     assert_eq!(
@@ -76,8 +76,8 @@ fn all_problems_are_reported_at_once_each_with_who_said_it() {
             "--listen (command line): 0.0.0.0:8808 is not loopback, and dev has no authentication",
             "--trace (command line): \"loud\" is not one of the known words",
             "CMD (not set): no command to run",
+            "MCPWRAP_LOG (environment): \"=?=\" is not a log filter",
             "MCPWRAP_MAX_BODY (environment): \"huge\" is not a size",
-            "RUST_LOG (environment): \"=?=\" is not a log filter",
         ]
     );
 }
@@ -273,4 +273,39 @@ fn state_is_kept_where_the_machine_expects_it() {
     assert_eq!(dir("", &vars[..2]), std::path::Path::new("/x/mcpwrap"));
     assert_eq!(dir("", &vars[..1]), std::path::Path::new("/h/.local/state/mcpwrap"));
     assert_eq!(dir("", &[]), std::path::Path::new("/var/lib/mcpwrap"));
+}
+
+#[test]
+fn a_log_filter_of_the_environment_yields_to_v() {
+    let vars = [("RUST_LOG", "mcpwrap=trace")];
+    assert!(dev_of(" -- srv", &vars).unwrap().log.filter.is_some());
+    assert!(dev_of("--verbose 1 -- srv", &vars).unwrap().log.filter.is_none());
+    let dev = dev_of(" -- srv", &[("RUST_LOG", "=?=")]).unwrap();
+    assert_eq!(dev.warnings.len(), 1, "others' dialects are no reason to refuse");
+}
+
+#[test]
+fn no_variable_sets_the_command() {
+    let problems = dev_of("", &[("MCPWRAP_COMMAND", "srv")]).unwrap_err();
+    assert_eq!(problems, ["CMD (not set): no command to run"]);
+}
+
+#[test]
+fn empty_paths_are_refused() {
+    let mut typed = typed(" -- srv");
+    typed.insert("cwd", ["".into()]);
+    typed.insert("watch", ["src".into(), "".into()]);
+    let problems = said(&dev(&typed, |_| None).unwrap_err());
+    assert_eq!(
+        problems,
+        ["--cwd (command line): the path is empty", "--watch (command line): the path is empty",]
+    );
+}
+
+#[test]
+fn shared_credentials_are_said_loudly() {
+    let serve =
+        serve_of(&format!("{SERVE} --allow-shared-credential A,B -- srv"), &[], "\n").unwrap();
+    assert_eq!(serve.credentials.shared, ["A", "B"]);
+    assert_eq!(serve.warnings.len(), 2);
 }
