@@ -2,19 +2,10 @@
 
 use std::process::ExitCode;
 
-use mcpwrap::cli::{Failure, Run, run};
-
 fn main() -> ExitCode {
-    let programs = Run {
-        dev: |_| Err(unwired()),
-        serve: |_| Err(unwired()),
-        check: |_| Err(unwired()),
-        demo: |_| Err(unwired()),
-        secret: |_| Err(unwired()),
-    };
-    run(std::env::args_os(), &programs)
-}
-
-fn unwired() -> Failure {
-    Failure::runtime("not wired yet")
+    // The stages of a child come before everything else: they must stay small and single-threaded.
+    if let Some(code) = mcpwrap::process::stage_main(std::env::args_os()) {
+        return code;
+    }
+    mcpwrap::cli::run(std::env::args_os(), &mcpwrap::cli::programs())
 }

@@ -97,13 +97,11 @@ impl Client {
     }
 
     /// A GET request to be completed and given to [`send`](Self::send).
-    #[must_use]
     pub fn get(&self, url: Url) -> reqwest::RequestBuilder {
         self.inner.get(url)
     }
 
     /// A POST request to be completed and given to [`send`](Self::send).
-    #[must_use]
     pub fn post(&self, url: Url) -> reqwest::RequestBuilder {
         self.inner.post(url)
     }

@@ -1,5 +1,7 @@
 //! The command line as an operator meets it: the real binary, its exit codes, and what it writes where.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;

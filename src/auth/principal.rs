@@ -1,11 +1,18 @@
-//! The identity that everything downstream is keyed by.
+//! The identity that everything downstream is keyed by, and the life of the token behind it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+
+use super::clock::Clock;
+
+/// How long [`Principal::ended`] sleeps at most before it looks at the wall clock again: a suspended machine
+/// wakes up later than any timer thinks.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// One user of one tenant of one issuer: what isolation is about.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -13,10 +20,11 @@ pub struct UserId {
     issuer: Arc<str>,
     tenant: Option<Arc<str>>,
     subject: Arc<str>,
+    kind: Kind,
 }
 
 /// What the token says the caller is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// A person, perhaps through an agent.
     Human,
@@ -24,12 +32,31 @@ pub enum Kind {
     Machine,
 }
 
+/// Which token it was, without being it: the first half of its SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fingerprint([u8; 16]);
+
+/// How a token's life ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its time is over.
+    Expired,
+    /// The issuer says that it is no longer active.
+    Revoked,
+}
+
+/// Whether the issuer still stands by a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Active,
+    Revoked,
+}
+
 /// A verified caller: who, through which client, and what the token allows.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Principal {
     user: UserId,
     pub(super) issuer_name: Arc<str>,
-    pub(super) kind: Kind,
     pub(super) client: Option<Arc<str>>,
     pub(super) actors: Vec<Arc<str>>,
     pub(super) scopes: BTreeSet<String>,
@@ -37,13 +64,35 @@ pub struct Principal {
     pub(super) email: Option<Arc<str>>,
     pub(super) claims: BTreeMap<String, serde_json::Value>,
     pub(super) expires_at: Option<SystemTime>,
+    pub(super) fingerprint: Option<Fingerprint>,
+    pub(super) life: Life,
+}
+
+/// What [`Principal::ended`] watches.
+#[derive(Clone)]
+pub(super) struct Life {
+    pub(super) clock: Clock,
+    /// The expiry with the leeway that was granted.
+    pub(super) until: Option<SystemTime>,
+    pub(super) standing: Option<Arc<watch::Sender<Standing>>>,
 }
 
 // === impl UserId ===
 
 impl UserId {
     pub(super) fn new(issuer: &str, tenant: Option<&str>, subject: &str) -> Self {
-        Self { issuer: issuer.into(), tenant: tenant.map(Into::into), subject: subject.into() }
+        Self {
+            issuer: issuer.into(),
+            tenant: tenant.map(Into::into),
+            subject: subject.into(),
+            kind: Kind::Human,
+        }
+    }
+
+    /// A service's identity. Where clients register themselves, one may take a person's name as its own:
+    /// the two stay different users.
+    pub(super) fn of_machine(issuer: &str, tenant: Option<&str>, subject: &str) -> Self {
+        Self { kind: Kind::Machine, ..Self::new(issuer, tenant, subject) }
     }
 
     /// The issuer's identifier, exactly as the token names it.
@@ -68,6 +117,9 @@ impl UserId {
     #[must_use]
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
+        if self.kind == Kind::Machine {
+            hash.update([2]);
+        }
         for part in
             [Some(self.issuer.as_ref()), self.tenant.as_deref(), Some(self.subject.as_ref())]
         {
@@ -81,13 +133,39 @@ impl UserId {
                 None => hash.update([0]),
             }
         }
-        hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash.finalize()[..16])
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl fmt::Debug for UserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "UserId({})", self.digest())
+    }
+}
+
+// === impl Fingerprint ===
+
+impl Fingerprint {
+    pub(super) fn of(sha256: &[u8; 32]) -> Self {
+        let mut half = [0; 16];
+        half.copy_from_slice(&sha256[..16]);
+        Self(half)
+    }
+
+    /// The same as bytes, for a key.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({})", hex(&self.0[..4]))
     }
 }
 
@@ -97,14 +175,14 @@ impl Principal {
     /// The one developer of `mcpwrap dev`.
     #[must_use]
     pub fn local() -> Self {
-        Self::new(UserId::new("mcpwrap:local", None, "local"), "local".into())
+        let user = UserId::new("mcpwrap:local", None, "local");
+        Self::new(user, "local".into(), Clock::system())
     }
 
-    pub(super) fn new(user: UserId, issuer_name: Arc<str>) -> Self {
+    pub(super) fn new(user: UserId, issuer_name: Arc<str>, clock: Clock) -> Self {
         Self {
             user,
             issuer_name,
-            kind: Kind::Human,
             client: None,
             actors: Vec::new(),
             scopes: BTreeSet::new(),
@@ -112,6 +190,8 @@ impl Principal {
             email: None,
             claims: BTreeMap::new(),
             expires_at: None,
+            fingerprint: None,
+            life: Life { clock, until: None, standing: None },
         }
     }
 
@@ -130,7 +210,7 @@ impl Principal {
     /// A person or a service.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.user.kind
     }
 
     /// The OAuth client that holds the token.
@@ -169,10 +249,73 @@ impl Principal {
         self.claims.get(name)
     }
 
-    /// When the token ends; `None` for the local developer.
+    /// When the token ends; `None` for the local developer and where the issuer does not say.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
+    }
+
+    /// Which token this is; `None` for the local developer.
+    #[must_use]
+    pub fn token_fingerprint(&self) -> Option<Fingerprint> {
+        self.fingerprint
+    }
+
+    /// Whether the token may still authorise anything.
+    #[must_use]
+    pub fn is_living(&self) -> bool {
+        let revoked =
+            |standing: &Arc<watch::Sender<Standing>>| *standing.borrow() == Standing::Revoked;
+        self.life.left() != Some(Duration::ZERO)
+            && !self.life.standing.as_ref().is_some_and(revoked)
+    }
+
+    /// Resolves when the token expires or the issuer withdraws it; never for the local developer.
+    ///
+    /// While anybody waits here, the verifier keeps asking the issuer about a token that it can ask about.
+    pub async fn ended(&self) -> End {
+        tokio::select! {
+            () = self.life.revoked() => End::Revoked,
+            () = self.life.over() => End::Expired,
+        }
+    }
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Principal")
+            .field("user", &self.user)
+            .field("issuer", &self.issuer_name)
+            .field("kind", &self.user.kind)
+            .field("token", &self.fingerprint)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Life ===
+
+impl Life {
+    fn left(&self) -> Option<Duration> {
+        let until = self.until?;
+        Some(until.duration_since(self.clock.now()).unwrap_or(Duration::ZERO))
+    }
+
+    async fn over(&self) {
+        loop {
+            match self.left() {
+                None => std::future::pending().await,
+                Some(Duration::ZERO) => return,
+                Some(left) => tokio::time::sleep(left.min(LOOK_AGAIN)).await,
+            }
+        }
+    }
+
+    async fn revoked(&self) {
+        let Some(standing) = &self.standing else {
+            return std::future::pending().await;
+        };
+        // The sender is ours, so that waiting cannot fail.
+        let _ = standing.subscribe().wait_for(|standing| *standing == Standing::Revoked).await;
     }
 }
 
@@ -187,6 +330,7 @@ mod tests {
             UserId::new("ab", None, "c"),
             UserId::new("a", Some("b"), "c"),
             UserId::new("a", Some(""), "bc"),
+            UserId::of_machine("a", None, "bc"),
         ];
         for (i, one) in ids.iter().enumerate() {
             for other in &ids[i + 1..] {

@@ -13,6 +13,7 @@ mod man;
 mod secret;
 mod serve;
 pub mod settings;
+mod start;
 mod typed;
 mod words;
 
@@ -30,6 +31,7 @@ pub use failure::{Failure, Kind};
 pub use man::ManArgs;
 pub use secret::{OwnerArgs, RemoveArgs, SecretArgs, SecretCommand, SetArgs};
 pub use serve::{CheckArgs, ServeArgs};
+pub use start::programs;
 
 use crate::config;
 use crate::telemetry::Colour;

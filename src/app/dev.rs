@@ -1,0 +1,188 @@
+//! `mcpwrap dev`: one developer, loopback, the developer's own environment.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::run::{Error, News, bind, until_stopped};
+use super::watch::Watch;
+use crate::audit;
+use crate::auth::{Authenticator, Principal};
+use crate::bridge::{self, Child, Launcher, Outcome, Pool, Trace};
+use crate::client::{self, Front, Parts};
+use crate::config::{self, Audit, ChildEra, ChildScope, Dev, LegacySse};
+use crate::http::{Allowed, Endpoint};
+use crate::mcp::{Era, Object, Raw};
+use crate::policy::Policy;
+use crate::process::{Deadlines, Environment, Program, Spawner};
+use crate::seal::Keyring;
+use crate::server::EraChoice;
+use crate::shutdown::Shutdown;
+
+/// Calls that one child works on at a time.
+const MOST_IN_FLIGHT: usize = 4096;
+const MOST_SESSIONS: usize = 1024;
+/// How long calls may go on when a child is told to close.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Serves one developer until a signal.
+///
+/// # Errors
+/// See [`Error`].
+pub fn dev(config: Dev, tell: impl Fn(News) + Send + Sync + 'static) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|cause| Error::Runtime { cause })?;
+    runtime.block_on(run(config, Arc::new(tell)))
+}
+
+async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> Result<(), Error> {
+    let shutdown = Shutdown::new();
+    let allowed = Allowed::new(&config.http.allowed_hosts, &config.http.allowed_origins)?;
+    let audit = open_audit(&config.audit, &shutdown)?;
+    let keyring = match &config.state_dir {
+        Some(dir) => Keyring::load_or_create(dir)?,
+        None => Keyring::ephemeral()?,
+    };
+    let mut watch = Watch::over(&config.watch)?;
+    let launcher = launcher(&config)?;
+    let pool = Pool::new(launcher, pool_settings(&config), &shutdown);
+    let (listener, moved_from) = bind(config.listen).await?;
+    let address = listener.local_addr().map_err(|cause| Error::Runtime { cause })?;
+    let url = format!("http://{address}{}", config.endpoint_path);
+    tell(News::Listening { url, moved_from });
+    let policy = Policy::WholeServer;
+    let front = Front::new(Parts {
+        pool: pool.clone(),
+        policy,
+        audit,
+        keyring,
+        settings: client_settings(&config),
+        shutdown: shutdown.clone(),
+    });
+    let endpoint = Endpoint {
+        path: config.endpoint_path.clone(),
+        allowed,
+        authenticator: Authenticator::Local,
+        challenge: None,
+        front,
+        max_body: config.http.max_body,
+        keep_alive: config.http.keep_alive,
+    };
+    let (warm_pool, warm_tell) = (pool.clone(), Arc::clone(&tell));
+    shutdown.spawn_work(async move { warm_tell(warm(&warm_pool, policy).await) });
+    let (restart_pool, restart_tell) = (pool.clone(), Arc::clone(&tell));
+    let stopping = shutdown.clone();
+    shutdown.spawn("restart on changes", async move {
+        loop {
+            tokio::select! {
+                () = stopping.finishing() => return,
+                () = watch.changed() => {
+                    restart_tell(News::Restarting);
+                    restart_pool.replace_all().await;
+                }
+            }
+        }
+    });
+    until_stopped(listener, endpoint, pool, shutdown, &*tell).await
+}
+
+/// Starts the child before anybody calls, and says what it is.
+async fn warm(pool: &Pool, policy: Policy) -> News {
+    let connect = match policy.connect(&Arc::new(Principal::local())) {
+        Ok(connect) => connect,
+        Err(refused) => return News::NotStarted { why: refused.to_string() },
+    };
+    match pool.warm(&connect).await {
+        Ok((child, tools)) => introduced(&child, tools),
+        Err(why) => News::NotStarted { why: why.message },
+    }
+}
+
+fn introduced(child: &Child, tools: Outcome) -> News {
+    let names = |result: Raw| {
+        let list = Object::parse(&result).ok()?.get("tools")?;
+        let tools: Vec<serde_json::Value> = list.read().ok()?;
+        Some(tools.iter().filter_map(|tool| tool["name"].as_str().map(str::to_owned)).collect())
+    };
+    let tools = match tools {
+        Outcome::Result(result) => names(result).unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    let hello = child.hello();
+    News::Introduced { title: hello.title(), version: hello.version.as_str(), tools }
+}
+
+fn launcher(config: &Dev) -> Result<Launcher, Error> {
+    let child = &config.child;
+    let mut env = Environment::inherited();
+    for (name, value) in &child.env {
+        env.set(name, value.clone());
+    }
+    let mut argv = child.argv.iter().cloned();
+    Ok(Launcher {
+        spawner: Spawner::new(Program::Own, Deadlines::default())?,
+        program: argv.next().unwrap_or_default(),
+        args: argv.collect(),
+        env,
+        cwd: child.cwd.clone(),
+        name: config.name.clone(),
+        max_line: child.max_line,
+    })
+}
+
+fn pool_settings(config: &Dev) -> bridge::Settings {
+    let roots = (!config.roots.is_empty()).then(|| {
+        let uris = config.roots.iter().filter_map(|path| {
+            let path = std::path::absolute(path).ok()?;
+            url::Url::from_file_path(path)
+                .ok()
+                .map(|url| serde_json::json!({ "uri": url.as_str() }))
+        });
+        Raw::of(&serde_json::json!({ "roots": uris.collect::<Vec<_>>() }))
+    });
+    bridge::Settings {
+        era: match config.child.era {
+            ChildEra::Auto => EraChoice::Probe,
+            ChildEra::Legacy => EraChoice::Known(Era::Legacy),
+            ChildEra::Modern => EraChoice::Known(Era::Modern),
+        },
+        start_timeout: config.child.start_timeout,
+        idle: config.child.idle,
+        grace: DRAIN,
+        most_in_flight: MOST_IN_FLIGHT,
+        max_line: config.child.max_line,
+        roots,
+        trace: match config.trace {
+            config::Trace::Off => Trace::Off,
+            config::Trace::Lines => Trace::Lines,
+            config::Trace::Full => Trace::Full,
+        },
+    }
+}
+
+fn client_settings(config: &Dev) -> client::Settings {
+    client::Settings {
+        call_timeout: config.child.call_timeout,
+        keep_alive: config.http.keep_alive,
+        session_idle: config.http.session_idle,
+        most_sessions: MOST_SESSIONS,
+        parked_for: config.http.sealed_ttl,
+        scope: match config.child.scope {
+            ChildScope::User => client::ChildScope::User,
+            ChildScope::Session => client::ChildScope::Session,
+        },
+        legacy_sse: match config.http.legacy_sse {
+            LegacySse::Off => client::LegacySse::Off,
+            LegacySse::On => client::LegacySse::Served,
+        },
+    }
+}
+
+fn open_audit(audit: &Audit, shutdown: &Shutdown) -> Result<audit::Log, Error> {
+    Ok(match audit {
+        Audit::Off => audit::Log::off(),
+        Audit::Stderr => audit::Log::open("-".as_ref(), shutdown)?,
+        Audit::File(path) => audit::Log::open(path, shutdown)?,
+    })
+}

@@ -1,0 +1,61 @@
+//! What a record says.
+
+use serde::Serialize;
+
+/// The verified caller.
+#[derive(Clone, Debug, Serialize)]
+pub struct Who {
+    /// A digest over issuer, tenant and subject.
+    pub user: String,
+    /// The issuer.
+    pub issuer: String,
+    /// The tenant, where there are tenants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// The subject.
+    pub subject: String,
+    /// The OAuth client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// Who acts for the user, outermost first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub actors: Vec<String>,
+}
+
+/// What is known before a call is dispatched.
+#[derive(Clone, Debug, Serialize)]
+pub struct Begin {
+    /// Who asks.
+    pub who: Who,
+    /// The method.
+    pub method: String,
+    /// The tool, prompt, resource or task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Which child works on it.
+    pub child: u64,
+    /// A keyed hash of the parameters.
+    pub arguments: String,
+    /// Names, sources and keyed fingerprints of the child's credentials.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub credentials: Vec<String>,
+    /// The trace that the client named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// With a result.
+    Result,
+    /// With the server's error.
+    Error,
+    /// Without the server.
+    Lost,
+    /// The server wants the user's answer and the call goes on with the client's retry.
+    Suspended,
+    /// The client took it back or went away.
+    Cancelled,
+}

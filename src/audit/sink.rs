@@ -1,0 +1,176 @@
+//! Where records go, and the guard that writes the second of each pair.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime};
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::Serialize;
+use sha2::Sha256;
+use tokio::sync::mpsc;
+
+use super::record::{Begin, Ending};
+use crate::shutdown::Shutdown;
+
+/// Records that wait to be written; one more and calls are refused.
+const MOST_WAITING: usize = 8192;
+
+/// The audit log; a clone writes to the same place.
+#[derive(Clone, Debug)]
+pub struct Log(Option<Arc<Writer>>);
+
+#[derive(Debug)]
+struct Writer {
+    lines: mpsc::Sender<String>,
+    key: [u8; 32],
+    next: AtomicU64,
+}
+
+/// The audit log cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("open the audit log {}", path.display())]
+pub struct OpenError {
+    /// Where.
+    pub path: PathBuf,
+    /// Why not.
+    #[source]
+    pub cause: std::io::Error,
+}
+
+/// The queue is full, so the call must not happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the audit log cannot keep up")]
+pub struct Full;
+
+/// A call whose end is not written yet; dropping it writes that it was cancelled.
+#[derive(Debug)]
+pub struct Open {
+    to: Option<(Arc<Writer>, mpsc::OwnedPermit<String>, u64)>,
+    started: Instant,
+}
+
+#[derive(Serialize)]
+struct BeginLine<'a> {
+    event: &'static str,
+    call: u64,
+    time: String,
+    #[serde(flatten)]
+    begin: &'a Begin,
+}
+
+#[derive(Serialize)]
+struct EndLine {
+    event: &'static str,
+    call: u64,
+    time: String,
+    outcome: Ending,
+    duration_ms: f64,
+}
+
+// === impl Log ===
+
+impl Log {
+    /// No audit log.
+    #[must_use]
+    pub fn off() -> Self {
+        Self(None)
+    }
+
+    /// Appends to a file, or writes to stderr where `path` is `-`.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn open(path: &std::path::Path, shutdown: &Shutdown) -> Result<Self, OpenError> {
+        let error = |cause| OpenError { path: path.to_owned(), cause };
+        let mut out: Box<dyn Write + Send> = if path.as_os_str() == "-" {
+            Box::new(std::io::stderr())
+        } else {
+            let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+            Box::new(file.map_err(error)?)
+        };
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(|cause| error(std::io::Error::other(cause)))?;
+        let (lines, mut queue) = mpsc::channel::<String>(MOST_WAITING);
+        let work = async move {
+            while let Some(mut line) = queue.recv().await {
+                while let Ok(more) = queue.try_recv() {
+                    line.push_str(&more);
+                }
+                if let Err(error) = out.write_all(line.as_bytes()).and_then(|()| out.flush()) {
+                    tracing::error!(%error, "the audit log cannot be written");
+                    // The queue closes here, and without it no call is admitted any more.
+                    return;
+                }
+            }
+        };
+        shutdown.spawn_work(work);
+        Ok(Self(Some(Arc::new(Writer { lines, key, next: AtomicU64::new(1) }))))
+    }
+
+    /// Whether anything is written.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// A hash that tells equal values apart from different ones and nothing else.
+    #[must_use]
+    pub fn keyed_hash(&self, value: &[u8]) -> String {
+        let Some(writer) = &self.0 else { return String::new() };
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&writer.key) else {
+            return String::new();
+        };
+        mac.update(value);
+        mac.finalize().into_bytes()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Writes the first record of a call, and keeps room for the second.
+    ///
+    /// # Errors
+    /// When there is no room for both.
+    pub fn begin(&self, begin: impl FnOnce() -> Begin) -> Result<Open, Full> {
+        let started = Instant::now();
+        let Some(writer) = &self.0 else { return Ok(Open { to: None, started }) };
+        let first = writer.lines.clone().try_reserve_owned().map_err(|_| Full)?;
+        let second = writer.lines.clone().try_reserve_owned().map_err(|_| Full)?;
+        let call = writer.next.fetch_add(1, Ordering::Relaxed);
+        let begin = begin();
+        first.send(line(&BeginLine { event: "begin", call, time: now(), begin: &begin }));
+        Ok(Open { to: Some((Arc::clone(writer), second, call)), started })
+    }
+}
+
+// === impl Open ===
+
+impl Open {
+    /// Writes how the call ended.
+    pub fn end(mut self, outcome: Ending) {
+        self.write(outcome);
+    }
+
+    fn write(&mut self, outcome: Ending) {
+        if let Some((_writer, room, call)) = self.to.take() {
+            let duration_ms = self.started.elapsed().as_secs_f64() * 1000.0;
+            room.send(line(&EndLine { event: "end", call, time: now(), outcome, duration_ms }));
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.write(Ending::Cancelled);
+    }
+}
+
+fn line<T: Serialize>(record: &T) -> String {
+    // Records are plain structs of strings and numbers, which always serialise.
+    let mut text = serde_json::to_string(record).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn now() -> String {
+    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
+}

@@ -1,0 +1,228 @@
+//! Whose question is it? A legacy server that asks does not say which call made it ask.
+//!
+//! Exact tag, then the only candidate, then hold and drain, then refuse: never guess (checklist 5.41–5.45).
+//! While an ask is held, no further call that could ask is sent; a call that asked cannot end unanswered, so
+//! the last one left is the owner.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytestring::ByteString;
+use tokio::time::Instant;
+
+use super::audience::Notice;
+use super::conversation::{Ask, AskKey, Event};
+use super::desk::Desk;
+use super::mailbox::Keep;
+use crate::mcp::{Era, ErrorObject, Object, Raw, RequestId, codes, meta};
+use crate::server;
+
+/// How long an ask is held for its owner to become clear.
+pub(super) const HELD_FOR: Duration = Duration::from_secs(15);
+
+/// An ask without an owner yet.
+#[derive(Debug)]
+pub(super) struct Held {
+    id: RequestId,
+    method: ByteString,
+    params: Option<Raw>,
+    since: Instant,
+}
+
+/// Where an ask belongs.
+enum Owner {
+    Call(u64),
+    Nobody,
+    Unclear,
+}
+
+impl Desk {
+    /// A request of the server.
+    pub(super) fn request(&mut self, id: RequestId, method: ByteString, params: Option<Raw>) {
+        self.trace.asked(&method, params.as_ref());
+        if self.hello.era() == Era::Modern {
+            // A response would break the server's contract (checklist 4.6).
+            tracing::warn!(%method, "a modern server must not send requests; ignored");
+            return;
+        }
+        if method == "ping" {
+            server::reply(&mut self.out, &id, &Ok(Raw::empty_object()));
+            return;
+        }
+        if let (true, Some(roots)) = (method == "roots/list", &self.roots) {
+            server::reply(&mut self.out, &id, &Ok(roots.clone()));
+            return;
+        }
+        let held = Held { id, method, params, since: Instant::now() };
+        match self.owner(&held) {
+            Owner::Call(call) => self.give(call, held),
+            Owner::Nobody => self.ask_outside(held),
+            Owner::Unclear => self.held.push(held),
+        }
+    }
+
+    /// The server takes a request of its own back.
+    pub(super) fn withdrawn(&mut self, id: &RequestId) {
+        self.held.retain(|held| held.id != *id);
+        self.outside.retain(|_, asked| asked != id);
+        for call in self.calls.values_mut() {
+            if let Some(at) = call.asks.iter().position(|(_, asked)| asked == id) {
+                let (key, _) = call.asks.remove(at);
+                call.mailbox.push(Event::Withdrawn(key), Keep::Always);
+            }
+        }
+    }
+
+    /// The client's answer to an ask within a call.
+    pub(super) fn answer(&mut self, call: u64, key: &AskKey, outcome: &Result<Raw, ErrorObject>) {
+        let Some(call) = self.calls.get_mut(&call) else { return };
+        let Some(at) = call.asks.iter().position(|(own, _)| own == key) else { return };
+        let (_, id) = call.asks.remove(at);
+        server::reply(&mut self.out, &id, outcome);
+    }
+
+    /// Places what was held, if the calls that ended have made it clear.
+    pub(super) fn settle(&mut self) {
+        if self.held.is_empty() {
+            return;
+        }
+        for held in std::mem::take(&mut self.held) {
+            match self.owner(&held) {
+                Owner::Call(call) => self.give(call, held),
+                Owner::Nobody => self.ask_outside(held),
+                Owner::Unclear => self.held.push(held),
+            }
+        }
+        self.release();
+    }
+
+    /// Refuses what was held for too long.
+    pub(super) fn refuse_overdue(&mut self, now: Instant) {
+        let (overdue, rest) = std::mem::take(&mut self.held)
+            .into_iter()
+            .partition(|held| now >= held.since + HELD_FOR);
+        self.held = rest;
+        let overdue: Vec<Held> = overdue;
+        for held in overdue {
+            tracing::warn!(method = %held.method, "refused a question that no call could be matched to");
+            self.refuse(&held);
+        }
+        self.release();
+    }
+
+    /// Sends the calls that waited for an ask to be placed.
+    fn release(&mut self) {
+        while self.held.is_empty()
+            && let Some((id, call)) = self.waiting.pop_front()
+        {
+            self.dispatch(id, call);
+        }
+    }
+
+    fn owner(&self, held: &Held) -> Owner {
+        if let Some(task) = held.params.as_ref().and_then(related_task) {
+            let waits = |operation: &crate::policy::Operation| {
+                operation.method == "tasks/result"
+                    && operation.params.task_id.as_ref() == Some(&task)
+            };
+            let call = self.calls.iter().find(|(_, call)| waits(call.permitted.operation()));
+            return call.map_or(Owner::Nobody, |(id, _)| Owner::Call(*id));
+        }
+        // A cancelled call that has not ended may still be the one that asks.
+        let mut candidates = self.calls.iter().filter(|(_, c)| c.permitted.operation().may_ask());
+        match (candidates.next(), candidates.next()) {
+            (None, _) => Owner::Nobody,
+            (Some((id, _)), None) => Owner::Call(*id),
+            (Some(_), Some(_)) => Owner::Unclear,
+        }
+    }
+
+    fn give(&mut self, id: u64, held: Held) {
+        let key = self.next_key();
+        let ask = Ask { key, method: held.method.clone(), params: held.params.clone() };
+        let call = self.calls.get_mut(&id).filter(|call| {
+            call.cancelled.is_none()
+                && is_covered(&ask, &call.permitted.operation().caller.capabilities)
+        });
+        let Some(call) = call else {
+            self.refuse(&held);
+            return;
+        };
+        call.asks.push((Arc::clone(&ask.key), held.id));
+        call.mailbox.push(Event::Ask(ask), Keep::Always);
+    }
+
+    fn ask_outside(&mut self, held: Held) {
+        let key = self.next_key();
+        let ask =
+            Ask { key: Arc::clone(&key), method: held.method.clone(), params: held.params.clone() };
+        let covered = self
+            .audience
+            .only_session_capabilities()
+            .is_some_and(|capabilities| is_covered(&ask, &capabilities));
+        if covered && self.audience.tell_only_session(Notice::Ask(ask), Keep::Always) {
+            self.outside.insert(key, held.id);
+        } else {
+            self.refuse(&held);
+        }
+    }
+
+    /// What a client that cannot do it would say (checklist 5.6, 5.7).
+    fn refuse(&mut self, held: &Held) {
+        server::reply(&mut self.out, &held.id, &refusal(&held.method));
+    }
+
+    fn next_key(&mut self) -> AskKey {
+        self.next_ask += 1;
+        format!("ask-{}", self.next_ask).into()
+    }
+}
+
+/// The answer that stands in for a user who cannot be asked.
+#[must_use]
+pub fn refusal(method: &str) -> Result<Raw, ErrorObject> {
+    match method {
+        "elicitation/create" => Ok(Raw::of(&serde_json::json!({ "action": "cancel" }))),
+        "sampling/createMessage" => {
+            Err(ErrorObject::new(codes::LEGACY_USER_REJECTED, "no user is there to be asked"))
+        }
+        "roots/list" => Ok(Raw::of(&serde_json::json!({ "roots": [] }))),
+        method => Err(ErrorObject::method_not_found(method)),
+    }
+}
+
+/// Whether a client with these capabilities can be asked this (checklist 2.25, 5.7, 5.23).
+#[must_use]
+pub fn is_covered(ask: &Ask, capabilities: &Raw) -> bool {
+    let Ok(all) = Object::parse(capabilities) else { return false };
+    let params = ask.params.as_ref().and_then(|params| Object::parse(params).ok());
+    let param = |name: &str| params.as_ref().and_then(|params| params.get(name));
+    let has = |capability: &Raw, name: &str| {
+        Object::parse(capability).is_ok_and(|members| members.get(name).is_some())
+    };
+    match ask.method.as_ref() {
+        "elicitation/create" => all.get("elicitation").is_some_and(|capability| {
+            let url = param("mode").is_some_and(|mode| mode.as_str() == r#""url""#);
+            // An empty capability means forms only.
+            if url {
+                has(&capability, "url")
+            } else {
+                !has(&capability, "url") || has(&capability, "form")
+            }
+        }),
+        "sampling/createMessage" => all.get("sampling").is_some_and(|capability| {
+            let tools = param("tools").is_some() || param("toolChoice").is_some();
+            !tools || has(&capability, "tools")
+        }),
+        "roots/list" => all.get("roots").is_some(),
+        // Tasks that the client runs for the server (2025-11-25).
+        method if method.starts_with("tasks/") => all.get("tasks").is_some(),
+        _ => false,
+    }
+}
+
+fn related_task(params: &Raw) -> Option<String> {
+    let own = Object::parse(params).ok()?.get("_meta")?;
+    let tag = Object::parse(&own).ok()?.get(meta::RELATED_TASK)?;
+    Object::parse(&tag).ok()?.get_str("taskId")
+}

@@ -1,0 +1,233 @@
+//! Who listens to a child beside its calls: the sessions and subscriptions that share it.
+//!
+//! It belongs to the slot, not to the process, so that a successor keeps it. List changes and resource updates
+//! go to all who asked for them; a log line or an ask that no call explains goes to the only session there is,
+//! or to nobody (checklist 5.41–5.45).
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::conversation::Ask;
+use super::mailbox::{Keep, Mailbox};
+use crate::mcp::{Notification, Raw};
+use crate::policy::{LogLevel, Permitted};
+use crate::server::ListKind;
+
+/// What a member hears.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// A list changed.
+    ListChanged(ListKind),
+    /// A subscribed resource changed.
+    Updated {
+        /// Which.
+        uri: String,
+        /// The notification's parameters.
+        params: Raw,
+    },
+    /// A log message outside any call.
+    Log {
+        /// How severe.
+        level: LogLevel,
+        /// The notification's parameters.
+        params: Raw,
+    },
+    /// The server asks something outside any call.
+    Ask(Ask),
+    /// Some other notification.
+    Other(Notification),
+    /// The child is gone and what it knew of this member with it.
+    Gone,
+}
+
+/// The members of one slot.
+#[derive(Debug, Default)]
+pub struct Audience {
+    members: Mutex<HashMap<u64, Membership>>,
+    next: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Membership {
+    mailbox: Arc<Mailbox<Notice>>,
+    role: Role,
+    level: Option<LogLevel>,
+    /// The subscription call of each URI, kept to be sent again to a successor.
+    uris: HashMap<String, Permitted>,
+}
+
+/// What a member is.
+#[derive(Debug)]
+pub enum Role {
+    /// A legacy session: hears of every list, may be asked what its capabilities allow.
+    Session {
+        /// `ClientCapabilities`.
+        capabilities: Raw,
+    },
+    /// A modern subscription: hears of the lists it named, is never asked.
+    Listen {
+        /// The lists.
+        lists: Vec<ListKind>,
+    },
+}
+
+/// A member's own end; dropping it leaves.
+#[derive(Debug)]
+pub struct Member {
+    audience: Arc<Audience>,
+    key: u64,
+    mailbox: Arc<Mailbox<Notice>>,
+}
+
+// === impl Audience ===
+
+impl Audience {
+    /// Joins.
+    #[must_use]
+    pub fn join(self: &Arc<Self>, role: Role) -> Member {
+        let key = self.next.fetch_add(1, Ordering::Relaxed);
+        let mailbox = Arc::new(Mailbox::default());
+        let membership =
+            Membership { mailbox: Arc::clone(&mailbox), role, level: None, uris: HashMap::new() };
+        self.lock().insert(key, membership);
+        Member { audience: Arc::clone(self), key, mailbox }
+    }
+
+    /// The most verbose level that any member wants.
+    #[must_use]
+    pub fn level(&self) -> Option<LogLevel> {
+        self.lock().values().filter_map(|member| member.level).min()
+    }
+
+    /// One subscription call for each URI that anybody wants.
+    #[must_use]
+    pub fn subscriptions(&self) -> Vec<(String, Permitted)> {
+        let mut all = HashMap::new();
+        for member in self.lock().values() {
+            for (uri, permitted) in &member.uris {
+                all.entry(uri.clone()).or_insert_with(|| permitted.clone());
+            }
+        }
+        all.into_iter().collect()
+    }
+
+    pub(super) fn list_changed(&self, kind: ListKind) {
+        self.tell(Notice::ListChanged(kind), |member| match &member.role {
+            Role::Session { .. } => true,
+            Role::Listen { lists } => lists.contains(&kind),
+        });
+    }
+
+    pub(super) fn updated(&self, uri: &str, params: &Raw) {
+        let notice = Notice::Updated { uri: uri.to_owned(), params: params.detached() };
+        // Legacy servers may name a part of what was subscribed (checklist 5.27).
+        let wants =
+            |member: &Membership| member.uris.keys().any(|own| uri == own || uri.starts_with(own));
+        self.tell(notice, wants);
+    }
+
+    pub(super) fn gone(&self) {
+        self.tell(Notice::Gone, |_| true);
+    }
+
+    pub(super) fn other(&self, notification: &Notification) {
+        let is_session = |member: &Membership| matches!(member.role, Role::Session { .. });
+        self.tell(Notice::Other(notification.clone()), is_session);
+    }
+
+    /// Tells the only session; `false` when there is none or more than one.
+    pub(super) fn tell_only_session(&self, notice: Notice, keep: Keep) -> bool {
+        let members = self.lock();
+        let Some(member) = only_session(&members) else { return false };
+        member.mailbox.push(notice, keep);
+        true
+    }
+
+    /// The capabilities of the only session.
+    pub(super) fn only_session_capabilities(&self) -> Option<Raw> {
+        match &only_session(&self.lock())?.role {
+            Role::Session { capabilities } => Some(capabilities.clone()),
+            Role::Listen { .. } => None,
+        }
+    }
+
+    fn tell(&self, notice: Notice, wants: impl Fn(&Membership) -> bool) {
+        for member in self.lock().values().filter(|member| wants(member)) {
+            member.mailbox.push(notice.clone(), Keep::Always);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Membership>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn only_session(members: &HashMap<u64, Membership>) -> Option<&Membership> {
+    let mut sessions =
+        members.values().filter(|member| matches!(member.role, Role::Session { .. }));
+    let first = sessions.next()?;
+    sessions.next().is_none().then_some(first)
+}
+
+// === impl Member ===
+
+impl Member {
+    /// What this member hears.
+    #[must_use]
+    pub fn mailbox(&self) -> &Arc<Mailbox<Notice>> {
+        &self.mailbox
+    }
+
+    /// Sets the member's log level and returns the most verbose level of all.
+    pub fn set_level(&self, level: LogLevel) -> LogLevel {
+        if let Some(member) = self.audience.lock().get_mut(&self.key) {
+            member.level = Some(level);
+        }
+        self.audience.level().unwrap_or(level)
+    }
+
+    /// Remembers a subscription.
+    pub fn subscribe(&self, uri: &str, permitted: Permitted) {
+        if let Some(member) = self.audience.lock().get_mut(&self.key) {
+            member.uris.insert(uri.to_owned(), permitted);
+        }
+    }
+
+    /// Forgets a subscription.
+    pub fn unsubscribe(&self, uri: &str) -> Remaining {
+        let mut members = self.audience.lock();
+        if let Some(member) = members.get_mut(&self.key) {
+            member.uris.remove(uri);
+        }
+        match members.values().any(|member| member.uris.contains_key(uri)) {
+            true => Remaining::Others,
+            false => Remaining::Nobody,
+        }
+    }
+
+    /// The URIs this member subscribed.
+    #[must_use]
+    pub fn uris(&self) -> Vec<String> {
+        let members = self.audience.lock();
+        members
+            .get(&self.key)
+            .map(|member| member.uris.keys().cloned().collect())
+            .unwrap_or_default()
+    }
+}
+
+/// Who still wants a resource after one member has lost interest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remaining {
+    /// Somebody else.
+    Others,
+    /// Nobody.
+    Nobody,
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.audience.lock().remove(&self.key);
+    }
+}

@@ -1,0 +1,174 @@
+//! The handle of a running child: whoever holds it sends commands to the one loop that owns the child.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::conversation::{AskKey, Conversation, Event, Outcome};
+use super::mailbox::{Keep, Mailbox};
+use crate::mcp::{ErrorObject, Raw};
+use crate::policy::Permitted;
+use crate::server::{Hello, Internal};
+
+/// Numbers below this were used during the handshake.
+const FIRST_ID: u64 = 2;
+
+/// A running child; a clone is cheap.
+#[derive(Clone, Debug)]
+pub struct Child {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    number: u64,
+    hello: Hello,
+    // Each call in flight adds at most its call, its answers and its end to this queue, so the bound on
+    // calls bounds it.
+    commands: mpsc::UnboundedSender<Command>,
+    next_id: AtomicU64,
+    in_flight: Arc<AtomicUsize>,
+    most_in_flight: usize,
+    closed: watch::Receiver<bool>,
+}
+
+/// What the loop can be told.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Do this.
+    Call { id: u64, permitted: Permitted, mailbox: Arc<Mailbox<Event>> },
+    /// One of the bridge's own requests.
+    Internal { id: u64, request: Internal, reply: oneshot::Sender<Outcome> },
+    /// The answer to an ask within a call.
+    Answer { call: u64, key: AskKey, outcome: Result<Raw, ErrorObject> },
+    /// The answer to an ask outside any call.
+    AnswerOutside { key: AskKey, outcome: Result<Raw, ErrorObject> },
+    /// Nobody waits for this call any more.
+    Cancel { call: u64, reason: String },
+    /// A client's notification that its server should hear.
+    Notify { permitted: Permitted },
+    /// Close stdin after what is under way.
+    Close,
+}
+
+/// The loop's end of a [`Child`].
+#[derive(Debug)]
+pub(super) struct Inbox {
+    pub(super) commands: mpsc::UnboundedReceiver<Command>,
+    pub(super) in_flight: Arc<AtomicUsize>,
+    pub(super) closed: watch::Sender<bool>,
+}
+
+impl Child {
+    pub(super) fn new(number: u64, hello: Hello, most_in_flight: usize) -> (Self, Inbox) {
+        let (commands, receiver) = mpsc::unbounded_channel();
+        let (closed_sender, closed) = watch::channel(false);
+        let in_flight = Arc::new(AtomicUsize::new(0));
+        let inbox =
+            Inbox { commands: receiver, in_flight: Arc::clone(&in_flight), closed: closed_sender };
+        let next_id = AtomicU64::new(FIRST_ID);
+        let shared = Shared { number, hello, commands, next_id, in_flight, most_in_flight, closed };
+        (Self { shared: Arc::new(shared) }, inbox)
+    }
+
+    /// Which of this process's children it is.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.shared.number
+    }
+
+    /// What the server said about itself.
+    #[must_use]
+    pub fn hello(&self) -> &Hello {
+        &self.shared.hello
+    }
+
+    /// Starts a conversation about what policy permitted; `idle_limit` is how long the server may be quiet.
+    #[must_use]
+    pub fn converse(&self, permitted: Permitted, idle_limit: Option<Duration>) -> Conversation {
+        Conversation::open(self.clone(), permitted, idle_limit)
+    }
+
+    /// Sends one of the bridge's own requests and waits for the answer.
+    pub async fn ask(&self, request: Internal, limit: Duration) -> Outcome {
+        let (reply, answer) = oneshot::channel();
+        let id = self.number_call();
+        self.shared.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.send(Command::Internal { id, request, reply });
+        match tokio::time::timeout(limit, answer).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Outcome::Lost(ErrorObject::internal("the server is gone")),
+            Err(_) => Outcome::Lost(ErrorObject::internal("the server did not answer in time")),
+        }
+    }
+
+    /// Sends one of the bridge's own requests whose answer does not matter.
+    pub(super) fn tell(&self, request: Internal) {
+        let (reply, _) = oneshot::channel();
+        let id = self.number_call();
+        self.shared.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.send(Command::Internal { id, request, reply });
+    }
+
+    /// Passes a client's notification on.
+    pub fn notify(&self, permitted: Permitted) {
+        self.send(Command::Notify { permitted });
+    }
+
+    /// Answers an ask that came outside any call.
+    pub fn answer_outside(&self, key: &AskKey, outcome: Result<Raw, ErrorObject>) {
+        self.send(Command::AnswerOutside { key: Arc::clone(key), outcome });
+    }
+
+    /// Asks the loop to finish what is under way and close the child's stdin.
+    pub fn close(&self) {
+        self.send(Command::Close);
+    }
+
+    /// Whether the loop has ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        *self.shared.closed.borrow()
+    }
+
+    /// Resolves when the loop has ended.
+    pub async fn closed(&self) {
+        let mut closed = self.shared.closed.clone();
+        // An error means that the sender is gone, which is the end too.
+        let _ = closed.wait_for(|closed| *closed).await;
+    }
+
+    /// Sends a call whose answer does not matter.
+    pub fn call_and_forget(&self, permitted: Permitted) {
+        self.call(permitted, Arc::default());
+    }
+
+    /// Sends a call and returns our number for it; when it cannot be sent, the mailbox says why.
+    pub(super) fn call(&self, permitted: Permitted, mailbox: Arc<Mailbox<Event>>) -> u64 {
+        let id = self.number_call();
+        let lost = |text: &str| Event::Done(Outcome::Lost(ErrorObject::internal(text)));
+        if self.shared.in_flight.fetch_add(1, Ordering::Relaxed) >= self.shared.most_in_flight {
+            self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+            mailbox.push(lost("too many calls are in flight; try again later"), Keep::Always);
+            return id;
+        }
+        let command = Command::Call { id, permitted, mailbox };
+        if let Err(mpsc::error::SendError(Command::Call { mailbox, .. })) =
+            self.shared.commands.send(command)
+        {
+            mailbox.push(lost("the server is gone; call again to start a fresh one"), Keep::Always);
+        }
+        id
+    }
+
+    pub(super) fn send(&self, command: Command) {
+        // A loop that has ended has told everybody who waits.
+        let _ = self.shared.commands.send(command);
+    }
+
+    fn number_call(&self) -> u64 {
+        self.shared.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+}

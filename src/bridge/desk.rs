@@ -1,0 +1,377 @@
+//! What the loop of one child knows: who waits for which number, and what to write next.
+//!
+//! Pure state: it reads no stream and waits for nothing. [`run`](super::run) feeds it and writes `out`.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::asks::Held;
+use super::audience::{Audience, Notice};
+use super::child::{Child, Command};
+use super::conversation::{Ask, AskKey, Event, Outcome};
+use super::mailbox::{Keep, Mailbox};
+use super::trace::{Seen, Trace};
+use crate::mcp::{Era, ErrorObject, Object, Raw, RequestId, meta};
+use crate::policy::{LogLevel, Operation, Permitted};
+use crate::server::{self, Hello, Incoming, Internal};
+
+/// How long a cancelled call that its server never answers still counts as under way (checklist 5.32).
+const CANCELLED_FOR: Duration = Duration::from_secs(60);
+
+/// The state of one child's loop.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) hello: Hello,
+    pub(super) audience: Arc<Audience>,
+    pub(super) roots: Option<Raw>,
+    /// Bytes for the child, not yet written.
+    pub(super) out: Vec<u8>,
+    pub(super) calls: HashMap<u64, Call>,
+    internal: HashMap<u64, oneshot::Sender<Outcome>>,
+    /// Calls that wait while an ask is being attributed.
+    pub(super) waiting: VecDeque<(u64, Call)>,
+    /// Asks whose call is not known yet.
+    pub(super) held: Vec<Held>,
+    /// Asks outside any call.
+    pub(super) outside: HashMap<AskKey, RequestId>,
+    pub(super) next_ask: u64,
+    in_flight: Arc<AtomicUsize>,
+    pub(super) trace: Trace,
+}
+
+/// A call under way.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) permitted: Permitted,
+    pub(super) mailbox: Arc<Mailbox<Event>>,
+    /// Asks that the client has not answered yet.
+    pub(super) asks: Vec<(AskKey, RequestId)>,
+    pub(super) cancelled: Option<Instant>,
+    started: Instant,
+    progress: f64,
+}
+
+impl Desk {
+    pub(super) fn new(
+        hello: Hello,
+        audience: Arc<Audience>,
+        roots: Option<Raw>,
+        in_flight: Arc<AtomicUsize>,
+        trace: Trace,
+    ) -> Self {
+        Self {
+            hello,
+            audience,
+            roots,
+            out: Vec::new(),
+            calls: HashMap::new(),
+            internal: HashMap::new(),
+            waiting: VecDeque::new(),
+            held: Vec::new(),
+            outside: HashMap::new(),
+            next_ask: 0,
+            in_flight,
+            trace,
+        }
+    }
+
+    /// Whether nobody waits for anything.
+    pub(super) fn is_idle(&self) -> bool {
+        self.calls.is_empty() && self.internal.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Does what a handle asked for.
+    pub(super) fn command(&mut self, command: Command) {
+        match command {
+            Command::Call { id, permitted, mailbox } => {
+                let call = Call {
+                    permitted,
+                    mailbox,
+                    asks: Vec::new(),
+                    cancelled: None,
+                    started: Instant::now(),
+                    progress: f64::NEG_INFINITY,
+                };
+                if !self.held.is_empty() && call.permitted.operation().may_ask() {
+                    self.waiting.push_back((id, call));
+                } else {
+                    self.dispatch(id, call);
+                }
+            }
+            Command::Internal { id, request, reply } => {
+                server::internal(&mut self.out, &self.hello, id, request);
+                self.internal.insert(id, reply);
+            }
+            Command::Answer { call, key, outcome } => self.answer(call, &key, &outcome),
+            Command::AnswerOutside { key, outcome } => {
+                if let Some(id) = self.outside.remove(&key) {
+                    server::reply(&mut self.out, &id, &outcome);
+                }
+            }
+            Command::Cancel { call, reason } => self.cancel(call, &reason),
+            Command::Notify { permitted } => {
+                let operation = permitted.operation();
+                server::notify(&mut self.out, &operation.method, operation.params.raw.as_ref());
+            }
+            // The loop itself acts on it.
+            Command::Close => {}
+        }
+    }
+
+    pub(super) fn dispatch(&mut self, id: u64, call: Call) {
+        server::call(&mut self.out, &self.hello, id, &call.permitted);
+        self.trace.call(call.permitted.operation());
+        self.calls.insert(id, call);
+    }
+
+    fn cancel(&mut self, id: u64, reason: &str) {
+        if let Some(at) = self.waiting.iter().position(|(waiting, _)| *waiting == id) {
+            self.waiting.remove(at);
+            self.in_flight.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.cancelled = Some(Instant::now());
+        let asks = std::mem::take(&mut call.asks);
+        self.trace.cancelled(call.permitted.operation());
+        server::cancel(&mut self.out, id, reason);
+        for (_, asked) in asks {
+            let gone = Err(ErrorObject::internal("the call was cancelled"));
+            server::reply(&mut self.out, &asked, &gone);
+        }
+    }
+
+    /// Takes in a line of the child.
+    pub(super) fn incoming(&mut self, incoming: Incoming) {
+        match incoming {
+            Incoming::Response { id, outcome } => self.response(id, outcome),
+            Incoming::Progress { token, params } => self.progress(token, &params),
+            Incoming::Log { level, params } => self.log(level, params),
+            Incoming::Request { id, method, params } => self.request(id, method, params),
+            Incoming::Cancelled { id } => self.withdrawn(&id),
+            Incoming::Subscription { listen, method, params } => {
+                self.subscription(listen, method, &params);
+            }
+            Incoming::ListChanged(kind) => {
+                self.trace.notified(kind.method(), None);
+                self.audience.list_changed(kind);
+            }
+            Incoming::Updated { uri, params } => {
+                self.trace.notified("notifications/resources/updated", Some(&params));
+                self.audience.updated(&uri, &params);
+            }
+            Incoming::Notification(notification) => {
+                self.trace.notified(&notification.method, notification.params.as_ref());
+                if self.hello.era() == Era::Legacy {
+                    self.audience.other(&notification);
+                }
+            }
+            // The loop counts and logs it.
+            Incoming::Noise { .. } => {}
+        }
+    }
+
+    fn response(&mut self, id: u64, outcome: Result<Raw, ErrorObject>) {
+        if let Some(reply) = self.internal.remove(&id) {
+            self.in_flight.fetch_sub(1, Ordering::Relaxed);
+            // Whoever asked may have given up.
+            let _ = reply.send(outcome.into());
+            return;
+        }
+        let Some(call) = self.remove(id) else {
+            tracing::debug!(id, "late answer to a call that is over");
+            return;
+        };
+        let seen = Seen { started: call.started, outcome: &outcome };
+        self.trace.answered(call.permitted.operation(), &seen);
+        if call.cancelled.is_none() {
+            self.finish(&call, outcome);
+        }
+        self.settle();
+    }
+
+    fn finish(&mut self, call: &Call, outcome: Result<Raw, ErrorObject>) {
+        let tell = |event| call.mailbox.push(event, Keep::Always);
+        let modern = self.hello.era() == Era::Modern;
+        match outcome {
+            Ok(result) if modern && is_input_required(&result) => {
+                match read_input_required(&result, call.permitted.operation()) {
+                    Ok((asks, state)) => {
+                        asks.into_iter().map(Event::Ask).for_each(tell);
+                        tell(Event::Suspended { state });
+                    }
+                    Err(error) => tell(Event::Done(Outcome::Error(error))),
+                }
+            }
+            outcome => tell(Event::Done(outcome.into())),
+        }
+    }
+
+    fn progress(&mut self, token: u64, params: &Raw) {
+        self.trace.notified("notifications/progress", Some(params));
+        let Some(call) = self.calls.get_mut(&token) else { return };
+        let Some(own) = &call.permitted.operation().params.meta.progress_token else { return };
+        let Ok(members) = Object::parse(params) else { return };
+        let value = members.get("progress").and_then(|value| value.read::<f64>().ok());
+        // Values must rise (basic/utilities/progress); one that does not tells the client nothing.
+        let Some(value) = value.filter(|value| *value > call.progress) else { return };
+        call.progress = value;
+        let restored = members.with(&[(meta::PROGRESS_TOKEN, Some(own.as_str()))]);
+        call.mailbox.push(Event::Progress(restored), Keep::IfRoom);
+    }
+
+    /// A log message belongs to the only call that it can belong to (checklist 5.30).
+    fn log(&mut self, level: LogLevel, params: Raw) {
+        self.trace.notified("notifications/message", Some(&params));
+        let modern = self.hello.era() == Era::Modern;
+        let wants = |call: &Call| {
+            let caller = &call.permitted.operation().caller;
+            match (modern, caller.era) {
+                // Only requests that named a level get messages from a modern server.
+                (true, _) => caller.log_level.is_some_and(|least| level >= least),
+                // A legacy server does not know who asked, so every call is a candidate.
+                (false, _) => true,
+            }
+        };
+        let mut candidates = self.calls.values().filter(|call| wants(call));
+        match (candidates.next(), candidates.next()) {
+            (Some(call), None) => {
+                let caller = &call.permitted.operation().caller;
+                let asked = caller.log_level.is_some_and(|least| level >= least);
+                if call.cancelled.is_none() && (asked || caller.era == Era::Legacy) {
+                    call.mailbox.push(Event::Log(params), Keep::IfRoom);
+                }
+            }
+            (None, _) if !modern => {
+                let notice = Notice::Log { level, params };
+                self.audience.tell_only_session(notice, Keep::IfRoom);
+            }
+            _ => {
+                let legacy = |call: &Call| call.permitted.operation().caller.era == Era::Legacy;
+                if !modern && self.calls.values().all(legacy) {
+                    let notice = Notice::Log { level, params };
+                    self.audience.tell_only_session(notice, Keep::IfRoom);
+                }
+            }
+        }
+    }
+
+    fn subscription(&mut self, listen: u64, method: bytestring::ByteString, params: &Raw) {
+        self.trace.notified(&method, Some(params));
+        let Some(call) = self.calls.get(&listen) else { return };
+        call.mailbox.push(Event::Subscription { method, params: params.clone() }, Keep::Always);
+    }
+
+    /// Forgets cancelled calls that were never answered, and asks that nobody could place in time.
+    pub(super) fn tick(&mut self) {
+        let now = Instant::now();
+        let over = |call: &Call| call.cancelled.is_some_and(|at| now >= at + CANCELLED_FOR);
+        let forgotten: Vec<u64> =
+            self.calls.iter().filter(|(_, call)| over(call)).map(|(id, _)| *id).collect();
+        for id in forgotten {
+            self.remove(id);
+        }
+        self.settle();
+        self.refuse_overdue(now);
+    }
+
+    /// Whether [`tick`](Self::tick) may have something to do.
+    pub(super) fn needs_ticks(&self) -> bool {
+        !self.held.is_empty() || self.calls.values().any(|call| call.cancelled.is_some())
+    }
+
+    /// Tells everybody who waits that the child is gone.
+    pub(super) fn fail(&mut self, why: &ErrorObject) {
+        let waiting = self.waiting.drain(..).map(|(_, call)| call);
+        for call in self.calls.drain().map(|(_, call)| call).chain(waiting) {
+            call.mailbox.push(Event::Done(Outcome::Lost(why.clone())), Keep::Always);
+        }
+        for (_, reply) in self.internal.drain() {
+            let _ = reply.send(Outcome::Lost(why.clone()));
+        }
+        self.in_flight.store(0, Ordering::Relaxed);
+    }
+
+    /// Tells a successor what its predecessor was told: the log level and the subscriptions.
+    pub(super) fn replay(&mut self, child: &Child) {
+        if self.hello.era() == Era::Modern {
+            return;
+        }
+        if let Some(level) = self.audience.level().filter(|_| self.hello.offers("logging")) {
+            child.tell(Internal::SetLevel(level));
+        }
+        for (_, permitted) in self.audience.subscriptions() {
+            child.call(permitted, Arc::default());
+        }
+    }
+
+    /// Drops a call whose client has been told already, and tells the server.
+    pub(super) fn forget(&mut self, id: u64) {
+        if self.remove(id).is_some() {
+            server::cancel(&mut self.out, id, "the subscription ended");
+        }
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Call> {
+        let call = self.calls.remove(&id)?;
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        Some(call)
+    }
+}
+
+impl From<Result<Raw, ErrorObject>> for Outcome {
+    fn from(outcome: Result<Raw, ErrorObject>) -> Self {
+        match outcome {
+            Ok(result) => Self::Result(result),
+            Err(error) => Self::Error(error),
+        }
+    }
+}
+
+/// A cheap look first: most results do not contain the word at all.
+fn is_input_required(result: &Raw) -> bool {
+    memchr::memmem::find(result.as_str().as_bytes(), b"input_required").is_some()
+        && Object::parse(result).is_ok_and(|members| {
+            members.get("resultType").is_some_and(|kind| kind.as_str() == r#""input_required""#)
+        })
+}
+
+/// Reads and checks an `InputRequiredResult` (checklist 3.50, 3.51, 6.27).
+fn read_input_required(
+    result: &Raw,
+    operation: &Operation,
+) -> Result<(Vec<Ask>, Option<String>), ErrorObject> {
+    let broken = |what: &str| {
+        tracing::warn!(what, "the server broke the input_required protocol");
+        ErrorObject::internal(format!("the server broke the protocol: {what}"))
+    };
+    if !operation.may_ask() {
+        return Err(broken("input_required is not allowed for this method"));
+    }
+    let members = Object::parse(result).map_err(|_| broken("a result that repeats a member"))?;
+    let state = match members.get("requestState") {
+        None => None,
+        Some(state) => Some(state.read().map_err(|_| broken("requestState is no string"))?),
+    };
+    let mut asks = Vec::new();
+    if let Some(requests) = members.get("inputRequests") {
+        let requests = Object::parse(&requests).map_err(|_| broken("inputRequests"))?.entries();
+        for (key, request) in requests {
+            let request = Object::parse(&request).map_err(|_| broken("an input request"))?;
+            let method = request.get_str("method").unwrap_or_default();
+            let ask = Ask { key: key.into(), method: method.into(), params: request.get("params") };
+            if !super::asks::is_covered(&ask, &operation.caller.capabilities) {
+                return Err(broken("an input request that the client cannot answer"));
+            }
+            asks.push(ask);
+        }
+    } else if state.is_none() {
+        return Err(broken("neither inputRequests nor requestState"));
+    }
+    Ok((asks, state))
+}

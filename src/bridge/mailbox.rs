@@ -1,0 +1,92 @@
+//! What happens to a call or a session, queued for whoever tells its client.
+//!
+//! A slow reader slows only itself: the loop that owns the child never waits for a mailbox. What may be lost
+//! (progress, log) is dropped first; what may not is bounded by the protocol: one end and a few asks a call.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+/// How many droppable items wait before the newest is dropped.
+const MOST_WAITING: usize = 256;
+/// How many items of any kind wait; a reader that far behind is given up.
+const MOST_OF_ALL: usize = 4096;
+
+/// A bounded queue with one reader; pushing never waits.
+#[derive(Debug)]
+pub struct Mailbox<T> {
+    queue: Mutex<VecDeque<T>>,
+    arrived: Notify,
+}
+
+/// What may happen to an item when its reader is slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Dropped when many wait.
+    IfRoom,
+    /// Kept.
+    Always,
+}
+
+impl<T> Default for Mailbox<T> {
+    fn default() -> Self {
+        Self { queue: Mutex::new(VecDeque::new()), arrived: Notify::new() }
+    }
+}
+
+impl<T> Mailbox<T> {
+    /// Adds an item, or drops it when the reader is too far behind.
+    pub fn push(&self, item: T, keep: Keep) {
+        let mut queue = self.lock();
+        let most = match keep {
+            Keep::IfRoom => MOST_WAITING,
+            Keep::Always => MOST_OF_ALL,
+        };
+        if queue.len() < most {
+            queue.push_back(item);
+            drop(queue);
+            self.arrived.notify_one();
+        }
+    }
+
+    /// The next item that is there already.
+    pub fn take(&self) -> Option<T> {
+        self.lock().pop_front()
+    }
+
+    /// The next item; only one reader may wait.
+    pub async fn next(&self) -> T {
+        loop {
+            if let Some(item) = self.take() {
+                return item;
+            }
+            self.arrived.notified().await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<T>> {
+        // Nothing that can panic runs under the lock.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn progress_is_dropped_before_the_end_is() {
+        let mailbox = Mailbox::default();
+        for number in 0..10_000 {
+            mailbox.push(number, Keep::IfRoom);
+        }
+        mailbox.push(-1, Keep::Always);
+        let mut seen = Vec::new();
+        while let Some(item) = mailbox.take() {
+            seen.push(item);
+        }
+        assert_eq!(seen.len(), MOST_WAITING + 1);
+        assert_eq!(seen.last(), Some(&-1));
+    }
+}

@@ -1,0 +1,61 @@
+//! What a child prints on stdout that is not MCP: shown to the operator, bounded, never to a client.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+const LINES_PER_WINDOW: u32 = 20;
+const WINDOW: Duration = Duration::from_secs(10);
+const LONGEST_SHOWN: usize = 200;
+
+/// Counts and shows the noise of one child.
+#[derive(Debug)]
+pub(super) struct Noise {
+    name: String,
+    window: Option<Instant>,
+    shown: u32,
+    hidden: u64,
+}
+
+impl Noise {
+    pub(super) fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), window: None, shown: 0, hidden: 0 }
+    }
+
+    pub(super) fn heard(&mut self, reason: &'static str, line: &[u8]) {
+        if self.may_show() {
+            let cut = &line[..line.len().min(LONGEST_SHOWN)];
+            let text = String::from_utf8_lossy(cut).replace(char::is_control, " ");
+            tracing::info!(target: "mcpwrap::child", child = %self.name, reason, "stdout: {text}");
+        }
+    }
+
+    pub(super) fn too_long(&mut self, bytes: usize) {
+        if self.may_show() {
+            tracing::warn!(
+                target: "mcpwrap::child", child = %self.name,
+                "stdout: skipped a line of {bytes} bytes, longer than --max-line allows"
+            );
+        }
+    }
+
+    fn may_show(&mut self) -> bool {
+        let now = Instant::now();
+        if self.window.is_none_or(|start| now >= start + WINDOW) {
+            if self.hidden > 0 {
+                let hidden = self.hidden;
+                tracing::info!(
+                    target: "mcpwrap::child", child = %self.name,
+                    "stdout: {hidden} more lines that are not MCP were not shown"
+                );
+            }
+            (self.window, self.shown, self.hidden) = (Some(now), 0, 0);
+        }
+        if self.shown == LINES_PER_WINDOW {
+            self.hidden += 1;
+            return false;
+        }
+        self.shown += 1;
+        true
+    }
+}

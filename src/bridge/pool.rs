@@ -1,0 +1,298 @@
+//! The children: one for each (user, authority, profile), found or started, and closed when nobody needs them.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{interval, timeout};
+
+use super::child::Child;
+use super::conversation::Outcome;
+use super::launch::Launcher;
+use super::slot::{ChildKey, Current, Seat, Slot, Unavailable};
+use super::trace::Trace;
+use crate::auth::Principal;
+use crate::mcp::{Era, Raw};
+use crate::policy::Connect;
+use crate::server::{EraChoice, Internal, Profile};
+use crate::shutdown::Shutdown;
+
+/// How many profiles one authority may have, the empty one included (DESIGN.md section 5).
+const MOST_PROFILES: usize = 3;
+const REAP_EVERY: Duration = Duration::from_secs(1);
+
+/// What the pool needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How the children speak, where the operator knows it.
+    pub era: EraChoice,
+    /// From the start of the process to the end of the handshake.
+    pub start_timeout: Duration,
+    /// How long a child without users lives.
+    pub idle: Duration,
+    /// How long calls may go on when a child is told to close.
+    pub grace: Duration,
+    /// Calls that one child may work on at a time.
+    pub most_in_flight: usize,
+    /// The longest line a child may write, in bytes.
+    pub max_line: usize,
+    /// The configured answer to `roots/list`, if any.
+    pub roots: Option<Raw>,
+    /// What is shown of the traffic.
+    pub trace: Trace,
+}
+
+/// All children of this process; a clone is cheap.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    pub(super) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) launcher: Launcher,
+    pub(super) settings: Settings,
+    pub(super) shutdown: Shutdown,
+    pub(super) era: watch::Sender<Knowledge>,
+    pub(super) next_number: AtomicU64,
+    groups: Mutex<HashMap<ChildKey, Vec<Arc<Slot>>>>,
+}
+
+/// What is known of the era of `CMD`; one verdict holds for every child, as they all run the same command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Knowledge {
+    Unknown,
+    Probing,
+    Known(Era),
+}
+
+impl Pool {
+    /// A pool without children.
+    #[must_use]
+    pub fn new(launcher: Launcher, settings: Settings, shutdown: &Shutdown) -> Self {
+        let era = match settings.era {
+            EraChoice::Probe => Knowledge::Unknown,
+            EraChoice::Known(era) => Knowledge::Known(era),
+        };
+        let shared = Shared {
+            launcher,
+            settings,
+            shutdown: shutdown.clone(),
+            era: watch::Sender::new(era),
+            next_number: AtomicU64::new(1),
+            groups: Mutex::default(),
+        };
+        let pool = Self { shared: Arc::new(shared) };
+        shutdown.spawn("reap idle children", pool.clone().reap());
+        pool
+    }
+
+    /// A seat in the slot that fits this principal and profile; its child may still have to be started.
+    ///
+    /// # Errors
+    /// When the process is about to stop, or the era does not become known in time.
+    pub async fn seat(
+        &self,
+        connect: &Connect,
+        profile: &Profile,
+        session: Option<Arc<str>>,
+    ) -> Result<Seat, Unavailable> {
+        if self.shared.shutdown.is_finishing() {
+            return Err(unavailable("the server is shutting down"));
+        }
+        let key = self.key(connect.principal(), session);
+        let era = self.settle_era().await?;
+        let (slot, leaving) = self.choose(key, connect, profile, era);
+        for child in leaving {
+            child.close();
+            child.closed().await;
+        }
+        Ok(Seat::take(&slot))
+    }
+
+    /// Starts a child before anybody asks for one, and returns what it says about itself and its tools.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn warm(&self, connect: &Connect) -> Result<(Child, Outcome), Unavailable> {
+        let key = self.key(connect.principal(), None);
+        let era = self.settle_era().await?;
+        let (slot, _) = self.choose(key, connect, &Profile::plain(), era);
+        let seat = Seat::warm(&slot);
+        let child = self.ready(&seat).await?;
+        let tools = child.ask(Internal::ListTools, self.shared.settings.start_timeout).await;
+        Ok((child, tools))
+    }
+
+    /// The seat's child, started if need be.
+    ///
+    /// # Errors
+    /// When it cannot be started, or crashed too often to be started at once.
+    pub async fn ready(&self, seat: &Seat) -> Result<Child, Unavailable> {
+        let slot = seat.slot();
+        if let Some(child) = slot.child() {
+            return Ok(child);
+        }
+        match slot.begin() {
+            Ok(()) => {
+                let start = Arc::clone(&self.shared).start(Arc::clone(slot));
+                self.shared.shutdown.spawn_work(start);
+            }
+            Err(Current::Failed { why, .. }) => return Err(why),
+            Err(_) => {}
+        }
+        let mut current = slot.current.subscribe();
+        let settled = current.wait_for(|current| !matches!(current, Current::Starting));
+        // The start has its own deadline; this one only catches a fault of ours.
+        match timeout(self.shared.settings.start_timeout * 3, settled).await {
+            Ok(Ok(current)) => match &*current {
+                Current::Ready(child) => Ok(child.clone()),
+                Current::Failed { why, .. } => Err(why.clone()),
+                Current::Empty | Current::Starting => Err(unavailable("the server is gone")),
+            },
+            _ => Err(unavailable("the server did not start in time")),
+        }
+    }
+
+    /// Starts successors of all running children and puts them in their places; sessions stay.
+    pub async fn replace_all(&self) {
+        for slot in self.slots() {
+            if slot.child().is_some() {
+                Arc::clone(&self.shared).succeed(slot).await;
+            }
+        }
+    }
+
+    /// Closes every child and waits until all of them have ended.
+    pub async fn close(&self) {
+        let children: Vec<Child> = self.slots().iter().filter_map(|slot| slot.child()).collect();
+        children.iter().for_each(Child::close);
+        for child in children {
+            child.closed().await;
+        }
+    }
+
+    /// Ends the sessions and children of one session scope.
+    pub fn forget(&self, principal: &Principal, session: &Arc<str>) {
+        let key = self.key(principal, Some(Arc::clone(session)));
+        for slot in self.lock().remove(&key).unwrap_or_default() {
+            if let Some(child) = slot.child() {
+                child.close();
+            }
+        }
+    }
+
+    fn key(&self, principal: &Principal, session: Option<Arc<str>>) -> ChildKey {
+        ChildKey {
+            user: principal.user().clone(),
+            authority: self.shared.launcher.authority(principal),
+            session,
+        }
+    }
+
+    /// Waits while somebody probes; returns the era, or nothing to whom has to probe now.
+    async fn settle_era(&self) -> Result<Option<Era>, Unavailable> {
+        let mut era = self.shared.era.subscribe();
+        loop {
+            let mut mine = false;
+            self.shared.era.send_if_modified(|known| {
+                mine = *known == Knowledge::Unknown;
+                if mine {
+                    *known = Knowledge::Probing;
+                }
+                mine
+            });
+            if mine {
+                return Ok(None);
+            }
+            if let Knowledge::Known(era) = *era.borrow_and_update() {
+                return Ok(Some(era));
+            }
+            let limit = self.shared.settings.start_timeout * 2;
+            if timeout(limit, era.changed()).await.is_err() {
+                return Err(unavailable("the server did not start in time"));
+            }
+        }
+    }
+
+    /// The slot that fits, and children that nobody uses and that make room for it.
+    fn choose(
+        &self,
+        key: ChildKey,
+        connect: &Connect,
+        profile: &Profile,
+        era: Option<Era>,
+    ) -> (Arc<Slot>, Vec<Child>) {
+        let mut groups = self.lock();
+        let group = groups.entry(key).or_default();
+        let full = group.len() >= MOST_PROFILES - 1;
+        let exact = |wanted: &Profile| group.iter().find(|slot| slot.profile == *wanted);
+        let within = || {
+            let fitting = group.iter().filter(|slot| slot.profile.is_within(profile));
+            fitting.max_by_key(|slot| slot.profile.weight())
+        };
+        let found = match era {
+            Some(Era::Modern) => group.first(),
+            Some(Era::Legacy) if full => {
+                exact(profile).or_else(within).or_else(|| exact(&Profile::plain()))
+            }
+            _ => exact(profile),
+        };
+        if let Some(slot) = found {
+            return (Arc::clone(slot), Vec::new());
+        }
+        // Once the others are used up, only the empty profile may still come.
+        let profile = if full { Profile::plain() } else { profile.clone() };
+        let mut leaving = Vec::new();
+        group.retain(|slot| {
+            let unused = slot.idle_for().is_some();
+            let child = slot.child().filter(|_| unused);
+            let leaves = child.is_some();
+            leaving.extend(child);
+            !leaves
+        });
+        let slot = Arc::new(Slot::new(Arc::clone(connect.principal()), profile));
+        group.push(Arc::clone(&slot));
+        (slot, leaving)
+    }
+
+    async fn reap(self) {
+        let mut ticks = interval(REAP_EVERY);
+        loop {
+            tokio::select! {
+                () = self.shared.shutdown.finishing() => return,
+                _ = ticks.tick() => {}
+            }
+            let idle = self.shared.settings.idle;
+            let mut leaving = Vec::new();
+            self.lock().retain(|_, group| {
+                let others = group.len() > 1;
+                group.retain(|slot| {
+                    let unused = slot.idle_for().is_some_and(|unused| unused >= idle);
+                    let stale = (unused || (others && slot.is_spare()))
+                        && !matches!(*slot.current.borrow(), Current::Starting);
+                    if stale {
+                        leaving.extend(slot.child());
+                    }
+                    !stale
+                });
+                !group.is_empty()
+            });
+            leaving.iter().for_each(Child::close);
+        }
+    }
+
+    fn slots(&self) -> Vec<Arc<Slot>> {
+        self.lock().values().flatten().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ChildKey, Vec<Arc<Slot>>>> {
+        self.shared.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) fn unavailable(message: &str) -> Unavailable {
+    Unavailable { message: message.to_owned(), retry_after: None }
+}

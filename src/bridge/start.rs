@@ -1,0 +1,242 @@
+//! The life of one child: launch, handshake, the loop, its end and what follows from it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::child::{Child, Inbox};
+use super::desk::Desk;
+use super::launch::{LaunchError, Launched};
+use super::noise::Noise;
+use super::pool::{Knowledge, Shared};
+use super::run::{End, run};
+use super::slot::{Current, Slot, Unavailable};
+use crate::mcp::{Era, ErrorObject, Lines};
+use crate::process::Exit;
+use crate::server::{EraChoice, Failed, ListKind, Profile, handshake};
+
+/// How long the end of the output may come before the end of the process.
+const EXIT_PATIENCE: Duration = Duration::from_secs(2);
+/// A start that fails is not tried again sooner than this.
+const START_BACKOFF: Duration = Duration::from_secs(1);
+
+/// A child that has introduced itself.
+struct Running {
+    child: Child,
+    desk: Desk,
+    inbox: Inbox,
+    launched: Launched,
+}
+
+/// Why a child could not be started.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    #[error("{failed}; {exit}")]
+    Handshake { failed: Failed, exit: Ended },
+}
+
+/// How the process ended, as far as it is known.
+#[derive(Debug)]
+struct Ended(Option<Exit>);
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Some(exit) => write!(f, "the process {exit}"),
+            None => f.write_str("the process was stopped"),
+        }
+    }
+}
+
+impl Shared {
+    /// Starts a child in the slot, runs it to its end and leaves the slot ready for the next.
+    pub(super) async fn start(self: Arc<Self>, slot: Arc<Slot>) {
+        match self.bring_up(&slot).await {
+            Ok(running) => {
+                slot.current.send_replace(Current::Ready(running.child.clone()));
+                self.live(&slot, running).await;
+            }
+            Err(error) => {
+                self.era.send_if_modified(|known| {
+                    let mine = *known == Knowledge::Probing;
+                    if mine {
+                        *known = Knowledge::Unknown;
+                    }
+                    mine
+                });
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "could not start the server"
+                );
+                let (_, wait) = slot.crashed(Duration::ZERO);
+                let wait = wait.max(START_BACKOFF);
+                let why = match &error {
+                    StartError::Launch(error) => error.for_user(),
+                    StartError::Handshake { .. } => error.to_string(),
+                };
+                let message = format!("the server could not be started: {why}");
+                let why = Unavailable { message, retry_after: Some(wait) };
+                slot.current.send_replace(Current::Failed { why, until: Instant::now() + wait });
+            }
+        }
+    }
+
+    /// Starts a successor beside the slot's child; sessions go on with it if it introduces itself alike.
+    pub(super) async fn succeed(self: Arc<Self>, slot: Arc<Slot>) {
+        let Some(old) = slot.child() else { return };
+        let mut running = match self.bring_up(&slot).await {
+            Ok(running) => running,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "the restarted server did not start; the old one stays");
+                return;
+            }
+        };
+        let alike = {
+            let (old, new) = (old.hello(), running.child.hello());
+            old.version == new.version && old.capabilities.as_str() == new.capabilities.as_str()
+        };
+        running.desk.replay(&running.child);
+        slot.current.send_replace(Current::Ready(running.child.clone()));
+        old.close();
+        if alike || running.child.hello().era() == Era::Modern {
+            for kind in ListKind::ALL {
+                if running.child.hello().offers(kind.capability()) {
+                    slot.audience.list_changed(kind);
+                }
+            }
+        } else {
+            slot.lose_sessions();
+        }
+        let shutdown = self.shutdown.clone();
+        shutdown.spawn_work(async move { self.live(&slot, running).await });
+    }
+
+    async fn bring_up(&self, slot: &Slot) -> Result<Running, StartError> {
+        let known = *self.era.borrow();
+        let choice = match known {
+            Knowledge::Known(era) => EraChoice::Known(era),
+            Knowledge::Unknown | Knowledge::Probing => EraChoice::Probe,
+        };
+        let mut met = self.meet(slot, choice).await;
+        // A strict legacy server exits on a message before `initialize` (checklist 4.15).
+        if let (EraChoice::Probe, Err(StartError::Handshake { failed: Failed::Exited, .. })) =
+            (choice, &met)
+        {
+            tracing::debug!("the server exited on the probe; starting it again as a legacy one");
+            met = self.meet(slot, EraChoice::Known(Era::Legacy)).await;
+        }
+        let running = met?;
+        self.era.send_replace(Knowledge::Known(running.child.hello().era()));
+        Ok(running)
+    }
+
+    async fn meet(&self, slot: &Slot, choice: EraChoice) -> Result<Running, StartError> {
+        let mut launched = self.launcher.launch(&slot.principal).await?;
+        let profile: &Profile = &slot.profile;
+        let limit = self.settings.start_timeout;
+        let met = {
+            let Launched { stdin, lines, .. } = &mut launched;
+            handshake(lines, stdin, choice, profile, limit).await
+        };
+        match met {
+            Ok(verdict) => {
+                let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+                let hello = verdict.hello;
+                let (child, inbox) =
+                    Child::new(number, hello.clone(), self.settings.most_in_flight);
+                let desk = Desk::new(
+                    hello,
+                    Arc::clone(&slot.audience),
+                    self.settings.roots.clone(),
+                    Arc::clone(&inbox.in_flight),
+                    self.settings.trace,
+                );
+                Ok(Running { child, desk, inbox, launched })
+            }
+            Err(failed) => {
+                let exit = launched.end().await;
+                Err(StartError::Handshake { failed, exit: Ended(exit) })
+            }
+        }
+    }
+
+    /// Runs the loop to its end, then tells everybody.
+    async fn live(&self, slot: &Slot, running: Running) {
+        let Running { child, mut desk, mut inbox, mut launched } = running;
+        let born = Instant::now();
+        let mut noise = Noise::new(launched.name());
+        let grace = self.settings.grace;
+        let end = {
+            let Launched { stdin, lines, .. } = &mut launched;
+            tokio::select! {
+                end = run(&mut desk, &mut inbox, lines, stdin, &mut noise, grace) => end,
+                () = self.shutdown.aborting() => End::Closed,
+            }
+        };
+        // From here on nobody gets a call in; whoever does is told below.
+        inbox.commands.close();
+        inbox.closed.send_replace(true);
+        let is_current = |current: &Current| matches!(current, Current::Ready(own) if own.number() == child.number());
+        let exit = match &end {
+            End::Closed => None,
+            End::Exited | End::Broken(_) => launched.exit_within(EXIT_PATIENCE).await,
+        };
+        if let End::Broken(error) = &end {
+            tracing::debug!(%error, "a pipe of the server broke");
+        }
+        let why = ErrorObject::internal(match (&end, &exit) {
+            (End::Closed, _) => "the server was stopped while it worked on this call".to_owned(),
+            (_, Some(exit)) => format!("the server {exit} while it worked on this call"),
+            (_, None) => "the server closed its output while it worked on this call".to_owned(),
+        });
+        while let Some(command) = inbox.commands.recv().await {
+            desk.command(command);
+        }
+        desk.fail(&why);
+        if !matches!(end, End::Closed) {
+            let (failures, wait) = slot.crashed(born.elapsed());
+            let how = Ended(exit);
+            tracing::warn!(failures, "the server ended unexpectedly: {how}");
+            for line in launched.last_words() {
+                tracing::debug!(target: "mcpwrap::child", child = launched.name(), "last words: {line}");
+            }
+            let until = Instant::now() + wait;
+            let message = format!(
+                "the server keeps crashing ({failures} times in a row; last time {how}); \
+                 it is started again in {} s",
+                wait.as_secs()
+            );
+            let why = Unavailable { message, retry_after: Some(wait) };
+            slot.current.send_if_modified(|current| {
+                let mine = is_current(current);
+                if mine {
+                    *current = match wait.is_zero() {
+                        true => Current::Empty,
+                        false => Current::Failed { why, until },
+                    };
+                }
+                mine
+            });
+            if desk.hello.era() == Era::Legacy {
+                slot.lose_sessions();
+            }
+        } else {
+            slot.current.send_if_modified(|current| {
+                let mine = is_current(current);
+                if mine {
+                    *current = Current::Empty;
+                }
+                mine
+            });
+        }
+        launched.end().await;
+    }
+}
+
+/// Kept apart from [`Lines`] so that the launcher can name the type of its streams.
+pub(super) type ChildLines = Lines<crate::process::Stdout>;

@@ -1,0 +1,143 @@
+//! A POST and its answer: one JSON document where the first thing to say is the last, a stream otherwise.
+//!
+//! The work goes on when the client hangs up: it is not tied to the connection (checklist 1.16, 2.21).
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::stream;
+
+use super::drive::drive;
+use super::session::Session;
+use super::stream::{EventStream, Reader, Step};
+use crate::client::front::{Arrival, Front};
+use crate::client::reply::{Frame, Frames, Reply, Status};
+use crate::mcp::{ProtocolVersion, RequestId};
+use crate::policy::Operation;
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Work that goes on in a task of its own when it is dropped unfinished.
+struct Detached(Option<Work>);
+
+/// Serves one request.
+pub(super) async fn one(
+    front: &Arc<Front>,
+    arrival: &Arrival,
+    session: &Arc<Session>,
+    id: RequestId,
+    operation: Operation,
+) -> Reply {
+    let stream = session.new_stream();
+    let work = drive(
+        Arc::clone(front),
+        Arc::clone(&arrival.principal),
+        Arc::clone(session),
+        id,
+        operation,
+        Arc::clone(&stream),
+    );
+    let finish = Arc::clone(&stream);
+    let work: Work = Box::pin(async move {
+        work.await;
+        finish.finish();
+    });
+    respond(front, session, stream, work).await
+}
+
+/// Serves the requests of a batch on one stream.
+pub(super) fn many(
+    front: &Arc<Front>,
+    arrival: &Arrival,
+    session: &Arc<Session>,
+    requests: Vec<(RequestId, Operation)>,
+) -> Reply {
+    let stream = session.new_stream();
+    let works: Vec<_> = requests
+        .into_iter()
+        .map(|(id, operation)| {
+            drive(
+                Arc::clone(front),
+                Arc::clone(&arrival.principal),
+                Arc::clone(session),
+                id,
+                operation,
+                Arc::clone(&stream),
+            )
+        })
+        .collect();
+    let finish = Arc::clone(&stream);
+    front.shutdown.spawn_work(async move {
+        futures_util::future::join_all(works).await;
+        finish.finish();
+    });
+    events(session, &stream)
+}
+
+/// Waits for the first thing to say, and answers in the form that fits it.
+async fn respond(
+    front: &Front,
+    session: &Arc<Session>,
+    stream: Arc<EventStream>,
+    work: Work,
+) -> Reply {
+    let mut work = Detached(Some(work));
+    let finished = tokio::select! {
+        biased;
+        () = work.run() => true,
+        () = stream.arrived() => false,
+        () = tokio::time::sleep(front.settings.keep_alive) => false,
+    };
+    if finished {
+        work.0 = None;
+        if let Some(content) = stream.only_event() {
+            return Reply::Json { status: Status::Ok, content, session: None };
+        }
+    }
+    drop(work);
+    events(session, &stream)
+}
+
+fn events(session: &Arc<Session>, stream: &Arc<EventStream>) -> Reply {
+    session.keep_stream(stream);
+    match stream.read(Some(0)).or_else(|_| stream.read(None)) {
+        Ok(reader) => Reply::Events { frames: frames(session, reader), session: None },
+        // A stream that was never read has lost nothing that was delivered.
+        Err(_) => Reply::Accepted,
+    }
+}
+
+/// The frames of a reader, beginning with an id alone where the revision knows that (checklist 2.27).
+pub(super) fn frames(session: &Arc<Session>, reader: Reader) -> Frames {
+    let primed = (session.version >= ProtocolVersion::V2025_11_25)
+        .then(|| Frame { id: Some(reader.position()), ..Frame::default() });
+    let reading = session.reading();
+    let rest = stream::unfold((reader, reading), |(mut reader, reading)| async move {
+        loop {
+            match reader.step() {
+                Step::Frame(frame) => return Some((frame, (reader, reading))),
+                Step::End => return None,
+                Step::Wait => reader.wait().await,
+            }
+        }
+    });
+    use futures_util::StreamExt as _;
+    Box::pin(stream::iter(primed).chain(rest))
+}
+
+impl Detached {
+    async fn run(&mut self) {
+        if let Some(work) = &mut self.0 {
+            work.await;
+        }
+    }
+}
+
+impl Drop for Detached {
+    fn drop(&mut self) {
+        if let Some(work) = self.0.take() {
+            tokio::spawn(work);
+        }
+    }
+}

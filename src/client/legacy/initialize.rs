@@ -1,0 +1,132 @@
+//! The handshake of a legacy client: a new session, on a child that is told what this client can do.
+
+use std::sync::Arc;
+
+use futures_util::{FutureExt as _, StreamExt as _, stream};
+
+use super::session::{Beginning, Session};
+use super::session_id;
+use crate::bridge::Role;
+use crate::client::call::NotBegun;
+use crate::client::front::{Arrival, ChildScope, Front, bad};
+use crate::client::reply::{Content, Frame, Reply, Status};
+use crate::mcp::{Era, ErrorObject, Object, Params, ProtocolVersion, Raw, RequestId, codes};
+use crate::server::{Hello, Profile};
+
+/// What the client said.
+struct Wish {
+    version: ProtocolVersion,
+    capabilities: Raw,
+    info: Option<Raw>,
+}
+
+/// Answers `initialize`; a slow start of the child becomes a stream with keep-alives.
+pub(super) async fn initialize(
+    front: &Arc<Front>,
+    arrival: &Arrival,
+    id: &RequestId,
+    params: &Params,
+) -> Reply {
+    if let Some(name) = session_id(&arrival.headers)
+        && front.sessions.get(name, &arrival.principal).is_some()
+    {
+        return bad(Some(id), codes::INVALID_REQUEST, "the session is initialized already");
+    }
+    let wish = match read(params) {
+        Ok(wish) => wish,
+        Err(message) => return bad(Some(id), codes::INVALID_PARAMS, message),
+    };
+    if front.sessions.count(&arrival.principal) >= front.settings.most_sessions {
+        let error = ErrorObject::internal("too many sessions; end one first");
+        return Reply::error(Status::TooMany, Some(id), error);
+    }
+    let name = match fresh_id() {
+        Ok(name) => name,
+        Err(error) => {
+            return Reply::error(Status::Unavailable { retry_after: None }, Some(id), error);
+        }
+    };
+    let begin = {
+        let (front, name) = (Arc::clone(front), name.clone());
+        let principal = Arc::clone(&arrival.principal);
+        async move {
+            let scope = match front.settings.scope {
+                ChildScope::User => None,
+                ChildScope::Session => Some(Arc::<str>::from(name.as_str())),
+            };
+            let connect = front.policy.connect(&principal).map_err(|refused| NotBegun {
+                status: Status::Ok,
+                error: ErrorObject::invalid_params(refused.to_string()),
+            })?;
+            let profile = Profile::new(wish.version, &wish.capabilities, wish.info.clone());
+            let seat = front.pool.seat(&connect, &profile, scope.clone()).await?;
+            let child = front.pool.ready(&seat).await?;
+            let (version, result) = introduce(child.hello(), wish.version);
+            let role = Role::Session { capabilities: wish.capabilities.clone() };
+            let member = seat.audience().join(role);
+            let Wish { capabilities, info, .. } = wish;
+            let beginning = Beginning { version, capabilities, info, seat, member, scope };
+            front.sessions.add(Arc::new(Session::new(name, &principal, beginning)));
+            Ok::<Raw, NotBegun>(result)
+        }
+    };
+    let mut begin = Box::pin(begin.map(|begun| match begun {
+        Ok(result) => (Status::Ok, Ok(result)),
+        Err(not_begun) => (not_begun.status, Err(not_begun.error)),
+    }));
+    match tokio::time::timeout(front.settings.keep_alive, &mut begin).await {
+        Ok((status, outcome)) => {
+            let content = Content::response(id, &outcome);
+            let session = outcome.is_ok().then_some(name);
+            Reply::Json { status, content, session }
+        }
+        Err(_) => {
+            let id = id.clone();
+            let frames = stream::once(begin.map(move |(_, outcome)| Frame {
+                content: Content::response(&id, &outcome),
+                ..Frame::default()
+            }));
+            Reply::Events { frames: frames.boxed(), session: Some(name) }
+        }
+    }
+}
+
+fn read(params: &Params) -> Result<Wish, &'static str> {
+    let raw = params.raw.as_ref().ok_or("initialize needs params")?;
+    let members = Object::parse(raw).map_err(|_| "params repeat a member")?;
+    let asked =
+        members.get_str("protocolVersion").ok_or("params.protocolVersion must be a string")?;
+    let capabilities = members
+        .get("capabilities")
+        .filter(Raw::is_object)
+        .ok_or("params.capabilities must be an object")?;
+    let info = members.get("clientInfo");
+    if info.as_ref().is_some_and(|info| !info.is_object()) {
+        return Err("params.clientInfo must be an object");
+    }
+    // Whatever is not a legacy revision of ours is answered with the newest one (checklist 2.1).
+    let version = ProtocolVersion::read(&asked)
+        .filter(|version| version.era() == Era::Legacy)
+        .unwrap_or(ProtocolVersion::NEWEST_LEGACY);
+    Ok(Wish {
+        version,
+        capabilities: capabilities.detached(),
+        info: info.map(|info| info.detached()),
+    })
+}
+
+/// What the client is told: the server's own introduction, or one made from a modern server's.
+fn introduce(hello: &Hello, asked: ProtocolVersion) -> (ProtocolVersion, Raw) {
+    match hello.era() {
+        Era::Legacy => (hello.version, hello.result.clone()),
+        Era::Modern => (asked, super::translate::initialize_result(hello, asked)),
+    }
+}
+
+/// 128 random bits, as visible ASCII (checklist 2.2).
+fn fresh_id() -> Result<String, ErrorObject> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|_| ErrorObject::internal("no random numbers for a session id"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,86 @@
+//! GET: the stream for what belongs to no request, and the resumption of any stream.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream;
+
+use super::exchange::frames;
+use super::session::{Asked, STANDALONE, Session};
+use super::stream::{EventStream, Reader, Step, read_event_id};
+use crate::bridge::Notice;
+use crate::client::front::bad;
+use crate::client::reply::{Content, Frames, Reply};
+use crate::mcp::{RequestId, codes};
+
+/// How long a client may take from the handshake to `notifications/initialized` (checklist 2.10).
+const INITIALIZED_WITHIN: Duration = Duration::from_secs(30);
+
+/// Opens the standalone stream, or resumes the one that `last_event` names.
+pub(super) fn open(session: &Arc<Session>, last_event: Option<&str>) -> Reply {
+    let place = match last_event {
+        None => Some((STANDALONE, None)),
+        Some(text) => read_event_id(text).map(|(number, last)| (number, Some(last))),
+    };
+    let found = place.and_then(|(number, last)| Some((session.stream(number)?, number, last)));
+    let reader = found.and_then(|(stream, number, last)| Some((stream.read(last).ok()?, number)));
+    match reader {
+        None => {
+            bad(None, codes::INVALID_REQUEST, "Last-Event-ID names nothing that can be resumed")
+        }
+        Some((reader, STANDALONE)) => {
+            Reply::Events { frames: standalone(session, reader), session: None }
+        }
+        Some((reader, _)) => Reply::Events { frames: frames(session, reader), session: None },
+    }
+}
+
+/// The standalone stream: what its reader finds there, then what the session hears of.
+fn standalone(session: &Arc<Session>, reader: Reader) -> Frames {
+    let reading = session.reading();
+    let session = Arc::clone(session);
+    let state = (reader, session, reading);
+    Box::pin(stream::unfold(state, |(mut reader, session, reading)| async move {
+        loop {
+            match reader.step() {
+                Step::Frame(frame) => return Some((frame, (reader, session, reading))),
+                Step::End => return None,
+                Step::Wait => {}
+            }
+            if !session.is_initialized() {
+                let ready = session.ready.notified();
+                let _ = tokio::time::timeout(INITIALIZED_WITHIN, ready).await;
+            }
+            let stream = Arc::clone(reader.stream());
+            tokio::select! {
+                notice = session.member.mailbox().next() => note(&session, &stream, notice),
+                () = reader.wait() => {}
+            }
+        }
+    }))
+}
+
+fn note(session: &Session, stream: &EventStream, notice: Notice) {
+    match notice {
+        Notice::ListChanged(kind) => stream.push(Content::notification(kind.method(), None)),
+        Notice::Updated { params, .. } => {
+            stream.push(Content::notification("notifications/resources/updated", Some(&params)));
+        }
+        Notice::Log { level, params } => {
+            if session.wants(level) {
+                stream.push_if_room(Content::notification("notifications/message", Some(&params)));
+            }
+        }
+        Notice::Ask(ask) => {
+            let Some(child) = session.seat.slot().child() else { return };
+            let number = session.ask(Asked::Child { key: ask.key, child });
+            let id = RequestId::from(number);
+            stream.push(Content::request(&id, &ask.method, ask.params.as_ref()));
+        }
+        Notice::Other(notification) => {
+            let params = notification.params.as_ref();
+            stream.push(Content::notification(&notification.method, params));
+        }
+        Notice::Gone => stream.finish(),
+    }
+}

@@ -1,0 +1,274 @@
+//! One resumable stream of events: what was written, what a client has seen, and who reads now.
+//!
+//! The store is bounded; what falls out of it cannot be replayed, and a resume that needs it is refused
+//! (checklist 2.29–2.33).
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::client::reply::{Content, Frame};
+
+/// How many bytes of events one stream keeps for a client that comes back.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+const MOST_EVENTS: usize = 2048;
+/// How many events may wait for a slow reader before droppable ones are dropped.
+const MOST_WAITING: u64 = 256;
+
+/// A stream; its number is unique within its session.
+#[derive(Debug)]
+pub(in crate::client) struct EventStream {
+    number: u64,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    events: VecDeque<Content>,
+    /// The sequence number of the first stored event.
+    first: u64,
+    bytes: usize,
+    delivered: u64,
+    finished: Option<Instant>,
+    /// Counts the readers; only the newest one reads.
+    reader: u64,
+}
+
+/// What a reader gets.
+#[derive(Debug)]
+pub(in crate::client) enum Step {
+    Frame(Frame),
+    /// Nothing now.
+    Wait,
+    /// Nothing any more, or somebody else reads.
+    End,
+}
+
+/// A resume that cannot be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::client) struct Evicted;
+
+/// The newest reader of a stream.
+#[derive(Debug)]
+pub(in crate::client) struct Reader {
+    stream: Arc<EventStream>,
+    generation: u64,
+    /// The sequence number of the last event that was read.
+    seen: u64,
+}
+
+impl EventStream {
+    pub(in crate::client) fn new(number: u64) -> Arc<Self> {
+        let state = State { first: 1, ..State::default() };
+        Arc::new(Self { number, state: Mutex::new(state), changed: Notify::new() })
+    }
+
+    pub(in crate::client) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Adds an event that must arrive.
+    pub(in crate::client) fn push(&self, content: Content) {
+        let mut state = self.lock();
+        state.bytes += content.len();
+        state.events.push_back(content);
+        while state.events.len() > 1
+            && (state.bytes > MOST_BYTES || state.events.len() > MOST_EVENTS)
+        {
+            let gone = state.events.pop_front().map_or(0, |content| content.len());
+            state.bytes -= gone;
+            state.first += 1;
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Adds an event that a slow reader can do without.
+    pub(in crate::client) fn push_if_room(&self, content: Content) {
+        let state = self.lock();
+        if state.next() - 1 - state.delivered < MOST_WAITING {
+            drop(state);
+            self.push(content);
+        }
+    }
+
+    /// Ends the stream; what is in it can still be read.
+    pub(in crate::client) fn finish(&self) {
+        self.lock().finished.get_or_insert_with(Instant::now);
+        self.changed.notify_waiters();
+    }
+
+    /// When the stream ended.
+    pub(in crate::client) fn finished(&self) -> Option<Instant> {
+        self.lock().finished
+    }
+
+    /// The only event of a finished stream: an answer that needs no stream.
+    pub(in crate::client) fn only_event(&self) -> Option<Content> {
+        let state = self.lock();
+        (state.finished.is_some() && state.first == 1 && state.events.len() == 1)
+            .then(|| state.events[0].clone())
+    }
+
+    /// How much is stored.
+    pub(in crate::client) fn bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    /// Resolves when an event was added or the stream ended.
+    pub(in crate::client) async fn arrived(&self) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            {
+                let state = self.lock();
+                if state.next() > 1 || state.finished.is_some() {
+                    return;
+                }
+            }
+            changed.await;
+        }
+    }
+
+    /// Takes over the reading, after the event `last`, or after what was delivered already.
+    pub(in crate::client) fn read(self: &Arc<Self>, last: Option<u64>) -> Result<Reader, Evicted> {
+        let mut state = self.lock();
+        let seen = last.unwrap_or(state.delivered);
+        if seen + 1 < state.first || seen >= state.next() {
+            return Err(Evicted);
+        }
+        state.reader += 1;
+        let generation = state.reader;
+        drop(state);
+        self.changed.notify_waiters();
+        Ok(Reader { stream: Arc::clone(self), generation, seen })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The sequence number of the next event to be added.
+    fn next(&self) -> u64 {
+        self.first + self.events.len() as u64
+    }
+}
+
+impl Reader {
+    pub(in crate::client) fn stream(&self) -> &Arc<EventStream> {
+        &self.stream
+    }
+
+    /// The id that the next event follows.
+    pub(in crate::client) fn position(&self) -> String {
+        format!("{}-{}", self.stream.number, self.seen)
+    }
+
+    /// The next event, if there is one.
+    pub(in crate::client) fn step(&mut self) -> Step {
+        let mut state = self.stream.lock();
+        if state.reader != self.generation || self.seen + 1 < state.first {
+            return Step::End;
+        }
+        let at = usize::try_from(self.seen + 1 - state.first).unwrap_or(usize::MAX);
+        match state.events.get(at) {
+            Some(content) => {
+                let content = content.clone();
+                self.seen += 1;
+                state.delivered = state.delivered.max(self.seen);
+                drop(state);
+                Step::Frame(Frame { id: Some(self.position()), name: None, content })
+            }
+            None if state.finished.is_some() => Step::End,
+            None => Step::Wait,
+        }
+    }
+
+    /// Resolves when [`step`](Self::step) may have something new.
+    pub(in crate::client) async fn wait(&mut self) {
+        let changed = self.stream.changed.notified();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        let idle = {
+            let state = self.stream.lock();
+            state.reader == self.generation
+                && state.finished.is_none()
+                && self.seen + 1 >= state.next()
+        };
+        if idle {
+            changed.await;
+        }
+    }
+}
+
+/// Reads `STREAM-SEQUENCE`.
+pub(in crate::client) fn read_event_id(text: &str) -> Option<(u64, u64)> {
+    let (stream, sequence) = text.split_once('-')?;
+    Some((stream.parse().ok()?, sequence.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(text: &str) -> Content {
+        Content(vec![bytes::Bytes::from(text.to_owned())])
+    }
+
+    fn texts(reader: &mut Reader) -> Vec<String> {
+        let mut all = Vec::new();
+        while let Step::Frame(frame) = reader.step() {
+            all.push(String::from_utf8(frame.content.0[0].to_vec()).unwrap());
+        }
+        all
+    }
+
+    #[test]
+    fn a_resume_replays_what_followed_and_nothing_else() {
+        let stream = EventStream::new(3);
+        for text in ["a", "b", "c"] {
+            stream.push(event(text));
+        }
+        assert_eq!(texts(&mut stream.read(Some(1)).unwrap()), ["b", "c"]);
+        assert_eq!(texts(&mut stream.read(Some(3)).unwrap()), Vec::<String>::new());
+        assert_eq!(stream.read(Some(4)).unwrap_err(), Evicted);
+    }
+
+    #[test]
+    fn the_newest_reader_takes_over() {
+        let stream = EventStream::new(1);
+        let mut old = stream.read(None).unwrap();
+        stream.push(event("a"));
+        let mut new = stream.read(None).unwrap();
+        assert!(matches!(old.step(), Step::End));
+        assert_eq!(texts(&mut new), ["a"]);
+    }
+
+    #[test]
+    fn the_store_is_bounded_and_says_so() {
+        let stream = EventStream::new(1);
+        for _ in 0..MOST_EVENTS + 10 {
+            stream.push(event("x"));
+        }
+        assert_eq!(stream.read(Some(1)).unwrap_err(), Evicted);
+        assert!(stream.read(Some(10)).is_ok());
+    }
+
+    #[test]
+    fn a_slow_reader_loses_what_it_can_do_without() {
+        let stream = EventStream::new(1);
+        for _ in 0..10_000 {
+            stream.push_if_room(event("progress"));
+        }
+        stream.push(event("final"));
+        let all = texts(&mut stream.read(None).unwrap());
+        assert!(all.len() <= usize::try_from(MOST_WAITING).unwrap() + 1);
+        assert_eq!(all.last().unwrap(), "final");
+    }
+}

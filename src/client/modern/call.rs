@@ -1,0 +1,356 @@
+//! One modern request: begun or gone on with, told as one document or as a stream.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream;
+use serde_json::json;
+use tokio::time::{Instant, timeout_at};
+
+use super::check::Checked;
+use super::result;
+use super::ticket::{Invalid, LARGEST_STATE, Rest, Ticket};
+use crate::auth::Principal;
+use crate::bridge::{Ask, Event, Outcome, Seat, is_covered, refusal};
+use crate::client::call::{NotBegun, Ongoing, Patience};
+use crate::client::front::{Arrival, Front};
+use crate::client::reply::{Content, Frame, Frames, Reply, Status};
+use crate::mcp::{Era, ErrorObject, Object, Params, Raw, Request, RequestId};
+use crate::policy::{Operation, Resume};
+use crate::server::{Hello, Profile};
+
+/// How long a legacy server may go on asking before the client is told of what it has asked (checklist 5.14).
+const GATHER_FOR: Duration = Duration::from_millis(30);
+
+/// A request under way.
+struct Work {
+    front: Arc<Front>,
+    principal: Arc<Principal>,
+    id: RequestId,
+    operation: Operation,
+    round: u32,
+}
+
+/// What a request has to say next.
+enum Told {
+    /// Something on the way.
+    Message(Content),
+    /// The answer.
+    Answer(Status, Result<Raw, ErrorObject>),
+}
+
+/// Serves a request.
+pub(super) async fn call(
+    front: &Arc<Front>,
+    arrival: &Arrival,
+    request: Request,
+    params: Params,
+    checked: Checked,
+) -> Reply {
+    let Checked { caller } = checked;
+    let operation = Operation { method: request.method, params, caller, resume: None };
+    let request = Work {
+        front: Arc::clone(front),
+        principal: Arc::clone(&arrival.principal),
+        id: request.id,
+        operation,
+        round: 0,
+    };
+    let keep_alive = Instant::now() + front.settings.keep_alive;
+    let id = request.id.clone();
+    let mut story = Box::pin(Story::begin(request));
+    match timeout_at(keep_alive, &mut story).await {
+        Ok((Told::Answer(status, outcome), _)) => Reply::answer(status, &id, &outcome),
+        Ok((Told::Message(content), story)) => {
+            let first = Frame { content, ..Frame::default() };
+            let rest = story.map(|story| story.frames());
+            let first = stream::once(async { first });
+            let frames: Frames = match rest {
+                Some(rest) => Box::pin(futures_util::StreamExt::chain(first, rest)),
+                None => Box::pin(first),
+            };
+            Reply::Events { frames, session: None }
+        }
+        // Nothing yet: become a stream, which can be kept alive.
+        Err(_) => {
+            let frames = futures_util::FutureExt::into_stream(async move {
+                let (told, story) = story.await;
+                let first = Frame { content: told.content(&id), ..Frame::default() };
+                let first = stream::once(async { first });
+                match story {
+                    Some(story) => futures_util::StreamExt::left_stream(
+                        futures_util::StreamExt::chain(first, story.frames()),
+                    ),
+                    None => futures_util::StreamExt::right_stream(first),
+                }
+            });
+            Reply::Events {
+                frames: Box::pin(futures_util::StreamExt::flatten(frames)),
+                session: None,
+            }
+        }
+    }
+}
+
+/// A call whose answer is still to come.
+struct Story {
+    request: Work,
+    ongoing: Option<Ongoing>,
+    /// Asks that the client has not been told of.
+    asks: Vec<Ask>,
+    hello: Hello,
+}
+
+impl Story {
+    /// Everything up to the first thing to say.
+    async fn begin(request: Work) -> (Told, Option<Self>) {
+        match Self::open(request).await {
+            Ok(mut story) => {
+                let told = story.tell().await;
+                let more = matches!(told, Told::Message(_));
+                (told, more.then_some(story))
+            }
+            Err((status, outcome)) => (Told::Answer(status, outcome), None),
+        }
+    }
+
+    /// Starts the call, or goes on with the one that the request brings the answers for.
+    async fn open(mut request: Work) -> Result<Self, (Status, Result<Raw, ErrorObject>)> {
+        let failed = |not_begun: NotBegun| (not_begun.status, Err(not_begun.error));
+        let invalid = |Invalid| (Status::Ok, Err(ErrorObject::invalid_params(Invalid.to_string())));
+        let front = Arc::clone(&request.front);
+        let mut held = None;
+        if let Some(state) = request.operation.params.request_state.take() {
+            let (keyring, principal) = (&front.keyring, &request.principal);
+            let ticket =
+                Ticket::open(&state, keyring, principal, &request.operation).map_err(invalid)?;
+            request.round = ticket.round;
+            let responses = request.operation.params.input_responses.clone();
+            match ticket.rest {
+                Rest::Held(name) => {
+                    let user = principal.user();
+                    let ongoing = front.parked.take(&name, user, ticket.round);
+                    held = Some((ongoing.ok_or_else(|| invalid(Invalid))?, responses));
+                }
+                Rest::Portable(state) => {
+                    request.operation.resume = Some(Resume { responses, state });
+                }
+            }
+        }
+        if let Some((mut ongoing, responses)) = held {
+            let hello = ongoing.conversation.child().hello().clone();
+            let asks = give_answers(&mut ongoing, responses.as_ref(), &request.operation)
+                .map_err(|error| (Status::Ok, Err(error)))?;
+            return Ok(Self { request, ongoing: Some(ongoing), asks, hello });
+        }
+        let seat = request.seat().await.map_err(failed)?;
+        let child = front.pool.ready(&seat).await.map_err(|why| failed(why.into()))?;
+        let hello = child.hello().clone();
+        if hello.era() == Era::Legacy {
+            request.answer_for_legacy(&hello).map_or(Ok(()), Err)?;
+        }
+        let (principal, operation) = (&request.principal, request.operation.clone());
+        let ongoing = front.begin(principal, &seat, operation, Patience::Limited).await;
+        let ongoing = Some(ongoing.map_err(failed)?);
+        Ok(Self { request, ongoing, asks: Vec::new(), hello })
+    }
+
+    /// The next thing to say.
+    async fn tell(&mut self) -> Told {
+        loop {
+            let Some(ongoing) = &mut self.ongoing else {
+                return Told::Answer(Status::Ok, Err(ErrorObject::internal("the call is over")));
+            };
+            // A legacy server that asked once may ask more before it falls silent.
+            let gathering = !self.asks.is_empty() && self.hello.era() == Era::Legacy;
+            let event = if gathering {
+                match timeout_at(Instant::now() + GATHER_FOR, ongoing.next()).await {
+                    Ok(event) => event,
+                    Err(_) => return self.park(),
+                }
+            } else {
+                ongoing.next().await
+            };
+            match event {
+                Event::Progress(params) => {
+                    return message("notifications/progress", &params);
+                }
+                Event::Log(params) => return message("notifications/message", &params),
+                Event::Ask(ask) => self.asks.push(ask),
+                Event::Withdrawn(key) => self.asks.retain(|ask| ask.key != key),
+                Event::Suspended { state } => return self.suspend(state),
+                Event::Subscription { .. } | Event::Recalled => {}
+                Event::Done(outcome) => {
+                    self.ongoing = None;
+                    let (status, outcome) = self.finish(outcome);
+                    return Told::Answer(status, outcome);
+                }
+            }
+        }
+    }
+
+    fn finish(&self, outcome: Outcome) -> (Status, Result<Raw, ErrorObject>) {
+        let operation = &self.request.operation;
+        match outcome {
+            Outcome::Result(raw) => (Status::Ok, result::result(&raw, operation, &self.hello)),
+            Outcome::Error(error) => {
+                let (status, error) = result::error(error, operation, self.hello.era());
+                (status, Err(error))
+            }
+            Outcome::Lost(error) => (Status::Unavailable { retry_after: None }, Err(error)),
+            Outcome::Cancelled => (Status::Ok, Err(ErrorObject::internal("cancelled"))),
+        }
+    }
+
+    /// The legacy server waits: so does the conversation, and the client is told what for.
+    fn park(&mut self) -> Told {
+        let Some(ongoing) = self.ongoing.take() else {
+            return Told::Answer(Status::Ok, Err(ErrorObject::internal("the call is over")));
+        };
+        let round = self.request.round + 1;
+        let lifetime = self.request.front.settings.parked_for;
+        let user = self.request.principal.user();
+        match self.request.front.parked.park(user, round, lifetime, ongoing) {
+            Ok(name) => self.input_required(round, Rest::Held(name)),
+            Err(_) => {
+                let error = ErrorObject::internal("too many calls wait for answers");
+                Told::Answer(Status::TooMany, Err(error))
+            }
+        }
+    }
+
+    /// The modern server has ended its turn; its state travels with the client.
+    fn suspend(&mut self, state: Option<String>) -> Told {
+        self.ongoing = None;
+        if state.as_ref().is_some_and(|state| state.len() > LARGEST_STATE) {
+            let error = ErrorObject::internal("the server's requestState is too large");
+            return Told::Answer(Status::Ok, Err(error));
+        }
+        self.input_required(self.request.round + 1, Rest::Portable(state))
+    }
+
+    fn input_required(&self, round: u32, rest: Rest) -> Told {
+        let Work { front, principal, operation, .. } = &self.request;
+        let lifetime = front.settings.parked_for;
+        let ticket = Ticket::new(principal, operation, round, lifetime, rest);
+        let Ok(state) = ticket.seal(&front.keyring) else {
+            let error = ErrorObject::internal("the state of the call could not be sealed");
+            return Told::Answer(Status::Ok, Err(error));
+        };
+        let mut result = format!(r#"{{"resultType":"input_required","requestState":"{state}""#);
+        if !self.asks.is_empty() {
+            let requests: Vec<(String, String)> = self.asks.iter().map(request_of).collect();
+            let members: Vec<(&str, Option<&str>)> = requests
+                .iter()
+                .map(|(key, request)| (key.as_str(), Some(request.as_str())))
+                .collect();
+            if let Ok(empty) = Object::parse(&Raw::empty_object()) {
+                result.push_str(r#","inputRequests":"#);
+                result.push_str(empty.with(&members).as_str());
+            }
+        }
+        result.push('}');
+        let outcome = Raw::parse(result.into())
+            .map_err(|_| ErrorObject::internal("the server asked something that is no json"));
+        Told::Answer(Status::Ok, outcome)
+    }
+
+    fn frames(self) -> Frames {
+        Box::pin(stream::unfold(Some(self), |story| async move {
+            let mut story = story?;
+            let told = story.tell().await;
+            let content = told.content(&story.request.id);
+            let more = matches!(told, Told::Message(_)).then_some(story);
+            Some((Frame { content, ..Frame::default() }, more))
+        }))
+    }
+}
+
+impl Told {
+    fn content(&self, id: &RequestId) -> Content {
+        match self {
+            Self::Message(content) => content.clone(),
+            Self::Answer(_, outcome) => Content::response(id, outcome),
+        }
+    }
+}
+
+impl Work {
+    async fn seat(&self) -> Result<Seat, NotBegun> {
+        let refused = |refused: crate::policy::Refused| NotBegun {
+            status: Status::Ok,
+            error: ErrorObject::invalid_params(refused.to_string()),
+        };
+        let connect = self.front.policy.connect(&self.principal).map_err(refused)?;
+        let caller = &self.operation.caller;
+        let version = crate::mcp::ProtocolVersion::NEWEST_LEGACY;
+        let profile = Profile::new(version, &caller.capabilities, caller.info.clone());
+        Ok(self.front.pool.seat(&connect, &profile, None).await?)
+    }
+
+    /// What the bridge answers by itself when the server is a legacy one (checklist 5a, 5.1).
+    fn answer_for_legacy(&self, hello: &Hello) -> Option<(Status, Result<Raw, ErrorObject>)> {
+        let method: &str = self.operation.method.as_ref();
+        if method == "server/discover" {
+            let discovered = result::discover(hello);
+            return Some((Status::Ok, result::result(&discovered, &self.operation, hello)));
+        }
+        let offered = match method.split_once('/').map_or("", |(family, _)| family) {
+            "tools" => hello.offers("tools"),
+            "prompts" => hello.offers("prompts"),
+            "resources" => hello.offers("resources"),
+            "completion" => true,
+            "tasks" => false,
+            _ => hello.offers("extensions") || hello.offers("experimental"),
+        };
+        let error = || ErrorObject::method_not_found(method);
+        (!offered).then(|| (Status::NotFound, Err(error())))
+    }
+}
+
+fn message(method: &str, params: &Raw) -> Told {
+    Told::Message(Content::notification(method, Some(params)))
+}
+
+/// An entry of `inputRequests`; a legacy server's request loses what the modern revision no longer has.
+fn request_of(ask: &Ask) -> (String, String) {
+    let params = ask.params.as_ref().map(|params| match Object::parse(params) {
+        Ok(members) => members.with(&[("elicitationId", None)]),
+        Err(_) => params.clone(),
+    });
+    let method = json!(ask.method.to_string());
+    let request = match params {
+        Some(params) => format!(r#"{{"method":{method},"params":{}}}"#, params.one_line()),
+        None => format!(r#"{{"method":{method}}}"#),
+    };
+    (ask.key.to_string(), request)
+}
+
+/// Hands a legacy server the answers that came; returns what is still to be asked (checklist 5.12, 5.13).
+fn give_answers(
+    ongoing: &mut Ongoing,
+    responses: Option<&Raw>,
+    operation: &Operation,
+) -> Result<Vec<Ask>, ErrorObject> {
+    let broken =
+        || ErrorObject::invalid_params("params.inputResponses must be an object of answers");
+    let members = match responses {
+        Some(raw) => Object::parse(raw).map_err(|_| broken())?.entries(),
+        None => Vec::new(),
+    };
+    let mut rest = Vec::new();
+    for ask in ongoing.conversation.asked().to_vec() {
+        match members.iter().find(|(key, _)| *key == *ask.key) {
+            Some((_, answer)) if answer.is_object() => {
+                ongoing.conversation.answer(&ask.key, Ok(answer.clone()));
+            }
+            Some(_) => return Err(broken()),
+            // The retry may come from a client that can do less than the first request's.
+            None if !is_covered(&ask, &operation.caller.capabilities) => {
+                ongoing.conversation.answer(&ask.key, refusal(&ask.method));
+            }
+            None => rest.push(ask),
+        }
+    }
+    Ok(rest)
+}

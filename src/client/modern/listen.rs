@@ -1,0 +1,354 @@
+//! `subscriptions/listen`: a stream that lasts, acknowledged first, every message tagged with the client's own
+//! request id (checklist 3.46–3.48, 5.26–5.28, 6.29).
+
+use std::sync::Arc;
+
+use futures_util::stream;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::check::Checked;
+use crate::auth::Principal;
+use crate::bridge::{Child, Event, Member, Notice, Outcome, Role, Seat};
+use crate::client::call::{Ongoing, Patience};
+use crate::client::front::{Arrival, Front};
+use crate::client::reply::{Content, Frame, Reply, Status};
+use crate::mcp::{Era, ErrorObject, Object, Params, Raw, Request, RequestId, meta};
+use crate::policy::{Caller, Operation};
+use crate::server::{Hello, ListKind, Profile};
+
+/// URIs that one subscription may name.
+const MOST_URIS: usize = 1000;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Filter {
+    #[serde(default)]
+    tools_list_changed: bool,
+    #[serde(default)]
+    prompts_list_changed: bool,
+    #[serde(default)]
+    resources_list_changed: bool,
+    #[serde(default)]
+    resource_subscriptions: Vec<String>,
+}
+
+/// Opens a subscription.
+pub(super) async fn listen(
+    front: &Arc<Front>,
+    arrival: &Arrival,
+    request: Request,
+    params: Params,
+    checked: Checked,
+) -> Reply {
+    let refuse = |status, error| Reply::error(status, Some(&request.id), error);
+    let filter = params
+        .raw
+        .as_ref()
+        .and_then(|raw| Object::parse(raw).ok()?.get("notifications")?.read::<Filter>().ok());
+    let Some(filter) = filter.filter(|filter| filter.resource_subscriptions.len() <= MOST_URIS)
+    else {
+        let error =
+            ErrorObject::invalid_params("params.notifications must be a subscription filter");
+        return refuse(Status::BadRequest, error);
+    };
+    let Checked { caller } = checked;
+    let mut listen = Listen {
+        front: Arc::clone(front),
+        principal: Arc::clone(&arrival.principal),
+        id: request.id.clone(),
+        operation: Operation { method: request.method, params, caller, resume: None },
+        filter,
+        honoured: Filter::default(),
+        source: Source::None,
+    };
+    match listen.open().await {
+        Ok(()) => Reply::Events { frames: Box::pin(listen.frames()), session: None },
+        Err((status, error)) => refuse(status, error),
+    }
+}
+
+struct Listen {
+    front: Arc<Front>,
+    principal: Arc<Principal>,
+    id: RequestId,
+    operation: Operation,
+    filter: Filter,
+    honoured: Filter,
+    source: Source,
+}
+
+/// Where the messages come from.
+enum Source {
+    None,
+    /// A modern server's own subscription.
+    Modern(Box<Ongoing>),
+    /// What a legacy server tells everybody.
+    Legacy {
+        member: Member,
+        _seat: Seat,
+    },
+}
+
+enum Next {
+    Message(Content),
+    Lost,
+    End,
+}
+
+impl Listen {
+    async fn open(&mut self) -> Result<(), (Status, ErrorObject)> {
+        let front = Arc::clone(&self.front);
+        let refused = |refused: crate::policy::Refused| {
+            (Status::Ok, ErrorObject::invalid_params(refused.to_string()))
+        };
+        let connect = front.policy.connect(&self.principal).map_err(refused)?;
+        let version = crate::mcp::ProtocolVersion::NEWEST_LEGACY;
+        let Caller { capabilities, info, .. } = &self.operation.caller;
+        let profile = Profile::new(version, capabilities, info.clone());
+        let gone = |why: crate::bridge::Unavailable| {
+            (
+                Status::Unavailable { retry_after: why.retry_after },
+                ErrorObject::internal(why.message),
+            )
+        };
+        let seat = front.pool.seat(&connect, &profile, None).await.map_err(gone)?;
+        let child = front.pool.ready(&seat).await.map_err(gone)?;
+        self.source = match child.hello().era() {
+            Era::Modern => {
+                let operation = self.operation.clone();
+                let begun =
+                    front.begin(&self.principal, &seat, operation, Patience::Unlimited).await;
+                Source::Modern(Box::new(begun.map_err(|failed| (failed.status, failed.error))?))
+            }
+            Era::Legacy => self.join(&child, seat).await,
+        };
+        Ok(())
+    }
+
+    /// Subscribes to what the legacy server can report; the rest is left out (checklist 5.26).
+    async fn join(&mut self, child: &Child, seat: Seat) -> Source {
+        let hello = child.hello();
+        self.honoured = Filter {
+            tools_list_changed: self.filter.tools_list_changed
+                && reports(hello, "tools", "listChanged"),
+            prompts_list_changed: self.filter.prompts_list_changed
+                && reports(hello, "prompts", "listChanged"),
+            resources_list_changed: self.filter.resources_list_changed
+                && reports(hello, "resources", "listChanged"),
+            resource_subscriptions: Vec::new(),
+        };
+        let flags = [
+            (self.honoured.tools_list_changed, ListKind::Tools),
+            (self.honoured.prompts_list_changed, ListKind::Prompts),
+            (self.honoured.resources_list_changed, ListKind::Resources),
+        ];
+        let lists = flags.into_iter().filter(|(on, _)| *on).map(|(_, kind)| kind).collect();
+        let member = seat.audience().join(Role::Listen { lists });
+        if reports(hello, "resources", "subscribe") {
+            for uri in self.filter.resource_subscriptions.clone() {
+                if self.subscribe(&seat, &member, &uri).await {
+                    self.honoured.resource_subscriptions.push(uri);
+                }
+            }
+        }
+        Source::Legacy { member, _seat: seat }
+    }
+
+    async fn subscribe(&self, seat: &Seat, member: &Member, uri: &str) -> bool {
+        let Some(operation) = self.about("resources/subscribe", uri) else { return false };
+        let Ok(permitted) = self.front.permit(&self.principal, operation.clone()) else {
+            return false;
+        };
+        member.subscribe(uri, permitted);
+        let begun = self.front.begin(&self.principal, seat, operation, Patience::Limited).await;
+        let Ok(mut ongoing) = begun else { return false };
+        loop {
+            match ongoing.next().await {
+                Event::Done(Outcome::Result(_)) => return true,
+                Event::Done(_) => {
+                    member.unsubscribe(uri);
+                    return false;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn about(&self, method: &'static str, uri: &str) -> Option<Operation> {
+        let params = Params::read(Some(Raw::of(&json!({ "uri": uri })))).ok()?;
+        let caller = Caller { log_level: None, ..self.operation.caller.clone() };
+        Some(Operation { method: method.into(), params, caller, resume: None })
+    }
+
+    fn frames(self) -> impl futures_core::Stream<Item = Frame> + Send {
+        // A modern server acknowledges by itself; for a legacy one it is ours to say.
+        let first = match &self.source {
+            Source::Legacy { .. } => Some(self.acknowledged()),
+            _ => None,
+        };
+        let start = (Some(self), first);
+        stream::unfold(start, |(listen, first)| async move {
+            let mut listen = listen?;
+            if let Some(content) = first {
+                return Some((Frame { content, ..Frame::default() }, (Some(listen), None)));
+            }
+            loop {
+                match listen.next().await {
+                    Next::Message(content) => {
+                        return Some((Frame { content, ..Frame::default() }, (Some(listen), None)));
+                    }
+                    Next::Lost if !listen.front.shutdown.is_finishing() => {
+                        if listen.open().await.is_err() {
+                            let content = listen.ended();
+                            return Some((Frame { content, ..Frame::default() }, (None, None)));
+                        }
+                        // What the lost server would have told is made up for (checklist 4.31).
+                        if let Some(content) = listen.catch_up() {
+                            return Some((
+                                Frame { content, ..Frame::default() },
+                                (Some(listen), None),
+                            ));
+                        }
+                    }
+                    Next::Lost | Next::End => {
+                        let content = listen.ended();
+                        return Some((Frame { content, ..Frame::default() }, (None, None)));
+                    }
+                }
+            }
+        })
+    }
+
+    async fn next(&mut self) -> Next {
+        let shutdown = self.front.shutdown.clone();
+        tokio::select! {
+            next = self.heard() => next,
+            () = shutdown.finishing() => Next::End,
+        }
+    }
+
+    async fn heard(&mut self) -> Next {
+        loop {
+            match &mut self.source {
+                Source::None => return Next::End,
+                Source::Modern(ongoing) => match ongoing.next().await {
+                    Event::Subscription { method, params } => {
+                        if method == "notifications/subscriptions/acknowledged" {
+                            let again = self.honoured.is_known();
+                            self.honoured = honoured(&params);
+                            if again {
+                                continue;
+                            }
+                        }
+                        return Next::Message(self.tagged(&method, &params));
+                    }
+                    Event::Done(Outcome::Lost(_)) => return Next::Lost,
+                    Event::Done(_) => return Next::End,
+                    _ => {}
+                },
+                Source::Legacy { member, .. } => match member.mailbox().next().await {
+                    Notice::ListChanged(kind) => {
+                        return Next::Message(self.tagged(kind.method(), &Raw::empty_object()));
+                    }
+                    Notice::Updated { params, .. } => {
+                        let method = "notifications/resources/updated";
+                        return Next::Message(self.tagged(method, &params));
+                    }
+                    Notice::Gone => return Next::Lost,
+                    Notice::Log { .. } | Notice::Ask(_) | Notice::Other(_) => {}
+                },
+            }
+        }
+    }
+
+    /// One list change of a kind that was honoured, after the server was replaced.
+    fn catch_up(&self) -> Option<Content> {
+        let flags = [
+            (self.honoured.tools_list_changed, ListKind::Tools),
+            (self.honoured.prompts_list_changed, ListKind::Prompts),
+            (self.honoured.resources_list_changed, ListKind::Resources),
+        ];
+        let mut kinds = flags.into_iter().filter(|(on, _)| *on).map(|(_, kind)| kind);
+        kinds.next().map(|kind| self.tagged(kind.method(), &Raw::empty_object()))
+    }
+
+    fn acknowledged(&self) -> Content {
+        let mut notifications = serde_json::Map::new();
+        let flags = [
+            ("toolsListChanged", self.honoured.tools_list_changed),
+            ("promptsListChanged", self.honoured.prompts_list_changed),
+            ("resourcesListChanged", self.honoured.resources_list_changed),
+        ];
+        for (name, _) in flags.into_iter().filter(|(_, on)| *on) {
+            notifications.insert(name.to_owned(), Value::Bool(true));
+        }
+        if !self.honoured.resource_subscriptions.is_empty() {
+            let uris = json!(self.honoured.resource_subscriptions);
+            notifications.insert("resourceSubscriptions".to_owned(), uris);
+        }
+        let params = Raw::of(&json!({ "notifications": notifications }));
+        self.tagged("notifications/subscriptions/acknowledged", &params)
+    }
+
+    fn tagged(&self, method: &str, params: &Raw) -> Content {
+        Content::notification(method, Some(&self.with_id(params)))
+    }
+
+    /// The end in peace: the result, tagged like everything else.
+    fn ended(&self) -> Content {
+        let result = Raw::of(&json!({ "resultType": "complete" }));
+        Content::response(&self.id, &Ok(self.with_id(&result)))
+    }
+
+    fn with_id(&self, params: &Raw) -> Raw {
+        let empty = Raw::empty_object();
+        let Ok(members) = Object::parse(params) else { return params.clone() };
+        let own = members.get("_meta").unwrap_or_else(|| empty.clone());
+        let id = self.id.to_json();
+        match Object::parse(&own) {
+            Ok(own) => {
+                let own = own.with(&[(meta::SUBSCRIPTION_ID, Some(&id))]);
+                members.with(&[("_meta", Some(own.as_str()))])
+            }
+            Err(_) => params.clone(),
+        }
+    }
+}
+
+impl Filter {
+    fn is_known(&self) -> bool {
+        self.tools_list_changed
+            || self.prompts_list_changed
+            || self.resources_list_changed
+            || !self.resource_subscriptions.is_empty()
+    }
+}
+
+impl Drop for Listen {
+    fn drop(&mut self) {
+        // Whoever was the last to want a resource of a legacy server says so.
+        let Source::Legacy { member, _seat: seat } = &self.source else { return };
+        for uri in member.uris() {
+            let nobody = member.unsubscribe(&uri) == crate::bridge::Remaining::Nobody;
+            let operation = self.about("resources/unsubscribe", &uri).filter(|_| nobody);
+            let Some((child, operation)) = seat.slot().child().zip(operation) else { continue };
+            if let Ok(permitted) = self.front.permit(&self.principal, operation) {
+                child.call_and_forget(permitted);
+            }
+        }
+    }
+}
+
+fn reports(hello: &Hello, capability: &str, flag: &str) -> bool {
+    Object::parse(&hello.capabilities)
+        .ok()
+        .and_then(|all| all.get(capability))
+        .and_then(|own| Object::parse(&own).ok()?.get(flag))
+        .is_some_and(|flag| flag.as_str() == "true")
+}
+
+fn honoured(params: &Raw) -> Filter {
+    let read = || Object::parse(params).ok()?.get("notifications")?.read::<Filter>().ok();
+    read().unwrap_or_default()
+}

@@ -1,0 +1,127 @@
+//! Results and errors as 2026-07-28 wants them, whatever revision the server speaks (checklist 3e, 5d, 6.25).
+
+use serde_json::json;
+
+use crate::client::reply::Status;
+use crate::mcp::{Era, ErrorObject, Object, ProtocolVersion, Raw, codes, meta};
+use crate::policy::Operation;
+use crate::server::Hello;
+
+/// Methods whose complete results say how long they may be kept.
+const CACHEABLE: [&str; 6] = [
+    "server/discover",
+    "tools/list",
+    "prompts/list",
+    "resources/list",
+    "resources/templates/list",
+    "resources/read",
+];
+
+/// A server's result with everything that a modern client may rely on.
+pub(super) fn result(raw: &Raw, operation: &Operation, hello: &Hello) -> Result<Raw, ErrorObject> {
+    let cacheable = CACHEABLE.contains(&operation.method.as_ref());
+    // A large result of a modern server passes untouched where nothing has to be added.
+    if hello.era() == Era::Modern && !cacheable && names_its_type(raw) {
+        return Ok(raw.clone());
+    }
+    let members = Object::parse(raw)
+        .map_err(|_| ErrorObject::internal("the server's result is not an object"))?;
+    let mut changes: Vec<(&str, Option<String>)> = Vec::new();
+    if hello.era() == Era::Legacy || members.get("resultType").is_none() {
+        changes.push(("resultType", Some(r#""complete""#.to_owned())));
+    }
+    if cacheable {
+        // Children belong to users, so what they say is private, never more than that (checklist 6.30).
+        changes.push(("cacheScope", Some(r#""private""#.to_owned())));
+        let ttl = members.get("ttlMs").and_then(|ttl| ttl.read::<u64>().ok());
+        if ttl.is_none() {
+            changes.push(("ttlMs", Some("0".to_owned())));
+        }
+    }
+    if let Some(info) = &hello.info {
+        let empty = Raw::empty_object();
+        let own = members.get("_meta").unwrap_or_else(|| empty.clone());
+        if let Ok(own) = Object::parse(&own)
+            && own.get(meta::SERVER_INFO).is_none()
+        {
+            let with = own.with(&[(meta::SERVER_INFO, Some(info.as_str()))]);
+            changes.push(("_meta", Some(with.as_str().to_owned())));
+        }
+    }
+    if operation.method == "tools/list" && hello.era() == Era::Legacy {
+        if let Some(tools) = members.get("tools").and_then(|tools| without_tasks(&tools)) {
+            changes.push(("tools", Some(tools)));
+        }
+    }
+    if operation.method == "server/discover" {
+        let versions = json!([ProtocolVersion::NEWEST_MODERN.as_str()]);
+        changes.push(("supportedVersions", Some(versions.to_string())));
+    }
+    let changes: Vec<(&str, Option<&str>)> =
+        changes.iter().map(|(key, value)| (*key, value.as_deref())).collect();
+    Ok(members.with(&changes))
+}
+
+/// A `DiscoverResult` made from a legacy server's introduction (checklist 5.2).
+pub(super) fn discover(hello: &Hello) -> Raw {
+    let read = |raw: &Raw| raw.read::<serde_json::Value>().unwrap_or_default();
+    let mut capabilities = read(&hello.capabilities);
+    if let Some(members) = capabilities.as_object_mut() {
+        members.remove("tasks");
+    }
+    let mut result = json!({ "capabilities": capabilities, "supportedVersions": [] });
+    let instructions =
+        Object::parse(&hello.result).ok().and_then(|members| members.get("instructions"));
+    if let Some(instructions) = instructions {
+        result["instructions"] = read(&instructions);
+    }
+    Raw::of(&result)
+}
+
+/// An error and the status that goes with it (checklist 3.28, 5.37, 6.31).
+pub(super) fn error(error: ErrorObject, operation: &Operation, era: Era) -> (Status, ErrorObject) {
+    let named = operation.target().is_some();
+    match (error.code, era) {
+        // Of a call it means the tool, not the method (checklist 5.37).
+        (codes::METHOD_NOT_FOUND, Era::Legacy) if named && operation.method == "tools/call" => {
+            (Status::Ok, ErrorObject { code: codes::INVALID_PARAMS, ..error })
+        }
+        (codes::METHOD_NOT_FOUND, _) => (Status::NotFound, error),
+        (codes::LEGACY_RESOURCE_NOT_FOUND, _) => {
+            (Status::Ok, ErrorObject { code: codes::INVALID_PARAMS, ..error })
+        }
+        (codes::MISSING_CAPABILITY | codes::UNSUPPORTED_VERSION, Era::Modern) => {
+            (Status::BadRequest, error)
+        }
+        (code, _) if (-32099..=-32020).contains(&code) => {
+            let data = json!({ "code": code, "message": error.message });
+            (
+                Status::Ok,
+                ErrorObject::internal("the server answered with an error").with_data(&data),
+            )
+        }
+        _ => (Status::Ok, error),
+    }
+}
+
+fn names_its_type(raw: &Raw) -> bool {
+    memchr::memmem::find(raw.as_str().as_bytes(), br#""resultType""#).is_some()
+}
+
+/// The tools that can be called without a task, without what they say about tasks (checklist 5.35, 9.8).
+fn without_tasks(tools: &Raw) -> Option<String> {
+    memchr::memmem::find(tools.as_str().as_bytes(), br#""execution""#)?;
+    let tools: Vec<&serde_json::value::RawValue> = tools.read().ok()?;
+    let mut kept = Vec::new();
+    for tool in tools {
+        let tool = Raw::of(tool);
+        let members = Object::parse(&tool).ok()?;
+        let support = members
+            .get("execution")
+            .and_then(|execution| Object::parse(&execution).ok()?.get_str("taskSupport"));
+        if support.as_deref() != Some("required") {
+            kept.push(members.with(&[("execution", None)]).as_str().to_owned());
+        }
+    }
+    Some(format!("[{}]", kept.join(",")))
+}

@@ -1,0 +1,164 @@
+//! What goes back to a client, before it becomes HTTP.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::Stream;
+
+use crate::mcp::{ErrorObject, Notification, Raw, Request, RequestId, Response};
+
+/// Payloads above this are not copied into one piece with their envelope.
+const COPIED_BELOW: usize = 16 * 1024;
+
+/// An answer to one HTTP request.
+pub enum Reply {
+    /// One JSON document.
+    Json {
+        /// With which status.
+        status: Status,
+        /// The document.
+        content: Content,
+        /// The legacy session that begins with it.
+        session: Option<String>,
+    },
+    /// A stream of events.
+    Events {
+        /// The events.
+        frames: Frames,
+        /// The legacy session that begins with it.
+        session: Option<String>,
+    },
+    /// Taken, nothing to say.
+    Accepted,
+    /// A session was ended.
+    Ended,
+    /// Not served.
+    Refused(Refusal),
+}
+
+/// Events of one stream.
+pub type Frames = Pin<Box<dyn Stream<Item = Frame> + Send>>;
+
+/// One server-sent event: a message, or an id alone.
+#[derive(Clone, Debug, Default)]
+pub struct Frame {
+    /// The event's id, where the stream can be resumed.
+    pub id: Option<String>,
+    /// The event's name, where it has one.
+    pub name: Option<&'static str>,
+    /// The message.
+    pub content: Content,
+}
+
+/// A JSON document on one line, in pieces so that a large payload is not copied.
+#[derive(Clone, Debug, Default)]
+pub struct Content(pub Vec<Bytes>);
+
+/// The outcome of a request, of which `http/` makes a status code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Served.
+    Ok,
+    /// The client's fault.
+    BadRequest,
+    /// The method, or the session, does not exist.
+    NotFound,
+    /// There is no child to serve it.
+    Unavailable {
+        /// When it may be worth another try.
+        retry_after: Option<Duration>,
+    },
+    /// Too much at a time.
+    TooMany,
+}
+
+/// Why a request is not served.
+#[derive(Clone, Debug)]
+pub enum Refusal {
+    /// A JSON-RPC error.
+    Error {
+        /// With which status.
+        status: Status,
+        /// Of which request.
+        id: Option<RequestId>,
+        /// Which error.
+        error: ErrorObject,
+    },
+    /// The method is not allowed at this address.
+    Method {
+        /// What is.
+        allowed: &'static str,
+    },
+    /// The client accepts neither JSON nor events.
+    NotAcceptable,
+}
+
+// === impl Reply ===
+
+impl Reply {
+    /// The answer to a request.
+    #[must_use]
+    pub fn answer(status: Status, id: &RequestId, outcome: &Result<Raw, ErrorObject>) -> Self {
+        Self::Json { status, content: Content::response(id, outcome), session: None }
+    }
+
+    /// An error before or instead of an answer.
+    #[must_use]
+    pub fn error(status: Status, id: Option<&RequestId>, error: ErrorObject) -> Self {
+        Self::Refused(Refusal::Error { status, id: id.cloned(), error })
+    }
+}
+
+// === impl Content ===
+
+impl Content {
+    /// A response.
+    #[must_use]
+    pub fn response(id: &RequestId, outcome: &Result<Raw, ErrorObject>) -> Self {
+        let mut head = Vec::with_capacity(128);
+        match outcome {
+            Ok(result) if result.len() > COPIED_BELOW => {
+                Response::write_head(&mut head, Some(id));
+                head.extend_from_slice(br#""result":"#);
+                let payload = match result.one_line() {
+                    std::borrow::Cow::Borrowed(_) => result.bytes().clone(),
+                    std::borrow::Cow::Owned(text) => Bytes::from(text),
+                };
+                Self(vec![head.into(), payload, Bytes::from_static(b"}")])
+            }
+            outcome => {
+                Response::write(&mut head, Some(id), outcome);
+                Self(vec![head.into()])
+            }
+        }
+    }
+
+    /// A notification.
+    #[must_use]
+    pub fn notification(method: &str, params: Option<&Raw>) -> Self {
+        let mut out = Vec::with_capacity(128);
+        Notification::write(&mut out, method, params);
+        Self(vec![out.into()])
+    }
+
+    /// A request to the client.
+    #[must_use]
+    pub fn request(id: &RequestId, method: &str, params: Option<&Raw>) -> Self {
+        let mut out = Vec::with_capacity(128);
+        Request::write(&mut out, id, method, params);
+        Self(vec![out.into()])
+    }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.iter().map(Bytes::len).sum()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

@@ -1,0 +1,219 @@
+//! Processes where there is no `/proc` and no subreaper: started directly, killed as a group where there are groups.
+//!
+//! Best effort, for `dev`: a descendant that leaves the group, and whatever runs when mcpwrap itself is killed,
+//! stays. Linux is where production runs.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::{ExitCode, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+pub use tokio::process::{ChildStderr as Stderr, ChildStdin as Stdin, ChildStdout as Stdout};
+use tokio::sync::{mpsc, watch};
+
+use super::exit::State;
+use super::{ChildCommand, Deadlines, Error, ExecFailure, Exit, Program};
+
+/// Orders that wait for one process; more are the same orders again.
+const ORDERS: usize = 8;
+
+/// Starts processes; a clone is cheap.
+#[derive(Clone, Debug)]
+pub struct Spawner {
+    deadlines: Deadlines,
+}
+
+/// A running process.
+#[derive(Debug)]
+pub struct Process {
+    /// What the command reads; to drop it is the polite way to end a stdio server.
+    pub stdin: Stdin,
+    /// What the command writes.
+    pub stdout: Stdout,
+    /// What the command says beside it; must be read, or the command stalls.
+    pub stderr: Stderr,
+    /// The hold on the process.
+    pub handle: ProcessHandle,
+    /// The command's process id.
+    pub pid: u32,
+}
+
+/// The hold on a process; when the last clone is dropped, its group is killed.
+#[derive(Clone, Debug)]
+pub struct ProcessHandle {
+    orders: mpsc::Sender<Order>,
+    state: watch::Receiver<State>,
+    deadlines: Arc<Deadlines>,
+}
+
+/// What the task that owns the process can be told.
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    Terminate,
+    Kill,
+}
+
+/// There are no stages here.
+#[must_use]
+pub fn stage_main(_: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
+    None
+}
+
+// === impl Spawner ===
+
+impl Spawner {
+    /// A spawner; there is no supervisor here, so the program is of no use.
+    ///
+    /// # Errors
+    ///
+    /// Never, here.
+    #[allow(clippy::needless_pass_by_value)]
+    pub fn new(_: Program, deadlines: Deadlines) -> Result<Self, Error> {
+        Ok(Self { deadlines })
+    }
+
+    /// Starts a command.
+    ///
+    /// # Errors
+    ///
+    /// If the command cannot be executed.
+    pub async fn spawn(&self, command: ChildCommand) -> Result<Process, Error> {
+        let mut started = Command::new(&command.program);
+        started
+            .args(&command.args)
+            .env_clear()
+            .envs(command.env.inheritance())
+            .envs(command.env.assignments()?);
+        if let Some(cwd) = &command.cwd {
+            started.current_dir(cwd);
+        }
+        #[cfg(unix)]
+        started.process_group(0);
+        started
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let mut child = started.spawn().map_err(|error| refused(&command, &error))?;
+        let streams = (child.stdin.take(), child.stdout.take(), child.stderr.take(), child.id());
+        let (Some(stdin), Some(stdout), Some(stderr), Some(pid)) = streams else {
+            return Err(Error::SupervisorLost { name: command.name });
+        };
+        let (orders, inbox) = mpsc::channel(ORDERS);
+        let (sender, state) = watch::channel(State { pid: Some(pid), exit: None });
+        tokio::spawn(keep(child, pid, inbox, sender));
+        let handle = ProcessHandle { orders, state, deadlines: Arc::new(self.deadlines) };
+        Ok(Process { stdin, stdout, stderr, handle, pid })
+    }
+}
+
+fn refused(command: &ChildCommand, error: &io::Error) -> Error {
+    let absent = command.cwd.as_ref().is_some_and(|cwd| !cwd.is_dir());
+    let errno = error.raw_os_error().unwrap_or_default();
+    let source = match error.kind() {
+        _ if absent => ExecFailure::WorkingDirectory { errno },
+        io::ErrorKind::NotFound => ExecFailure::NotFound,
+        io::ErrorKind::PermissionDenied => ExecFailure::NotExecutable,
+        io::ErrorKind::ArgumentListTooLong => ExecFailure::TooLarge,
+        _ => ExecFailure::Other { errno },
+    };
+    Error::Exec { program: command.program.to_string_lossy().into_owned(), source }
+}
+
+/// Owns one process until it has ended.
+async fn keep(
+    mut child: Child,
+    pid: u32,
+    mut orders: mpsc::Receiver<Order>,
+    state: watch::Sender<State>,
+) {
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status,
+            order = orders.recv() => match order {
+                Some(Order::Terminate) => terminate(pid),
+                Some(Order::Kill) | None => {
+                    kill_group(pid);
+                    let _ = child.start_kill();
+                    break child.wait().await;
+                }
+            },
+        }
+    };
+    // The group may outlive its first process.
+    kill_group(pid);
+    let exit = status.map_or(Exit::SupervisorLost, ended);
+    state.send_modify(|state| state.exit = Some(exit));
+}
+
+fn ended(status: ExitStatus) -> Exit {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return Exit::Signal(signal);
+    }
+    status.code().map_or(Exit::SupervisorLost, Exit::Code)
+}
+
+#[cfg(unix)]
+fn signal_group(pid: u32, signal: nix::sys::signal::Signal) {
+    let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(pid.cast_signed()), signal);
+}
+
+#[cfg(unix)]
+fn terminate(pid: u32) {
+    signal_group(pid, nix::sys::signal::Signal::SIGTERM);
+}
+
+#[cfg(unix)]
+fn kill_group(pid: u32) {
+    signal_group(pid, nix::sys::signal::Signal::SIGKILL);
+}
+
+/// There is nothing between closed stdin and the kill.
+#[cfg(not(unix))]
+fn terminate(_: u32) {}
+
+/// The process itself is killed by its owner.
+#[cfg(not(unix))]
+fn kill_group(_: u32) {}
+
+// === impl ProcessHandle ===
+
+impl ProcessHandle {
+    /// Resolves when the process has ended.
+    pub async fn exited(&self) -> Exit {
+        let mut state = self.state.clone();
+        let ended = state.wait_for(|state| state.exit.is_some()).await;
+        // Without a last word the task that owns the process is gone, and the process with it.
+        ended.ok().and_then(|state| state.exit.clone()).unwrap_or(Exit::SupervisorLost)
+    }
+
+    /// Ends the process: waits for it to notice that its stdin is closed (the caller has dropped it), then asks the
+    /// group to terminate, then kills it. Takes no longer than the deadlines together.
+    pub async fn stop(&self) -> Exit {
+        if let Some(exit) = self.exited_within(self.deadlines.close).await {
+            return exit;
+        }
+        self.order(Order::Terminate);
+        if let Some(exit) = self.exited_within(self.deadlines.term).await {
+            return exit;
+        }
+        self.kill().await
+    }
+
+    /// Kills the group and waits until its first process is gone.
+    pub async fn kill(&self) -> Exit {
+        self.order(Order::Kill);
+        self.exited_within(self.deadlines.kill).await.unwrap_or(Exit::SupervisorLost)
+    }
+
+    fn order(&self, order: Order) {
+        let _ = self.orders.try_send(order);
+    }
+
+    async fn exited_within(&self, within: Duration) -> Option<Exit> {
+        tokio::time::timeout(within, self.exited()).await.ok()
+    }
+}

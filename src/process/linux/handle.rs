@@ -1,0 +1,136 @@
+//! A running process as the rest of mcpwrap holds it: its streams, its end, and the way to bring that about.
+
+use std::io::Write;
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::live::Fate;
+use super::report::{KILL, TERMINATE};
+use super::spawn::Line;
+use super::{Stderr, Stdin, Stdout};
+use crate::process::exit::State;
+use crate::process::{Deadlines, Exit};
+
+/// A running process.
+#[derive(Debug)]
+pub struct Process {
+    /// What the command reads; to drop it is the polite way to end a stdio server.
+    pub stdin: Stdin,
+    /// What the command writes.
+    pub stdout: Stdout,
+    /// What the command says beside it; must be read, or the command stalls.
+    pub stderr: Stderr,
+    /// The hold on the process.
+    pub handle: ProcessHandle,
+    /// The command's process id.
+    pub pid: u32,
+}
+
+/// The hold on a process; when the last clone is dropped, the whole tree is killed at once.
+#[derive(Clone, Debug)]
+pub struct ProcessHandle {
+    leash: Arc<Leash>,
+    state: watch::Receiver<State>,
+}
+
+/// What a process is started under.
+#[derive(Debug)]
+pub(super) struct Terms {
+    pub(super) name: String,
+    pub(super) deadlines: Deadlines,
+    pub(super) keeper: Line,
+}
+
+#[derive(Debug)]
+struct Leash {
+    terms: Terms,
+    lifeline: UnixStream,
+    fate: Arc<Fate>,
+}
+
+// === impl ProcessHandle ===
+
+impl ProcessHandle {
+    pub(super) fn new(
+        terms: Terms,
+        lifeline: UnixStream,
+        fate: Arc<Fate>,
+        state: watch::Receiver<State>,
+    ) -> Self {
+        Self { leash: Arc::new(Leash { terms, lifeline, fate }), state }
+    }
+
+    /// Resolves when the process has ended and nothing of its tree is left.
+    pub async fn exited(&self) -> Exit {
+        let mut state = self.state.clone();
+        let ended = state.wait_for(|state| state.exit.is_some()).await;
+        // Without a last word the keeper is gone, and every supervisor with it.
+        ended.ok().and_then(|state| state.exit.clone()).unwrap_or(Exit::SupervisorLost)
+    }
+
+    /// Ends the process: waits for it to notice that its stdin is closed (the caller has dropped it), then asks the
+    /// tree to terminate, then kills it. Takes no longer than the deadlines together.
+    pub async fn stop(&self) -> Exit {
+        let deadlines = &self.leash.terms.deadlines;
+        if let Some(exit) = self.exited_within(deadlines.close).await {
+            return exit;
+        }
+        tracing::debug!(
+            child = self.leash.terms.name,
+            "still there after its stdin was closed, terminating"
+        );
+        self.leash.order(TERMINATE);
+        if let Some(exit) = self.exited_within(deadlines.term).await {
+            return exit;
+        }
+        tracing::debug!(child = self.leash.terms.name, "still there after SIGTERM, killing");
+        self.kill().await
+    }
+
+    /// Kills the whole tree and waits until it is gone.
+    pub async fn kill(&self) -> Exit {
+        self.leash.order(KILL);
+        self.leash.doom();
+        // Twice: once for the supervisor, once for the sweep after it.
+        let within = self.leash.terms.deadlines.kill * 2;
+        self.exited_within(within).await.unwrap_or(Exit::SupervisorLost)
+    }
+
+    /// Resolves when the process runs or never will.
+    pub(super) async fn settled(&self) -> State {
+        let mut state = self.state.clone();
+        let settled = |state: &State| state.pid.is_some() || state.exit.is_some();
+        state.wait_for(settled).await.map(|state| state.clone()).unwrap_or_default()
+    }
+
+    async fn exited_within(&self, within: Duration) -> Option<Exit> {
+        tokio::time::timeout(within, self.exited()).await.ok()
+    }
+}
+
+// === impl Leash ===
+
+impl Leash {
+    fn order(&self, order: u8) {
+        // A supervisor that cannot hear is ending, or is ended by the keeper when its time is up.
+        let _ = (&self.lifeline).write(&[order]);
+    }
+
+    /// From now on the supervisor has to be gone in time.
+    fn doom(&self) {
+        let _ = self.fate.0.set(Instant::now() + self.terms.deadlines.kill);
+        self.terms.keeper.ring();
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        // Only our half: the keeper still wants to hear the last report.
+        let _ = self.lifeline.shutdown(Shutdown::Write);
+        self.doom();
+    }
+}

@@ -1,0 +1,45 @@
+//! Processes on Linux: the stages of a child, and the handles that the rest of mcpwrap holds.
+
+mod handle;
+mod keeper;
+mod launch;
+mod live;
+mod report;
+mod signals;
+mod spawn;
+mod stage2;
+mod supervisor;
+mod tree;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+pub use handle::{Process, ProcessHandle};
+pub use spawn::Spawner;
+pub use tokio::net::unix::pipe::{Receiver as Stdout, Receiver as Stderr, Sender as Stdin};
+
+/// The first argument that makes the binary a supervisor.
+const SUPERVISOR: &str = "__supervisor";
+/// The first argument that makes the binary the second stage.
+const STAGE_2: &str = "__stage2";
+/// What a stage that was not started by mcpwrap ends with.
+const MISUSED: u8 = 2;
+
+/// Runs a stage of a child if the arguments ask for one; to be called before anything else in `main`.
+#[must_use]
+pub fn stage_main(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
+    let mut args = args.into_iter().skip(1);
+    let stage = args.next()?;
+    if stage != SUPERVISOR && stage != STAGE_2 {
+        return None;
+    }
+    let numbers: Vec<i32> = args.filter_map(|arg| arg.to_str()?.parse().ok()).collect();
+    let [parent, first, second] = numbers[..] else {
+        return Some(ExitCode::from(MISUSED));
+    };
+    if stage == SUPERVISOR {
+        Some(supervisor::run(parent, first, second))
+    } else {
+        Some(stage2::run(parent, first, second))
+    }
+}

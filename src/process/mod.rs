@@ -1,0 +1,43 @@
+//! An OS process for one stdio server: its environment, its supervisor, its end. Knows nothing of MCP or users.
+//!
+//! On Linux every `CMD` has a *supervisor* above it, the same binary under another first argument:
+//!
+//! ```text
+//! mcpwrap ──lifeline (socketpair)──▶ supervisor ──▶ stage 2 ──exec──▶ CMD ──▶ whatever CMD starts
+//!    └──────────── specification, stdin, stdout, stderr (pipes) ────────▶ ┘
+//! ```
+//!
+//! - The supervisor is a subreaper, so whatever a double fork orphans comes back to it and dies with `CMD`. The end
+//!   of the lifeline tells it that mcpwrap died. It holds no credential: its environment is empty and the
+//!   specification, which carries the secrets, is read by stage 2 alone.
+//! - Stage 2 makes itself what `CMD` expects (session, signals, descriptors, directory, and later the walls) and
+//!   executes it.
+//! - If a supervisor itself is killed, its orphans come to mcpwrap, which is a subreaper too and kills every child
+//!   that it does not know. Therefore **nothing else in mcpwrap may start processes**: a helper program is
+//!   started through [`Spawner`] like any other.
+//!
+//! What this does not hold against: a supervisor and mcpwrap killed in the same instant (only `CMD` itself dies
+//! then, by its parent-death signal), and a hostile child that forks faster than it is killed. Both need a pid
+//! namespace or a control group.
+
+mod command;
+mod error;
+mod exit;
+mod settings;
+pub mod stderr;
+
+#[cfg(not(target_os = "linux"))]
+mod fallback;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+mod spec;
+
+pub use command::{ChildCommand, Environment, Program};
+pub use error::{Error, ExecFailure};
+pub use exit::Exit;
+#[cfg(not(target_os = "linux"))]
+pub use fallback::{Process, ProcessHandle, Spawner, Stderr, Stdin, Stdout, stage_main};
+#[cfg(target_os = "linux")]
+pub use linux::{Process, ProcessHandle, Spawner, Stderr, Stdin, Stdout, stage_main};
+pub use settings::Deadlines;

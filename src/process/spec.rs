@@ -1,0 +1,156 @@
+//! The specification that stage 2 reads: what to execute, with the secrets. Never in argv, never in an environment.
+
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io::{self, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use super::{ChildCommand, Error};
+
+/// Everything that stage 2 has to know.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Spec<'a> {
+    pub(super) program: Text<'a>,
+    pub(super) args: Vec<Text<'a>>,
+    pub(super) env: Vec<(Text<'a>, Text<'a>)>,
+    pub(super) cwd: Text<'a>,
+}
+
+/// A string of the system, which need not be UTF-8: a JSON string where it is, else a list of bytes.
+pub(super) struct Text<'a>(pub(super) Cow<'a, OsStr>);
+
+/// Counts what is written, so that the buffer that holds secrets is never moved while it grows.
+struct Count(usize);
+
+// === impl Spec ===
+
+impl<'a> Spec<'a> {
+    /// The encoded specification of a command; the buffer is wiped when dropped.
+    pub(super) fn encode(command: &'a ChildCommand) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let cwd = match &command.cwd {
+            Some(path) => Cow::Borrowed(path.as_os_str()),
+            None => {
+                let path =
+                    std::env::current_dir().map_err(|source| Error::CurrentDirectory { source })?;
+                Cow::Owned(path.into_os_string())
+            }
+        };
+        let set = command.env.assignments()?;
+        let inherited = command.env.inheritance().into_iter();
+        let env = inherited
+            .filter(|(name, _)| !set.contains_key(name.as_os_str()))
+            .map(|(name, value)| (Text(Cow::Owned(name)), Text(Cow::Owned(value))))
+            .chain(set.iter().map(|(name, value)| {
+                (Text(Cow::Borrowed(*name)), Text(Cow::Borrowed(OsStr::new(*value))))
+            }))
+            .collect();
+        let spec = Spec {
+            program: Text(Cow::Borrowed(&command.program)),
+            args: command.args.iter().map(|arg| Text(Cow::Borrowed(arg.as_os_str()))).collect(),
+            env,
+            cwd: Text(cwd),
+        };
+        if spec.args.iter().chain([&spec.program, &spec.cwd]).any(Text::holds_zero) {
+            return Err(Error::ZeroByte);
+        }
+        let mut count = Count(0);
+        serde_json::to_writer(&mut count, &spec).map_err(|_| Error::ZeroByte)?;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(count.0));
+        serde_json::to_writer(&mut *bytes, &spec).map_err(|_| Error::ZeroByte)?;
+        Ok(bytes)
+    }
+}
+
+// === impl Text ===
+
+impl Text<'_> {
+    fn holds_zero(&self) -> bool {
+        self.0.as_bytes().contains(&0)
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.to_str() {
+            Some(text) => serializer.serialize_str(text),
+            None => self.0.as_bytes().serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Text<'_> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct StringOrBytes;
+
+        impl<'de> Visitor<'de> for StringOrBytes {
+            type Value = OsString;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or a list of bytes")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<OsString, E> {
+                Ok(text.into())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OsString, A::Error> {
+                let mut bytes = Vec::new();
+                while let Some(byte) = list.next_element()? {
+                    bytes.push(byte);
+                }
+                Ok(OsString::from_vec(bytes))
+            }
+        }
+
+        deserializer.deserialize_any(StringOrBytes).map(|text| Text(Cow::Owned(text)))
+    }
+}
+
+// === impl Count ===
+
+impl Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::Environment;
+
+    #[test]
+    fn any_string_of_the_system_survives() {
+        let odd = OsString::from_vec(vec![b'a', 0xff, b'"']);
+        let command = ChildCommand {
+            program: "prog".into(),
+            args: vec![odd.clone(), "ü\n".into()],
+            env: Environment::cleared().with("TOKEN", "s\"ecret"),
+            cwd: Some("/tmp".into()),
+            name: "test".into(),
+        };
+        let bytes = Spec::encode(&command).unwrap();
+        assert_eq!(bytes.len(), bytes.capacity());
+        let spec: Spec<'_> = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(spec.args[0].0, odd.as_os_str());
+        assert_eq!(spec.args[1].0, OsStr::new("ü\n"));
+        assert_eq!(spec.env[0].1.0, OsStr::new("s\"ecret"));
+        assert!(!format!("{spec:?}").contains("ecret"));
+    }
+}

@@ -1,0 +1,110 @@
+// Owns the interoperability matrix: runs every pair, writes MATRIX.md. A cell is `ok`, or `n/a` if the same pair fails
+// without mcpwrap; anything else fails the test, and so does a pair of two eras that was `ok` in the committed table
+// and is not any more. Who takes part is in matrix-pairs.mjs.
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import assert from 'node:assert/strict';
+import { DIRECT, HERE, finish, skip, test, wrap } from './harness.mjs';
+import { CLIENTS, ONE_OF_EACH_ERA, REFERENCES, SERVERS_TO_WRAP } from './matrix-pairs.mjs';
+
+/** A client without stdio and a server without HTTP cannot meet but through mcpwrap. */
+class NoDirectWay extends Error {}
+
+const notes = [];
+const PAGE = join(HERE, 'MATRIX.md');
+/** Row → cells of the committed table. */
+const committed = new Map(
+  (existsSync(PAGE) ? readFileSync(PAGE, 'utf8') : '').split('\n').filter(line => line.startsWith('| '))
+    .map(line => line.split('|').slice(1, -1).map(part => part.trim())).map(([row, ...cells]) => [row, cells]),
+);
+
+async function calls(client, target, server) {
+  assert.match(await client.call(target, server.probe), server.expects);
+}
+
+/** The pair without mcpwrap; throws if it does not work, or if there is no way to try it. */
+async function callDirectly(client, started, server) {
+  if (DIRECT !== 'http' && client.speaksStdio) return calls(client, { command: started.command }, server);
+  if (!started.http) throw new NoDirectWay('there is no direct way between the two');
+  const { url, stop } = await started.http();
+  try {
+    await calls(client, { url }, server);
+  } finally {
+    await stop().catch(() => undefined);
+  }
+}
+
+async function callThroughMcpwrap(client, started, server) {
+  const { url, stop } = await wrap(started.command);
+  try {
+    await calls(client, { url }, server);
+  } finally {
+    await stop().catch(error => console.log(`  | ${error.message}`));
+  }
+}
+
+async function cell([client, server], before) {
+  const title = `matrix: ${client.name} with ${server.name}`;
+  if (!title.includes(process.env.ONLY ?? '')) return 'FAILED';
+  const reason = client.missing ?? server.missing;
+  if (reason) {
+    skip(title, reason);
+    return 'skipped';
+  }
+  const started = await server.start();
+  if (DIRECT) {
+    const failure = await callDirectly(client, started, server).then(() => undefined, error => error);
+    if (failure) skip(title, `without mcpwrap: ${failure.message.split('\n')[0]}`);
+    else await test(title, async () => undefined);
+    await started.end();
+    return failure ? 'n/a' : 'ok';
+  }
+  const failure = await callThroughMcpwrap(client, started, server).then(() => undefined, error => error);
+  const direct = failure && await callDirectly(client, started, server).then(() => undefined, error => error);
+  await started.end();
+  if (direct && !(direct instanceof NoDirectWay) && before !== 'ok') {
+    const why = direct.message.split('\n')[0].slice(0, 160);
+    skip(title, `n/a, without mcpwrap it fails too: ${why}`);
+    notes.push(`${client.name} with ${server.name}: ${why}`);
+    return 'n/a';
+  }
+  await test(title, async () => {
+    if (failure) throw failure;
+  });
+  return failure ? 'FAILED' : 'ok';
+}
+
+async function table(rows, columns, pairOf) {
+  const lines = [];
+  for (const row of rows) {
+    const cells = [];
+    for (const [at, column] of columns.entries()) cells.push(await cell(pairOf(row, column), committed.get(row.name)?.[at]));
+    lines.push([row.name, ...cells]);
+  }
+  return lines;
+}
+const markdown = (head, lines) =>
+  [head, head.map(() => '---'), ...lines].map(cells => `| ${cells.join(' | ')} |`).join('\n');
+
+const clients = await table(CLIENTS, REFERENCES, (client, server) => [client, server]);
+const servers = await table(SERVERS_TO_WRAP, ONE_OF_EACH_ERA, (server, client) => [client, server]);
+const page = `# Interoperability matrix
+
+Written by \`tests/interop/run\`; do not edit. Each cell connects, lists the tools and calls one of them through
+\`mcpwrap dev\`. \`n/a\` means that the same pair fails without mcpwrap, \`skipped\` that a part was not installed.
+
+## Clients
+
+${markdown(['client', ...REFERENCES.map(server => server.name)], clients)}
+
+## Servers
+
+${markdown(['server', ...ONE_OF_EACH_ERA.map(client => client.name)], servers)}
+${notes.map(note => `\n- ${note}`).join('')}
+`.trimEnd() + '\n';
+const failed = [...clients, ...servers].flat().includes('FAILED');
+// A failing run leaves the committed table alone: it says what was once true, the log says what is not any more.
+if (DIRECT) console.log(page);
+else if (!failed) writeFileSync(PAGE, page);
+finish('matrix');

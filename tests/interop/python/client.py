@@ -1,0 +1,28 @@
+"""Owns one call of one tool with PyPI `mcp` 2.x: `client.py TARGET TOOL ARGUMENTS`, the answer's text on stdout.
+
+TARGET is a URL, or a JSON array with the command of a stdio server. The client probes for the modern era.
+"""
+
+import asyncio
+import json
+import sys
+
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters
+
+
+async def main(target: str, tool: str, arguments: str) -> None:
+    server = target
+    if target.startswith("["):
+        command, *args = json.loads(target)
+        server = StdioServerParameters(command=command, args=args)
+    async with Client(server) as client:
+        names = [listed.name for listed in (await client.list_tools()).tools]
+        if tool not in names:
+            raise SystemExit(f"{tool} is not among {names}")
+        result = await client.call_tool(tool, json.loads(arguments))
+        for part in result.content:
+            print(getattr(part, "text", ""))
+
+
+asyncio.run(main(*sys.argv[1:4]))

@@ -1,0 +1,98 @@
+//! Nothing stays when somebody dies who should not: the caller, the supervisor, mcpwrap itself.
+
+use std::future::Future;
+
+use mcpwrap::process::Exit;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::io::AsyncReadExt;
+
+use crate::parent::{IGNORANT, KILLED_SUPERVISOR, Parent, SLEEPERS, STOPPED_SUPERVISOR, WAIT};
+use crate::world::*;
+
+#[tokio::test]
+async fn a_start_that_nobody_waits_for_leaves_nothing() {
+    let marker = Marker::new();
+    for polls in 0..20 {
+        let start = start(command("sleep", &[&marker.0]));
+        let mut start = Box::pin(start);
+        for _ in 0..polls {
+            let once = std::future::poll_fn(|context| {
+                std::task::Poll::Ready(start.as_mut().poll(context).is_ready())
+            });
+            if once.await {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    // A last one that runs shows that the thread has come past all the others.
+    start(command("true", &[])).await.handle.exited().await;
+    marker.gone().await;
+}
+
+#[test]
+fn the_end_of_the_runtime_ends_the_children() {
+    let runtime = || tokio::runtime::Runtime::new().unwrap();
+    let first = runtime();
+    let (process, marker) = first.block_on(tree(TREES[0].2, TREES[0].1));
+    first.spawn(async move {
+        let _held = process;
+        std::future::pending::<()>().await;
+    });
+    drop(first);
+    runtime().block_on(marker.gone());
+}
+
+#[tokio::test]
+async fn a_terminated_supervisor_terminates_its_tree() {
+    let mut process =
+        start(shell("trap 'exit 7' TERM; echo ready; while :; do sleep 0.01; done")).await;
+    let mut ready = [0; 6];
+    process.stdout.read_exact(&mut ready).await.unwrap();
+    let supervisor = parent_of(process.pid.cast_signed());
+    kill(Pid::from_raw(supervisor), Signal::SIGTERM).unwrap();
+    assert_eq!(process.handle.exited().await, Exit::Code(7));
+}
+
+#[tokio::test]
+async fn signals_that_mcpwrap_was_told_to_ignore_are_the_commands_own_again() {
+    Parent::plays(IGNORANT).finishes().await;
+}
+
+#[tokio::test]
+async fn a_stopped_supervisor_does_not_keep_its_tree() {
+    Parent::plays(STOPPED_SUPERVISOR).finishes().await;
+}
+
+#[tokio::test]
+async fn a_killed_supervisor_takes_its_tree_along() {
+    Parent::plays(KILLED_SUPERVISOR).finishes().await;
+}
+
+#[tokio::test]
+async fn a_killed_mcpwrap_takes_all_trees_along() {
+    let mut parent = Parent::plays(WAIT).await_trees(SLEEPERS).await;
+    parent.child.start_kill().unwrap();
+    parent.child.wait().await.unwrap();
+    parent.marker.gone().await;
+}
+
+#[tokio::test]
+async fn two_hundred_children_at_once_leave_nothing() {
+    let marker = Marker::new();
+    let tasks: Vec<_> = (0..200)
+        .map(|_| {
+            let command = command("sleep", &[&marker.0]);
+            tokio::spawn(async move {
+                let process = start(command).await;
+                drop(process.stdin);
+                process.handle.stop().await
+            })
+        })
+        .collect();
+    for task in tasks {
+        assert_eq!(task.await.unwrap(), Exit::Signal(Signal::SIGTERM as i32));
+    }
+    assert_eq!(marker.carriers(), Vec::<i32>::new());
+}
