@@ -135,7 +135,7 @@ _mcpwrap() {
                     return 0
                     ;;
                 --idp)
-                    COMPREPLY=($(compgen -W "generic okta entra auth0 keycloak cognito" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "generic okta entra auth0 keycloak cognito google github" -- "${cur}"))
                     return 0
                     ;;
                 --audience)
@@ -763,7 +763,7 @@ _mcpwrap() {
                     return 0
                     ;;
                 --idp)
-                    COMPREPLY=($(compgen -W "generic okta entra auth0 keycloak cognito" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "generic okta entra auth0 keycloak cognito google github" -- "${cur}"))
                     return 0
                     ;;
                 --audience)

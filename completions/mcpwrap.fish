@@ -79,14 +79,16 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l tls-key -d 'Se
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l trusted-proxy -d 'Believe the forwarded headers of these proxies (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l admin-listen -d 'Serve health and metrics on this address' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l oidc -d 'Accept tokens of this issuer (repeatable)' -r -f
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l idp -d 'Expect the habits of this identity provider [default: generic]' -r -f -a "generic\t''
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l idp -d 'Expect the habits of this identity provider, of one issuer or all [default: generic]' -r -f -a "generic\t''
 okta\t''
 entra\t''
 auth0\t''
 keycloak\t''
-cognito\t''"
+cognito\t''
+google\t''
+github\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l audience -d 'Require this audience (repeatable) [default: the public URL]' -r
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l algorithm -d 'Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,EdDSA]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l algorithm -d 'Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l required-scope -d 'Require this scope (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l user-claim -d 'Take the user from this claim [default: by --idp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l tenant-claim -d 'Take the tenant from this claim [default: by --idp]' -r
@@ -94,8 +96,8 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l groups-claim -
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-user -d 'Let in this user; without any --allow-…, everybody (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-group -d 'Let in this group (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-domain -d 'Let in verified addresses of this e-mail domain (repeatable)' -r
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l introspection-endpoint -d 'Ask here about opaque tokens' -r -f
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l introspection-client-id -d 'Ask as this client' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l introspection-endpoint -d 'Ask here about opaque tokens [default: from the issuer\'s metadata]' -r -f
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l introspection-client-id -d 'Ask about opaque tokens as this client' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l introspection-client-secret-file -d 'Read that client\'s secret from this file' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l env -d 'Add a variable to the child\'s environment (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l credential -d 'Add a credential to the child\'s environment (repeatable)' -r
@@ -149,14 +151,16 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l tls-key -d 'Se
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l trusted-proxy -d 'Believe the forwarded headers of these proxies (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l admin-listen -d 'Serve health and metrics on this address' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l oidc -d 'Accept tokens of this issuer (repeatable)' -r -f
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l idp -d 'Expect the habits of this identity provider [default: generic]' -r -f -a "generic\t''
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l idp -d 'Expect the habits of this identity provider, of one issuer or all [default: generic]' -r -f -a "generic\t''
 okta\t''
 entra\t''
 auth0\t''
 keycloak\t''
-cognito\t''"
+cognito\t''
+google\t''
+github\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l audience -d 'Require this audience (repeatable) [default: the public URL]' -r
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l algorithm -d 'Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,EdDSA]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l algorithm -d 'Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l required-scope -d 'Require this scope (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l user-claim -d 'Take the user from this claim [default: by --idp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l tenant-claim -d 'Take the tenant from this claim [default: by --idp]' -r
@@ -164,8 +168,8 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l groups-claim -
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-user -d 'Let in this user; without any --allow-…, everybody (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-group -d 'Let in this group (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-domain -d 'Let in verified addresses of this e-mail domain (repeatable)' -r
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l introspection-endpoint -d 'Ask here about opaque tokens' -r -f
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l introspection-client-id -d 'Ask as this client' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l introspection-endpoint -d 'Ask here about opaque tokens [default: from the issuer\'s metadata]' -r -f
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l introspection-client-id -d 'Ask about opaque tokens as this client' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l introspection-client-secret-file -d 'Read that client\'s secret from this file' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l env -d 'Add a variable to the child\'s environment (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l credential -d 'Add a credential to the child\'s environment (repeatable)' -r

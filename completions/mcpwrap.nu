@@ -63,7 +63,7 @@ module completions {
   ]
 
   def "nu-complete mcpwrap serve idp" [] {
-    [ "generic" "okta" "entra" "auth0" "keycloak" "cognito" ]
+    [ "generic" "okta" "entra" "auth0" "keycloak" "cognito" "google" "github" ]
   }
 
   def "nu-complete mcpwrap serve child_scope" [] {
@@ -95,9 +95,9 @@ module completions {
     --trusted-proxy: string   # Believe the forwarded headers of these proxies (repeatable)
     --admin-listen: string    # Serve health and metrics on this address
     --oidc: string            # Accept tokens of this issuer (repeatable)
-    --idp: string@"nu-complete mcpwrap serve idp" # Expect the habits of this identity provider [default: generic]
+    --idp: string@"nu-complete mcpwrap serve idp" # Expect the habits of this identity provider, of one issuer or all [default: generic]
     --audience: string        # Require this audience (repeatable) [default: the public URL]
-    --algorithm: string       # Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,EdDSA]
+    --algorithm: string       # Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]
     --required-scope: string  # Require this scope (repeatable)
     --user-claim: string      # Take the user from this claim [default: by --idp]
     --tenant-claim: string    # Take the tenant from this claim [default: by --idp]
@@ -105,8 +105,8 @@ module completions {
     --allow-user: string      # Let in this user; without any --allow-…, everybody (repeatable)
     --allow-group: string     # Let in this group (repeatable)
     --allow-domain: string    # Let in verified addresses of this e-mail domain (repeatable)
-    --introspection-endpoint: string # Ask here about opaque tokens
-    --introspection-client-id: string # Ask as this client
+    --introspection-endpoint: string # Ask here about opaque tokens [default: from the issuer's metadata]
+    --introspection-client-id: string # Ask about opaque tokens as this client
     --introspection-client-secret-file: path # Read that client's secret from this file
     --env: string             # Add a variable to the child's environment (repeatable)
     --credential: string      # Add a credential to the child's environment (repeatable)
@@ -157,7 +157,7 @@ module completions {
   ]
 
   def "nu-complete mcpwrap check idp" [] {
-    [ "generic" "okta" "entra" "auth0" "keycloak" "cognito" ]
+    [ "generic" "okta" "entra" "auth0" "keycloak" "cognito" "google" "github" ]
   }
 
   def "nu-complete mcpwrap check child_scope" [] {
@@ -189,9 +189,9 @@ module completions {
     --trusted-proxy: string   # Believe the forwarded headers of these proxies (repeatable)
     --admin-listen: string    # Serve health and metrics on this address
     --oidc: string            # Accept tokens of this issuer (repeatable)
-    --idp: string@"nu-complete mcpwrap check idp" # Expect the habits of this identity provider [default: generic]
+    --idp: string@"nu-complete mcpwrap check idp" # Expect the habits of this identity provider, of one issuer or all [default: generic]
     --audience: string        # Require this audience (repeatable) [default: the public URL]
-    --algorithm: string       # Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,EdDSA]
+    --algorithm: string       # Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]
     --required-scope: string  # Require this scope (repeatable)
     --user-claim: string      # Take the user from this claim [default: by --idp]
     --tenant-claim: string    # Take the tenant from this claim [default: by --idp]
@@ -199,8 +199,8 @@ module completions {
     --allow-user: string      # Let in this user; without any --allow-…, everybody (repeatable)
     --allow-group: string     # Let in this group (repeatable)
     --allow-domain: string    # Let in verified addresses of this e-mail domain (repeatable)
-    --introspection-endpoint: string # Ask here about opaque tokens
-    --introspection-client-id: string # Ask as this client
+    --introspection-endpoint: string # Ask here about opaque tokens [default: from the issuer's metadata]
+    --introspection-client-id: string # Ask about opaque tokens as this client
     --introspection-client-secret-file: path # Read that client's secret from this file
     --env: string             # Add a variable to the child's environment (repeatable)
     --credential: string      # Add a credential to the child's environment (repeatable)

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::child::{Child, LiteralSecret, Rules};
 use super::file::File;
 use super::http::{self, Http, Listen};
-use super::layers::{Layers, Typed};
+use super::layers::{Layers, Origins, Typed};
 use super::output::{self, Audit, Trace};
 use super::problem::{Problem, Warning, Wrong};
 use super::{key, name, value};
@@ -39,6 +39,8 @@ pub struct Dev {
     pub state_dir: Option<PathBuf>,
     /// The answer to a child that asks for its roots outside any call.
     pub roots: Vec<PathBuf>,
+    /// Who said what, for faults that are found later.
+    pub origins: Origins,
     /// What the operator should know though it works.
     pub warnings: Vec<Warning>,
 }
@@ -102,6 +104,7 @@ pub fn dev(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<Dev,
         log: output::log(&mut layers),
         state_dir: layers.path(&key::STATE_DIR),
         roots: layers.paths(&key::ROOTS),
+        origins: layers.origins(key::dev()),
         warnings: std::mem::take(&mut layers.warnings),
         child,
     };

@@ -73,7 +73,7 @@ keys! {
     TLS_KEY = "tls-key", One;
     TRUSTED_PROXY = "trusted-proxy", Commas;
     OIDC = "oidc", Commas;
-    IDP = "idp", One;
+    IDP = "idp", Commas;
     AUDIENCE = "audience", Commas;
     ALGORITHM = "algorithm", Commas;
     REQUIRED_SCOPE = "required-scope", Commas;

@@ -16,6 +16,12 @@ pub struct Typed {
     values: BTreeMap<String, Vec<OsString>>,
 }
 
+/// Who said each setting that somebody said, for those who find fault with it later.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origins {
+    known: BTreeMap<&'static str, Origin>,
+}
+
 /// The wrapper's own environment, as a look-up.
 pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
@@ -44,6 +50,17 @@ impl Typed {
     }
 }
 
+// === impl Origins ===
+
+impl Origins {
+    /// A problem with a setting, by its name without dashes, that is found after the configuration was read.
+    #[must_use]
+    pub fn problem(&self, name: &str, what: impl Into<String>, hint: impl Into<String>) -> Problem {
+        let origin = self.known.get(name).cloned().unwrap_or(Origin::Default);
+        Problem::of(name, origin, Wrong::new(what).hint(hint))
+    }
+}
+
 // === impl Layers ===
 
 impl<'a> Layers<'a> {
@@ -59,6 +76,12 @@ impl<'a> Layers<'a> {
     /// Whether anybody said anything, and who.
     pub(super) fn origin(&self, key: &Key) -> Origin {
         self.found(key).into_iter().next_back().map_or(Origin::Default, |found| found.origin)
+    }
+
+    /// Who said what, of these settings.
+    pub(super) fn origins(&self, keys: impl Iterator<Item = &'static Key>) -> Origins {
+        let known = keys.map(|key| (key.name, self.origin(key)));
+        Origins { known: known.filter(|(_, origin)| *origin != Origin::Default).collect() }
     }
 
     pub(super) fn is_set(&self, key: &Key) -> bool {

@@ -12,7 +12,7 @@ use super::child::{self, Child, LiteralSecret, NamedSource, Rules};
 use super::dev::server_name;
 use super::file::File;
 use super::http::{self, Http, Listen};
-use super::layers::{Layers, Typed};
+use super::layers::{Layers, Origins, Typed};
 use super::output::{self, Audit};
 use super::problem::{Problem, Warning, Wrong};
 use super::state::MASTER_KEY_SOURCES;
@@ -64,6 +64,8 @@ pub struct Serve {
     pub admin_listen: Option<SocketAddr>,
     /// The answer to a child that asks for its roots outside any call.
     pub roots: Vec<PathBuf>,
+    /// Who said what, for faults that are found later.
+    pub origins: Origins,
     /// What the operator should know though it works.
     pub warnings: Vec<Warning>,
 }
@@ -170,6 +172,7 @@ pub fn serve(
         state_dir: state::dir(&mut layers),
         admin_listen: layers.maybe(&key::ADMIN_LISTEN, value::address),
         roots: layers.paths(&key::ROOTS),
+        origins: layers.origins(key::serve()),
         warnings: std::mem::take(&mut layers.warnings),
         child,
     };

@@ -231,8 +231,8 @@ fn settings_that_belong_together_are_asked_for_together() {
         problems,
         [
             "--tls-key (not set): --tls-cert is of no use alone",
-            "--introspection-client-id (not set): introspection needs it too",
-            "--introspection-client-secret-file (not set): introspection needs it too",
+            "--introspection-client-id (not set): asking about opaque tokens needs it too",
+            "--introspection-client-secret-file (not set): asking about opaque tokens needs it too",
         ]
     );
 }
@@ -259,7 +259,9 @@ fn symmetric_signatures_are_refused() {
     let problems = serve_of(&format!("{SERVE} --algorithm HS256 -- srv"), &[], "\n").unwrap_err();
     assert_eq!(
         problems,
-        ["--algorithm (command line): HS256 is symmetric: whoever checks a token could forge it"]
+        [
+            "--algorithm (command line): \"HS256\" is symmetric: whoever checks a token could forge it"
+        ]
     );
 }
 
@@ -308,4 +310,33 @@ fn shared_credentials_are_said_loudly() {
         serve_of(&format!("{SERVE} --allow-shared-credential A,B -- srv"), &[], "\n").unwrap();
     assert_eq!(serve.credentials.shared, ["A", "B"]);
     assert_eq!(serve.warnings.len(), 2);
+}
+
+#[test]
+fn a_preset_is_for_one_issuer_or_for_all() {
+    let words =
+        "--oidc a=https://a.example --oidc b=https://b.example --idp okta --idp b=entra -- srv";
+    let issuers = serve_of(words, &[], "").unwrap().auth.issuers;
+    assert_eq!(
+        issuers.iter().map(|issuer| issuer.idp.name()).collect::<Vec<_>>(),
+        ["okta", "entra"]
+    );
+    let problems = serve_of(&format!("{SERVE} --idp c=entra,b=x -- srv"), &[], "\n").unwrap_err();
+    assert_eq!(
+        problems,
+        [
+            "--idp (command line): \"x\" is not one of the known words",
+            "--idp (command line): no issuer is called \"c\"",
+        ]
+    );
+}
+
+#[test]
+fn a_fault_found_later_still_names_who_said_it() {
+    let vars = [("MCPWRAP_OIDC", "https://a.example")];
+    let origins = serve_of("--policy p.cedar -- srv", &vars, "").unwrap().origins;
+    let said = |name| origins.problem(name, "no", "do").to_string();
+    assert_eq!(said("oidc"), "MCPWRAP_OIDC (environment): no");
+    assert_eq!(said("policy"), "--policy (command line): no");
+    assert_eq!(said("audience"), "--audience (not set): no");
 }
