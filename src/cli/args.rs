@@ -1,6 +1,6 @@
 //! The flags of `dev`, `serve` and `check`, grouped by owner; the comments are the help texts.
 //!
-//! The structs declare; nobody reads their fields. [`super::typed`] takes the values by flag name, so that
+//! The structs declare; nobody reads their fields. `typed.rs` takes the values by flag name, so that
 //! `config` can tell what was typed from what was not, and report all problems at once.
 
 use std::ffi::OsString;

@@ -1,6 +1,6 @@
 //! The words an operator types, and the only place that prints.
 //!
-//! clap says what may be typed; [`config`](crate::config) says what it means; [`Run`] does it. stdout carries data
+//! clap says what may be typed; [`config`] says what it means; [`Run`] does it. stdout carries data
 //! only, all else goes to stderr. Exit codes: 0 done, 1 failed while running, 2 usage or configuration.
 
 pub mod args;
