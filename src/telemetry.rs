@@ -8,14 +8,14 @@ use std::io::{self, IsTerminal};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber};
-use tracing_subscriber::filter::{FilterFn, LevelFilter, Targets};
+use tracing_subscriber::filter::{FilterExt, FilterFn, LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Lines that the child printed: field `name`, message the line.
+/// Lines that a child printed: field `child` is its name, the message the line.
 pub const CHILD: &str = "mcpwrap::child";
 /// Messages between client and child, for `--trace`.
 pub const TRACE: &str = "mcpwrap::trace";
@@ -76,19 +76,13 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let filter = settings.targets();
+    let filter = settings.targets().and(clamp());
     let events = tracing_subscriber::fmt::layer().with_writer(writer);
     match settings.format {
-        Format::Json => events
-            .json()
-            .with_current_span(false)
-            .with_span_list(false)
-            .with_filter(filter)
-            .with_filter(clamp())
-            .boxed(),
-        Format::Text => {
-            events.event_format(Text { colour }).with_filter(filter).with_filter(clamp()).boxed()
+        Format::Json => {
+            events.json().with_current_span(false).with_span_list(false).with_filter(filter).boxed()
         }
+        Format::Text => events.event_format(Text { colour }).with_filter(filter).boxed(),
     }
 }
 
@@ -96,7 +90,8 @@ fn clamp() -> FilterFn {
     fn heard(meta: &Metadata<'_>) -> bool {
         ours(meta.target()) || *meta.level() <= Level::WARN
     }
-    FilterFn::new(heard)
+    // Without a level of its own it would keep every trace point of every library awake.
+    FilterFn::new(heard as fn(&Metadata<'_>) -> bool).with_max_level_hint(LevelFilter::TRACE)
 }
 
 fn ours(target: &str) -> bool {
@@ -140,7 +135,7 @@ impl Colour {
 
 // === Text ===
 
-/// One line for each event: `name| text` for the child, the message alone for traces, else level and fields.
+/// One line for each event: `child| text` for a child, the message alone for traces, else level and fields.
 struct Text {
     colour: Colour,
 }
@@ -149,7 +144,7 @@ struct Text {
 #[derive(Default)]
 struct Fields {
     message: String,
-    name: String,
+    child: String,
     rest: String,
 }
 
@@ -169,9 +164,10 @@ where
         let meta = event.metadata();
         match meta.target() {
             CHILD => {
-                let mark = format!("{}|", printable(&fields.name, Newlines::Escape));
+                let mark = format!("{}|", printable(&fields.child, Newlines::Escape));
                 let text = printable(&fields.message, Newlines::Escape);
-                writeln!(out, "{} {text}", self.colour.paint("36", &mark))
+                let rest = printable(&fields.rest, Newlines::Escape);
+                writeln!(out, "{} {text}{rest}", self.colour.paint("36", &mark))
             }
             TRACE => writeln!(out, "{}", printable(&fields.message, Newlines::Keep)),
             target => {
@@ -181,8 +177,8 @@ where
                     write!(out, "{target}: ")?;
                 }
                 write!(out, "{}", printable(&fields.message, Newlines::Escape))?;
-                if !fields.name.is_empty() {
-                    write!(out, " name={}", printable(&fields.name, Newlines::Escape))?;
+                if !fields.child.is_empty() {
+                    write!(out, " child={}", printable(&fields.child, Newlines::Escape))?;
                 }
                 let rest = printable(&fields.rest, Newlines::Escape);
                 writeln!(out, "{}", self.colour.paint("2", &rest).trim_end())
@@ -231,7 +227,7 @@ impl Fields {
     fn put(&mut self, field: &Field, text: fmt::Arguments<'_>) {
         let _ = match field.name() {
             "message" => write!(self.message, "{text}"),
-            "name" => write!(self.name, "{text}"),
+            "child" => write!(self.child, "{text}"),
             name => write!(self.rest, " {name}={text}"),
         };
     }
@@ -301,7 +297,7 @@ mod tests {
     #[test]
     fn a_child_speaks_under_its_name_and_cannot_steer_the_terminal() {
         let out = said(&text(0), Colour::Off, || {
-            tracing::info!(target: CHILD, name = "weather", "hello \x1b[2J\nworld");
+            tracing::info!(target: CHILD, child = "weather", "hello \x1b[2J\nworld");
         });
         assert_eq!(out, "weather| hello \\u{1b}[2J\\nworld\n");
     }
@@ -335,13 +331,13 @@ mod tests {
     fn json_is_one_object_on_a_line() {
         let settings = Settings { format: Format::Json, ..text(0) };
         let out = said(&settings, Colour::On, || {
-            tracing::info!(target: CHILD, name = "weather", "a\nb");
+            tracing::info!(target: CHILD, child = "weather", "a\nb");
         });
         assert_eq!(out.lines().count(), 1);
         let object: serde_json::Value = serde_json::from_str(&out).unwrap();
         assert_eq!(object["target"], CHILD);
         assert_eq!(object["fields"]["message"], "a\nb");
-        assert_eq!(object["fields"]["name"], "weather");
+        assert_eq!(object["fields"]["child"], "weather");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The flags of `dev`, `serve` and `check`, grouped by owner; the comments are the help texts.
 //!
-//! The structs declare; nobody reads their fields. [`super::typed`] takes the values by flag name, so that
+//! The structs declare; nobody reads their fields. `typed.rs` takes the values by flag name, so that
 //! `config` can tell what was typed from what was not, and report all problems at once.
 
 use std::ffi::OsString;
@@ -119,14 +119,15 @@ pub struct AuthArgs {
     /// Accept tokens of this issuer (repeatable)
     #[arg(long, value_name = "[NAME=]URL", value_hint = ValueHint::Url)]
     pub oidc: Vec<OsString>,
-    /// Expect the habits of this identity provider [default: generic]
-    #[arg(long, value_name = "IDP",
-          value_parser = Words(&["generic", "okta", "entra", "auth0", "keycloak", "cognito"]))]
-    pub idp: Option<OsString>,
+    /// Expect the habits of this identity provider, of one issuer or all [default: generic]
+    #[arg(long, value_name = "[NAME=]IDP", value_parser = Words(&[
+        "generic", "okta", "entra", "auth0", "keycloak", "cognito", "google", "github",
+    ]))]
+    pub idp: Vec<OsString>,
     /// Require this audience (repeatable) [default: the public URL]
     #[arg(long, value_name = "AUDIENCE")]
     pub audience: Vec<OsString>,
-    /// Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,EdDSA]
+    /// Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]
     #[arg(long, value_name = "ALG")]
     pub algorithm: Vec<OsString>,
     /// Require this scope (repeatable)
@@ -150,10 +151,10 @@ pub struct AuthArgs {
     /// Let in verified addresses of this e-mail domain (repeatable)
     #[arg(long, value_name = "DOMAIN")]
     pub allow_domain: Vec<OsString>,
-    /// Ask here about opaque tokens
+    /// Ask here about opaque tokens [default: from the issuer's metadata]
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub introspection_endpoint: Option<OsString>,
-    /// Ask as this client
+    /// Ask about opaque tokens as this client
     #[arg(long, value_name = "ID")]
     pub introspection_client_id: Option<OsString>,
     /// Read that client's secret from this file

@@ -37,8 +37,10 @@ pub struct DevArgs {
 }
 
 const AFTER: &str = "\
-Every flag is also a variable: --call-timeout is MCPWRAP_CALL_TIMEOUT. Times are 30s or 15m, sizes 4MiB.
-SOURCE is keyring:SERVICE/ACCOUNT, env:VAR or file:PATH. dev listens on loopback only; see mcpwrap serve.";
+Every flag is also a variable: --call-timeout is MCPWRAP_CALL_TIMEOUT.
+Times are 30s or 15m, sizes 4MiB.
+SOURCE is keyring:SERVICE/ACCOUNT, env:VAR or file:PATH.
+dev listens on loopback only; for more, see mcpwrap serve.";
 
 pub(super) fn dev(typed: &Typed, run: &Run) -> Result<(), Vec<Failure>> {
     let dev = config::dev(typed, |var| std::env::var_os(var))

@@ -8,6 +8,8 @@ use clap_mangen::Man;
 
 use super::{Failure, command, stdout};
 
+const SOURCE: &str = concat!("mcpwrap ", env!("CARGO_PKG_VERSION"));
+
 /// The flags of `man`.
 #[derive(Args, Clone, Debug)]
 pub struct ManArgs {
@@ -38,7 +40,7 @@ fn write(command: &Command, dir: &Path) -> io::Result<()> {
 fn page(command: &Command) -> io::Result<String> {
     let mut page = Vec::new();
     let name = command.get_display_name().unwrap_or_else(|| command.get_name());
-    let man = Man::new(command.clone()).title(name).manual("User Commands");
+    let man = Man::new(command.clone()).title(name).source(SOURCE).manual("User Commands");
     man.render(&mut page)?;
     Ok(String::from_utf8_lossy(&page).into_owned())
 }

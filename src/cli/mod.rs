@@ -1,6 +1,6 @@
 //! The words an operator types, and the only place that prints.
 //!
-//! clap says what may be typed; [`config`](crate::config) says what it means; [`Run`] does it. stdout carries data
+//! clap says what may be typed; [`config`] says what it means; [`Run`] does it. stdout carries data
 //! only, all else goes to stderr. Exit codes: 0 done, 1 failed while running, 2 usage or configuration.
 
 pub mod args;
@@ -69,8 +69,10 @@ const AFTER: &str = "\
 Examples:
   mcpwrap dev -- npx -y @modelcontextprotocol/server-everything
   mcpwrap dev --trace --watch src -- python server.py
-  mcpwrap serve --oidc https://login.example.com/realms/main --public-url https://mcp.example.com/mcp \\
-      --credential GITHUB_TOKEN='vault:secret/mcp/{user}#token' -- github-mcp-server stdio
+  mcpwrap serve --oidc https://login.example.com/realms/main \\
+    --public-url https://mcp.example.com/mcp \\
+    --credential GITHUB_TOKEN='vault:secret/mcp/{user}#token' \\
+    -- github-mcp-server stdio
 
 Exit codes: 0 done, 1 failed while running, 2 usage or configuration";
 

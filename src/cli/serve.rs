@@ -45,9 +45,13 @@ pub struct CheckArgs {
 }
 
 const AFTER: &str = "\
-Flags beat variables (--call-timeout is MCPWRAP_CALL_TIMEOUT) beat the file beat defaults. Times are 30s or 15m,
-sizes 4MiB. SOURCE is vault:MOUNT/PATH#FIELD, exchange:audience=…,scope=…, store:NAME, keyring:SERVICE/ACCOUNT,
-file:PATH or exec:PROGRAM ARG…; {user}, {sub}, {iss}, {tenant}, {email} and {claim:NAME} may stand in it.";
+Flags beat variables (--call-timeout is MCPWRAP_CALL_TIMEOUT) beat the file.
+Times are 30s or 15m, sizes 4MiB.
+SOURCE is one of
+  vault:MOUNT/PATH#FIELD     exchange:audience=…,scope=…   store:NAME
+  keyring:SERVICE/ACCOUNT    file:PATH                     exec:PROGRAM ARG…
+In its path {user}, {sub}, {iss}, {tenant}, {tenant_id}, {email} and
+{claim:NAME} stand for the caller.";
 
 /// What `serve` and `check` share: the configuration, and its warnings said.
 pub(super) fn serve(

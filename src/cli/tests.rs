@@ -75,6 +75,7 @@ fn defaults_are_what_help_promises() {
         let words = [oidc.clone(), format!("--{}={default}", arg.get_long().unwrap())];
         let mut serve = config::serve(&parsed("serve", &words), |_| None, read).unwrap();
         serve.listen = usual_serve.listen;
+        serve.origins = usual_serve.origins.clone();
         assert_eq!(serve, usual_serve, "{}", words[1]);
         seen += 1;
     }
@@ -84,6 +85,7 @@ fn defaults_are_what_help_promises() {
         let mut dev = config::dev(&parsed("dev", &words), |_| None).unwrap();
         assert_eq!(dev.listen.addr, usual_dev.listen.addr);
         dev.listen = usual_dev.listen;
+        dev.origins = usual_dev.origins.clone();
         assert_eq!(dev, usual_dev, "{}", words[0]);
         seen += 1;
     }

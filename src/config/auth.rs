@@ -2,21 +2,19 @@
 
 use std::path::PathBuf;
 
-use jsonwebtoken::Algorithm;
 use url::Url;
 
 use super::key;
 use super::layers::Layers;
 use super::problem::{Origin, Problem, Wrong};
 use super::value::{self, Cidr};
+use crate::auth::{Algorithm, Preset};
 
 /// Who may come in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Auth {
-    /// Whose tokens are accepted; empty only with introspection.
+    /// Whose tokens are accepted; never empty.
     pub issuers: Vec<Issuer>,
-    /// What the identity provider is known to do its own way.
-    pub idp: Idp,
     /// Which audience a token must name.
     pub audience: Audience,
     /// Which signatures are accepted; asymmetric ones only.
@@ -31,7 +29,7 @@ pub struct Auth {
     pub groups_claim: Claim,
     /// Who of those with a good token may come in.
     pub admission: Admission,
-    /// How opaque tokens are judged; off means that they are refused.
+    /// As whom the issuer is asked about opaque tokens; off means that they are refused.
     pub introspection: Option<Introspection>,
     /// Proxies whose forwarded headers are believed.
     pub trusted_proxies: Vec<Cidr>,
@@ -46,23 +44,8 @@ pub struct Issuer {
     pub id: String,
     /// The same as a URL.
     pub url: Url,
-}
-
-/// A provider whose habits are known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Idp {
-    /// By the standards.
-    Generic,
-    /// A custom authorization server of Okta.
-    Okta,
-    /// Microsoft Entra ID.
-    Entra,
-    /// Auth0.
-    Auth0,
-    /// Keycloak.
-    Keycloak,
-    /// AWS Cognito.
-    Cognito,
+    /// Whose conventions it follows.
+    pub idp: Preset,
 }
 
 /// Which audience a token must name.
@@ -94,29 +77,15 @@ pub struct Admission {
     pub domains: Vec<String>,
 }
 
-/// How opaque tokens are judged.
+/// As whom and where the issuer is asked about opaque tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Introspection {
-    /// Where to ask.
-    pub endpoint: Url,
+    /// Where to ask; off means where the issuer's metadata says.
+    pub endpoint: Option<Url>,
     /// As whom to ask.
     pub client_id: String,
     /// The file with our secret.
     pub client_secret_file: PathBuf,
-}
-
-// === impl Idp ===
-
-impl Idp {
-    /// All of them, with the word that the operator types.
-    pub const ALL: &'static [(&'static str, Self)] = &[
-        ("generic", Self::Generic),
-        ("okta", Self::Okta),
-        ("entra", Self::Entra),
-        ("auth0", Self::Auth0),
-        ("keycloak", Self::Keycloak),
-        ("cognito", Self::Cognito),
-    ];
 }
 
 // === impl Auth ===
@@ -124,7 +93,7 @@ impl Idp {
 impl Auth {
     pub(super) fn resolve(layers: &mut Layers<'_>) -> Self {
         let issuers = issuers(layers);
-        if !layers.is_set(&key::OIDC) && !layers.is_set(&key::INTROSPECTION_ENDPOINT) {
+        if !layers.is_set(&key::OIDC) {
             let wrong = Wrong::new("nobody could come in without an identity provider");
             let hint = "name its issuer, like --oidc https://login.example.com/realms/main, or try mcpwrap demo";
             layers.problem(&key::OIDC, wrong.hint(hint));
@@ -132,7 +101,6 @@ impl Auth {
         let audience = layers.many(&key::AUDIENCE, value::word);
         Self {
             issuers,
-            idp: layers.one(&key::IDP, Idp::Generic, |text| value::choice(text, Idp::ALL)),
             audience: if audience.is_empty() {
                 Audience::PublicUrl
             } else {
@@ -165,7 +133,29 @@ fn issuers(layers: &mut Layers<'_>) -> Vec<Issuer> {
         }
         issuers.push(issuer);
     }
+    for ((name, idp), origin) in layers.many_with_origin(&key::IDP, preset) {
+        let mut known = false;
+        for issuer in issuers
+            .iter_mut()
+            .filter(|issuer| name.as_ref().is_none_or(|name| *name == issuer.name))
+        {
+            issuer.idp = idp;
+            known = true;
+        }
+        if let (Some(name), false) = (name, known) {
+            let wrong = Wrong::new(format!("no issuer is called {name:?}"));
+            let wrong = wrong.hint("an issuer is called by its host, or as --oidc NAME=URL says");
+            layers.problems.push(Problem::new(&key::IDP, origin, wrong));
+        }
+    }
     issuers
+}
+
+/// `PRESET` for all issuers, or `NAME=PRESET` for one.
+fn preset(text: &str) -> Result<(Option<String>, Preset), Wrong> {
+    let (name, word) = text.split_once('=').map_or((None, text), |(name, word)| (Some(name), word));
+    let words: Vec<_> = Preset::ALL.iter().map(|preset| (preset.name(), *preset)).collect();
+    Ok((name.map(str::to_owned), value::choice(word, &words)?))
 }
 
 /// `URL` or `NAME=URL`.
@@ -184,25 +174,22 @@ fn issuer(text: &str) -> Result<Issuer, Wrong> {
         Some(name) => name.to_owned(),
         None => url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned(),
     };
-    Ok(Issuer { name, id: id.to_owned(), url })
+    Ok(Issuer { name, id: id.to_owned(), url, idp: Preset::Generic })
 }
 
 fn algorithms(layers: &mut Layers<'_>) -> Vec<Algorithm> {
     let given = layers.many(&key::ALGORITHM, |text| {
-        let hint = "write one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA";
-        match text.parse() {
-            Ok(Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512) => Err(Wrong::new(format!(
-                "{text} is symmetric: whoever checks a token could forge it"
-            ))
-            .hint(hint)),
-            Ok(algorithm) => Ok(algorithm),
-            Err(_) => Err(Wrong::new(format!("{text:?} is not a signature algorithm")).hint(hint)),
-        }
+        text.parse().map_err(|_| {
+            let known: Vec<_> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
+            let what = if text.starts_with("HS") {
+                format!("{text:?} is symmetric: whoever checks a token could forge it")
+            } else {
+                format!("{text:?} is not a signature algorithm")
+            };
+            Wrong::new(what).hint(format!("write one of {}", known.join(", ")))
+        })
     });
-    if given.is_empty() {
-        return vec![Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA];
-    }
-    given
+    if given.is_empty() { Algorithm::DEFAULT.to_vec() } else { given }
 }
 
 fn claim(layers: &mut Layers<'_>, key: &key::Key) -> Claim {
@@ -221,27 +208,19 @@ fn domain(text: &str) -> Result<String, Wrong> {
 }
 
 fn introspection(layers: &mut Layers<'_>) -> Option<Introspection> {
-    let all = [
-        key::INTROSPECTION_ENDPOINT,
-        key::INTROSPECTION_CLIENT_ID,
-        key::INTROSPECTION_CLIENT_SECRET_FILE,
-    ];
-    let endpoint = layers.maybe(&all[0], value::secure_url);
-    let client_id = layers.maybe(&all[1], value::word);
-    let client_secret_file = layers.os(&all[2]);
+    let needed = [key::INTROSPECTION_CLIENT_ID, key::INTROSPECTION_CLIENT_SECRET_FILE];
+    let endpoint = layers.maybe(&key::INTROSPECTION_ENDPOINT, value::secure_url);
+    let client_id = layers.maybe(&needed[0], value::word);
+    let client_secret_file = layers.path(&needed[1]);
+    let all = [key::INTROSPECTION_ENDPOINT, needed[0], needed[1]];
     if all.iter().any(|key| layers.is_set(key)) {
-        for key in all.iter().filter(|key| !layers.is_set(key)).collect::<Vec<_>>() {
-            let wrong = Wrong::new("introspection needs it too");
-            let wrong = wrong
-                .hint("give all three: endpoint, client id and the file with the client's secret");
+        for key in needed.iter().filter(|key| !layers.is_set(key)).collect::<Vec<_>>() {
+            let wrong = Wrong::new("asking about opaque tokens needs it too");
+            let wrong = wrong.hint("give the client's id and the file with its secret");
             layers.problems.push(Problem::new(key, Origin::Default, wrong));
         }
     }
-    Some(Introspection {
-        endpoint: endpoint?,
-        client_id: client_id?,
-        client_secret_file: client_secret_file?.into(),
-    })
+    Some(Introspection { endpoint, client_id: client_id?, client_secret_file: client_secret_file? })
 }
 
 #[cfg(test)]

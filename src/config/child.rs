@@ -113,7 +113,7 @@ impl Child {
         Self {
             argv: command(layers),
             env,
-            cwd: layers.os(&key::CWD).map(Into::into),
+            cwd: layers.path(&key::CWD),
             era: layers.one(&key::CHILD_ERA, ChildEra::Auto, |text| {
                 let eras = [
                     ("auto", ChildEra::Auto),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::child::{Child, LiteralSecret, Rules};
 use super::file::File;
 use super::http::{self, Http, Listen};
-use super::layers::{Layers, Typed};
+use super::layers::{Layers, Origins, Typed};
 use super::output::{self, Audit, Trace};
 use super::problem::{Problem, Warning, Wrong};
 use super::{key, name, value};
@@ -39,6 +39,8 @@ pub struct Dev {
     pub state_dir: Option<PathBuf>,
     /// The answer to a child that asks for its roots outside any call.
     pub roots: Vec<PathBuf>,
+    /// Who said what, for faults that are found later.
+    pub origins: Origins,
     /// What the operator should know though it works.
     pub warnings: Vec<Warning>,
 }
@@ -96,12 +98,13 @@ pub fn dev(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<Dev,
         name: server_name(&mut layers, &child),
         http: Http::resolve(&mut layers),
         trace: output::trace(&mut layers),
-        watch: paths(&layers, &key::WATCH),
+        watch: layers.paths(&key::WATCH),
         print,
-        audit: output::audit(&layers, Audit::Off),
+        audit: output::audit(&mut layers, Audit::Off),
         log: output::log(&mut layers),
-        state_dir: layers.os(&key::STATE_DIR).map(Into::into),
-        roots: paths(&layers, &key::ROOTS),
+        state_dir: layers.path(&key::STATE_DIR),
+        roots: layers.paths(&key::ROOTS),
+        origins: layers.origins(key::dev()),
         warnings: std::mem::take(&mut layers.warnings),
         child,
     };
@@ -113,8 +116,4 @@ pub(super) fn server_name(layers: &mut Layers<'_>, child: &Child) -> String {
         name::plain(text).ok_or_else(|| Wrong::new(format!("{text:?} holds no letter or digit")))
     });
     given.unwrap_or_else(|| name::from_command(&child.argv))
-}
-
-pub(super) fn paths(layers: &Layers<'_>, key: &key::Key) -> Vec<PathBuf> {
-    layers.found(key).into_iter().map(|found| found.value.into()).collect()
 }

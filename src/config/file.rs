@@ -97,9 +97,10 @@ impl Source<'_> {
         value: &Spanned<DeValue<'_>>,
     ) -> Result<Vec<Entry>, Problem> {
         match (value.get_ref(), key.values) {
-            (DeValue::Array(items), Values::Commas | Values::Lines | Values::Pairs) => {
-                items.iter().map(|item| self.text(key, item)).collect()
-            }
+            (
+                DeValue::Array(items),
+                Values::Commas | Values::Lines | Values::Words | Values::Pairs,
+            ) => items.iter().map(|item| self.text(key, item)).collect(),
             (DeValue::Table(table), Values::Pairs) => table
                 .iter()
                 .map(|(name, value)| {
@@ -108,7 +109,7 @@ impl Source<'_> {
                     Ok(entry)
                 })
                 .collect(),
-            (_, Values::Lines) if *key == key::COMMAND => Err(self.mistyped(key, value)),
+            (_, Values::Words) => Err(self.mistyped(key, value)),
             _ => Ok(vec![self.text(key, value)?]),
         }
     }
@@ -126,7 +127,7 @@ impl Source<'_> {
     fn mistyped(&self, key: &Key, value: &Spanned<DeValue<'_>>) -> Problem {
         let expected = match key.values {
             Values::One => "one string",
-            Values::Commas | Values::Lines => "an array of strings",
+            Values::Commas | Values::Lines | Values::Words => "an array of strings",
             Values::Pairs => "a table of strings",
         };
         let wrong =

@@ -20,6 +20,8 @@ pub enum Values {
     Commas,
     /// Repeatable; an environment variable separates by lines. The highest layer replaces the list.
     Lines,
+    /// The words after `--`, an array in the file; no environment variable sets them.
+    Words,
     /// Repeatable `NAME=VALUE`, a table in the file; layers combine by NAME.
     Pairs,
 }
@@ -71,7 +73,7 @@ keys! {
     TLS_KEY = "tls-key", One;
     TRUSTED_PROXY = "trusted-proxy", Commas;
     OIDC = "oidc", Commas;
-    IDP = "idp", One;
+    IDP = "idp", Commas;
     AUDIENCE = "audience", Commas;
     ALGORITHM = "algorithm", Commas;
     REQUIRED_SCOPE = "required-scope", Commas;
@@ -93,8 +95,7 @@ keys! {
     MAX_CHILDREN_PER_USER = "max-children-per-user", One;
     ISOLATION = "isolation", One;
     UID_RANGE = "uid-range", One;
-    /// The words after `--`, which no environment variable may set.
-    COMMAND = "command", Lines;
+    COMMAND = "command", Words;
 }
 
 /// Everything that both modes understand.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 
 use super::file::File;
 use super::key::{Key, Values};
@@ -13,6 +14,12 @@ use super::problem::{Origin, Problem, Warning, Wrong};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Typed {
     values: BTreeMap<String, Vec<OsString>>,
+}
+
+/// Who said each setting that somebody said, for those who find fault with it later.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origins {
+    known: BTreeMap<&'static str, Origin>,
 }
 
 /// The wrapper's own environment, as a look-up.
@@ -43,6 +50,17 @@ impl Typed {
     }
 }
 
+// === impl Origins ===
+
+impl Origins {
+    /// A problem with a setting, by its name without dashes, that is found after the configuration was read.
+    #[must_use]
+    pub fn problem(&self, name: &str, what: impl Into<String>, hint: impl Into<String>) -> Problem {
+        let origin = self.known.get(name).cloned().unwrap_or(Origin::Default);
+        Problem::of(name, origin, Wrong::new(what).hint(hint))
+    }
+}
+
 // === impl Layers ===
 
 impl<'a> Layers<'a> {
@@ -58,6 +76,12 @@ impl<'a> Layers<'a> {
     /// Whether anybody said anything, and who.
     pub(super) fn origin(&self, key: &Key) -> Origin {
         self.found(key).into_iter().next_back().map_or(Origin::Default, |found| found.origin)
+    }
+
+    /// Who said what, of these settings.
+    pub(super) fn origins(&self, keys: impl Iterator<Item = &'static Key>) -> Origins {
+        let known = keys.map(|key| (key.name, self.origin(key)));
+        Origins { known: known.filter(|(_, origin)| *origin != Origin::Default).collect() }
     }
 
     pub(super) fn is_set(&self, key: &Key) -> bool {
@@ -89,9 +113,26 @@ impl<'a> Layers<'a> {
         self.parse(key, found, parse).map(|(value, _)| value)
     }
 
-    /// The value as the operating system knows it, for paths.
-    pub(super) fn os(&self, key: &Key) -> Option<OsString> {
-        self.found(key).pop().map(|found| found.value)
+    /// The value as a path, which need not be UTF-8.
+    pub(super) fn path(&mut self, key: &Key) -> Option<PathBuf> {
+        let found = self.found(key).pop()?;
+        self.as_path(key, found)
+    }
+
+    /// All values as paths.
+    pub(super) fn paths(&mut self, key: &Key) -> Vec<PathBuf> {
+        let found = self.found(key).into_iter();
+        found.filter_map(|found| self.as_path(key, found)).collect()
+    }
+
+    fn as_path(&mut self, key: &Key, found: Found) -> Option<PathBuf> {
+        if found.value.is_empty() {
+            let wrong =
+                Wrong::new("the path is empty").hint("write a path, or leave the setting out");
+            self.problems.push(Problem::new(key, found.origin, wrong));
+            return None;
+        }
+        Some(found.value.into())
     }
 
     /// All values that make sense.
@@ -120,12 +161,13 @@ impl<'a> Layers<'a> {
         let typed = self.typed.values.get(key.name).into_iter().flatten();
         let typed = typed.flat_map(|value| match key.values {
             Values::Commas => split(key, value, &Origin::Flag),
-            Values::One | Values::Lines | Values::Pairs => {
+            Values::One | Values::Lines | Values::Words | Values::Pairs => {
                 vec![Found { value: value.clone(), origin: Origin::Flag }]
             }
         });
         let var = key.env_var();
-        let env = self.variable(&var).map(|value| {
+        let env = self.variable(&var).filter(|_| key.values != Values::Words);
+        let env = env.map(|value| {
             let origin = Origin::Env { var };
             split(key, &value, &origin)
         });
@@ -163,7 +205,7 @@ impl<'a> Layers<'a> {
 
 fn split(key: &Key, value: &OsStr, origin: &Origin) -> Vec<Found> {
     let separator = match key.values {
-        Values::One => None,
+        Values::One | Values::Words => None,
         Values::Commas => Some(','),
         Values::Lines | Values::Pairs => Some('\n'),
     };

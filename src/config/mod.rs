@@ -22,12 +22,12 @@ mod state;
 mod tests;
 mod value;
 
-pub use auth::{Admission, Audience, Auth, Claim, Idp, Introspection, Issuer};
+pub use auth::{Admission, Audience, Auth, Claim, Introspection, Issuer};
 pub use child::{Child, ChildEra, ChildScope, NamedSource};
 pub use demo::{Demo, Rounds, demo};
 pub use dev::{ClientApp, Dev, dev};
 pub use http::{Http, LegacySse, Listen, Port};
-pub use layers::Typed;
+pub use layers::{Origins, Typed};
 pub use output::{Audit, Trace};
 pub use problem::{Origin, Problem, Warning};
 pub use secret::{

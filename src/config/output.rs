@@ -6,7 +6,7 @@ use tracing_subscriber::filter::Targets;
 
 use super::key;
 use super::layers::Layers;
-use super::problem::{Origin, Problem, Wrong};
+use super::problem::{Origin, Problem, Warning, Wrong};
 use super::value;
 use crate::telemetry;
 
@@ -32,11 +32,11 @@ pub enum Trace {
     Full,
 }
 
-pub(super) fn audit(layers: &Layers<'_>, default: Audit) -> Audit {
-    match layers.os(&key::AUDIT) {
+pub(super) fn audit(layers: &mut Layers<'_>, default: Audit) -> Audit {
+    match layers.path(&key::AUDIT) {
         None => default,
-        Some(file) if file == "-" => Audit::Stderr,
-        Some(file) => Audit::File(file.into()),
+        Some(file) if file.as_os_str() == "-" => Audit::Stderr,
+        Some(file) => Audit::File(file),
     }
 }
 
@@ -58,22 +58,28 @@ pub(super) fn log(layers: &mut Layers<'_>) -> telemetry::Settings {
     }
 }
 
-/// `MCPWRAP_LOG`, else `RUST_LOG`: variables that are no settings because they only serve to look inside.
+/// `MCPWRAP_LOG`, else `RUST_LOG`, unless `-v` was typed.
+///
+/// `RUST_LOG` may be meant for the child and speak a dialect that we do not, which is no reason to refuse to start.
 fn filter(layers: &mut Layers<'_>) -> Option<Targets> {
+    if layers.origin(&key::VERBOSE) == Origin::Flag {
+        return None;
+    }
     let vars = ["MCPWRAP_LOG", "RUST_LOG"];
     let (var, text) = vars.into_iter().find_map(|var| Some((var, layers.variable(var)?)))?;
-    match text.to_string_lossy().parse() {
-        Ok(targets) => Some(targets),
-        Err(_) => {
-            layers.problems.push(Problem {
-                setting: var.to_owned(),
-                origin: Origin::Env { var: var.to_owned() },
-                what: format!("{text:?} is not a log filter"),
-                hint: Some(
-                    "write levels by target, like mcpwrap=debug,mcpwrap::http=trace".to_owned(),
-                ),
-            });
-            None
+    let parsed = text.to_string_lossy().parse();
+    if parsed.is_err() {
+        let problem = Problem {
+            setting: var.to_owned(),
+            origin: Origin::Env { var: var.to_owned() },
+            what: format!("{text:?} is not a log filter"),
+            hint: Some("write levels by target, like mcpwrap=debug,mcpwrap::http=trace".to_owned()),
+        };
+        if var == "RUST_LOG" {
+            layers.warnings.push(Warning(problem));
+        } else {
+            layers.problems.push(problem);
         }
     }
+    parsed.ok()
 }

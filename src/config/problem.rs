@@ -69,10 +69,14 @@ impl fmt::Display for Origin {
 
 impl Problem {
     pub(super) fn new(key: &Key, origin: Origin, wrong: Wrong) -> Self {
+        Self::of(key.name, origin, wrong)
+    }
+
+    pub(super) fn of(name: &str, origin: Origin, wrong: Wrong) -> Self {
         let setting = match &origin {
-            Origin::Flag | Origin::Default => key.flag(),
+            Origin::Flag | Origin::Default => format!("--{name}"),
             Origin::Env { var } => var.clone(),
-            Origin::File { .. } => key.name.to_owned(),
+            Origin::File { .. } => name.to_owned(),
         };
         Self { setting, origin, what: wrong.what, hint: wrong.hint }
     }

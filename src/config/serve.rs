@@ -9,10 +9,10 @@ use url::Url;
 
 use super::auth::Auth;
 use super::child::{self, Child, LiteralSecret, NamedSource, Rules};
-use super::dev::{paths, server_name};
+use super::dev::server_name;
 use super::file::File;
 use super::http::{self, Http, Listen};
-use super::layers::{Layers, Typed};
+use super::layers::{Layers, Origins, Typed};
 use super::output::{self, Audit};
 use super::problem::{Problem, Warning, Wrong};
 use super::state::MASTER_KEY_SOURCES;
@@ -64,6 +64,8 @@ pub struct Serve {
     pub admin_listen: Option<SocketAddr>,
     /// The answer to a child that asks for its roots outside any call.
     pub roots: Vec<PathBuf>,
+    /// Who said what, for faults that are found later.
+    pub origins: Origins,
     /// What the operator should know though it works.
     pub warnings: Vec<Warning>,
 }
@@ -149,7 +151,7 @@ pub fn serve(
     let (file, problems) = file(typed, &env, read);
     let mut layers = Layers::new(typed, &env, file);
     layers.problems = problems;
-    let shared = layers.many(&key::ALLOW_SHARED_CREDENTIAL, value::word);
+    let shared = shared(&mut layers);
     let rules = Rules { sources: SOURCES, literal: LiteralSecret::Refuse, shared: shared.clone() };
     let child = Child::resolve(&mut layers, &rules);
     let listen = Listen::resolve(&mut layers, Ok);
@@ -164,12 +166,13 @@ pub fn serve(
         credentials: credentials(&mut layers, &rules, &child, shared),
         limits: limits(&mut layers),
         isolation: isolation(&mut layers),
-        policy: layers.os(&key::POLICY).map(Into::into),
-        audit: output::audit(&layers, Audit::Stderr),
+        policy: layers.path(&key::POLICY),
+        audit: output::audit(&mut layers, Audit::Stderr),
         log: output::log(&mut layers),
-        state_dir: state::dir(&layers),
+        state_dir: state::dir(&mut layers),
         admin_listen: layers.maybe(&key::ADMIN_LISTEN, value::address),
-        roots: paths(&layers, &key::ROOTS),
+        roots: layers.paths(&key::ROOTS),
+        origins: layers.origins(key::serve()),
         warnings: std::mem::take(&mut layers.warnings),
         child,
     };
@@ -182,8 +185,8 @@ fn file(
     read: impl Fn(&Path) -> io::Result<String>,
 ) -> (File, Vec<Problem>) {
     let mut before = Layers::new(typed, env, File::default());
-    let Some(path) = before.os(&key::CONFIG).map(PathBuf::from) else {
-        return (File::default(), Vec::new());
+    let Some(path) = before.path(&key::CONFIG) else {
+        return (File::default(), before.problems);
     };
     let wrong = match read(&path) {
         Ok(text) if text.len() <= MAX_FILE => return File::parse(&path, &text),
@@ -192,6 +195,21 @@ fn file(
     };
     before.problem(&key::CONFIG, wrong.hint("name a TOML file that this user may read"));
     (File::default(), before.problems)
+}
+
+/// The names that the operator declares shared, each said loudly.
+fn shared(layers: &mut Layers<'_>) -> Vec<String> {
+    let key = &key::ALLOW_SHARED_CREDENTIAL;
+    let mut names = Vec::new();
+    for (name, origin) in layers.many_with_origin(key, value::word) {
+        let wrong = Wrong::new(format!(
+            "{name} is the same for all users, who act under one identity with it"
+        ));
+        let wrong = wrong.hint("give each user his own: a source with {user}, or an exchange");
+        layers.warnings.push(Warning(Problem::new(key, origin, wrong)));
+        names.push(name);
+    }
+    names
 }
 
 fn public_url(layers: &mut Layers<'_>, listen: Listen) -> PublicUrl {
@@ -209,8 +227,8 @@ fn public_url(layers: &mut Layers<'_>, listen: Listen) -> PublicUrl {
 }
 
 fn tls(layers: &mut Layers<'_>) -> Option<Tls> {
-    match (layers.os(&key::TLS_CERT), layers.os(&key::TLS_KEY)) {
-        (Some(cert), Some(key)) => Some(Tls { cert: cert.into(), key: key.into() }),
+    match (layers.path(&key::TLS_CERT), layers.path(&key::TLS_KEY)) {
+        (Some(cert), Some(key)) => Some(Tls { cert, key }),
         (None, None) => None,
         (cert, _) => {
             let (missing, given) = if cert.is_some() {

@@ -24,7 +24,7 @@ pub struct Store {
 pub fn store(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<Store, Vec<Problem>> {
     let mut layers = Layers::new(typed, &env, File::default());
     let store = Store {
-        state_dir: dir(&layers),
+        state_dir: dir(&mut layers),
         master_key: layers.maybe(&key::MASTER_KEY, |source| {
             child::known_scheme(source, MASTER_KEY_SOURCES)?;
             Ok(source.to_owned())
@@ -37,9 +37,10 @@ pub fn store(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<St
 pub(super) const MASTER_KEY_SOURCES: &[&str] = &["file", "env", "keyring"];
 
 /// The service manager's directory, else the user's, else the machine's.
-pub(super) fn dir(layers: &Layers<'_>) -> PathBuf {
-    if let Some(dir) = layers.os(&key::STATE_DIR).or_else(|| layers.variable("STATE_DIRECTORY")) {
-        return dir.into();
+pub(super) fn dir(layers: &mut Layers<'_>) -> PathBuf {
+    let given = layers.path(&key::STATE_DIR);
+    if let Some(dir) = given.or_else(|| layers.variable("STATE_DIRECTORY").map(Into::into)) {
+        return dir;
     }
     if let Some(dir) = layers.variable("XDG_STATE_HOME") {
         return PathBuf::from(dir).join("mcpwrap");

@@ -64,7 +64,7 @@ fn dev_needs_nothing_but_a_command() {
 fn all_problems_are_reported_at_once_each_with_who_said_it() {
     let words =
         "--listen 0.0.0.0:8808 --call-timeout 10x --env =b --credential A=vault:x#y --trace loud";
-    let vars = [("MCPWRAP_MAX_BODY", "huge"), ("RUST_LOG", "=?=")];
+    let vars = [("MCPWRAP_MAX_BODY", "huge"), ("MCPWRAP_LOG", "=?=")];
     let mut problems = dev_of(words, &vars).unwrap_err();
     problems.sort();
     assert_eq!(
@@ -76,8 +76,8 @@ fn all_problems_are_reported_at_once_each_with_who_said_it() {
             "--listen (command line): 0.0.0.0:8808 is not loopback, and dev has no authentication",
             "--trace (command line): \"loud\" is not one of the known words",
             "CMD (not set): no command to run",
+            "MCPWRAP_LOG (environment): \"=?=\" is not a log filter",
             "MCPWRAP_MAX_BODY (environment): \"huge\" is not a size",
-            "RUST_LOG (environment): \"=?=\" is not a log filter",
         ]
     );
 }
@@ -231,8 +231,8 @@ fn settings_that_belong_together_are_asked_for_together() {
         problems,
         [
             "--tls-key (not set): --tls-cert is of no use alone",
-            "--introspection-client-id (not set): introspection needs it too",
-            "--introspection-client-secret-file (not set): introspection needs it too",
+            "--introspection-client-id (not set): asking about opaque tokens needs it too",
+            "--introspection-client-secret-file (not set): asking about opaque tokens needs it too",
         ]
     );
 }
@@ -259,7 +259,9 @@ fn symmetric_signatures_are_refused() {
     let problems = serve_of(&format!("{SERVE} --algorithm HS256 -- srv"), &[], "\n").unwrap_err();
     assert_eq!(
         problems,
-        ["--algorithm (command line): HS256 is symmetric: whoever checks a token could forge it"]
+        [
+            "--algorithm (command line): \"HS256\" is symmetric: whoever checks a token could forge it"
+        ]
     );
 }
 
@@ -273,4 +275,68 @@ fn state_is_kept_where_the_machine_expects_it() {
     assert_eq!(dir("", &vars[..2]), std::path::Path::new("/x/mcpwrap"));
     assert_eq!(dir("", &vars[..1]), std::path::Path::new("/h/.local/state/mcpwrap"));
     assert_eq!(dir("", &[]), std::path::Path::new("/var/lib/mcpwrap"));
+}
+
+#[test]
+fn a_log_filter_of_the_environment_yields_to_v() {
+    let vars = [("RUST_LOG", "mcpwrap=trace")];
+    assert!(dev_of(" -- srv", &vars).unwrap().log.filter.is_some());
+    assert!(dev_of("--verbose 1 -- srv", &vars).unwrap().log.filter.is_none());
+    let dev = dev_of(" -- srv", &[("RUST_LOG", "=?=")]).unwrap();
+    assert_eq!(dev.warnings.len(), 1, "others' dialects are no reason to refuse");
+}
+
+#[test]
+fn no_variable_sets_the_command() {
+    let problems = dev_of("", &[("MCPWRAP_COMMAND", "srv")]).unwrap_err();
+    assert_eq!(problems, ["CMD (not set): no command to run"]);
+}
+
+#[test]
+fn empty_paths_are_refused() {
+    let mut typed = typed(" -- srv");
+    typed.insert("cwd", ["".into()]);
+    typed.insert("watch", ["src".into(), "".into()]);
+    let problems = said(&dev(&typed, |_| None).unwrap_err());
+    assert_eq!(
+        problems,
+        ["--cwd (command line): the path is empty", "--watch (command line): the path is empty",]
+    );
+}
+
+#[test]
+fn shared_credentials_are_said_loudly() {
+    let serve =
+        serve_of(&format!("{SERVE} --allow-shared-credential A,B -- srv"), &[], "\n").unwrap();
+    assert_eq!(serve.credentials.shared, ["A", "B"]);
+    assert_eq!(serve.warnings.len(), 2);
+}
+
+#[test]
+fn a_preset_is_for_one_issuer_or_for_all() {
+    let words =
+        "--oidc a=https://a.example --oidc b=https://b.example --idp okta --idp b=entra -- srv";
+    let issuers = serve_of(words, &[], "").unwrap().auth.issuers;
+    assert_eq!(
+        issuers.iter().map(|issuer| issuer.idp.name()).collect::<Vec<_>>(),
+        ["okta", "entra"]
+    );
+    let problems = serve_of(&format!("{SERVE} --idp c=entra,b=x -- srv"), &[], "\n").unwrap_err();
+    assert_eq!(
+        problems,
+        [
+            "--idp (command line): \"x\" is not one of the known words",
+            "--idp (command line): no issuer is called \"c\"",
+        ]
+    );
+}
+
+#[test]
+fn a_fault_found_later_still_names_who_said_it() {
+    let vars = [("MCPWRAP_OIDC", "https://a.example")];
+    let origins = serve_of("--policy p.cedar -- srv", &vars, "").unwrap().origins;
+    let said = |name| origins.problem(name, "no", "do").to_string();
+    assert_eq!(said("oidc"), "MCPWRAP_OIDC (environment): no");
+    assert_eq!(said("policy"), "--policy (command line): no");
+    assert_eq!(said("audience"), "--audience (not set): no");
 }
