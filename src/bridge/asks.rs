@@ -206,7 +206,6 @@ impl Desk {
 }
 
 /// The answer that stands in for a user who cannot be asked.
-#[must_use]
 pub fn refusal(method: &str) -> Result<Raw, ErrorObject> {
     match method {
         "elicitation/create" => Ok(Raw::of(&serde_json::json!({ "action": "cancel" }))),

@@ -115,7 +115,7 @@ impl Audience {
     }
 
     pub(super) fn list_changed(&self, kind: ListKind) {
-        self.tell(Notice::ListChanged(kind), |member| match &member.role {
+        self.tell(&Notice::ListChanged(kind), |member| match &member.role {
             Role::Session { .. } => true,
             Role::Listen { lists } => lists.contains(&kind),
         });
@@ -126,16 +126,16 @@ impl Audience {
         // Legacy servers may name a part of what was subscribed (checklist 5.27).
         let wants =
             |member: &Membership| member.uris.keys().any(|own| uri == own || uri.starts_with(own));
-        self.tell(notice, wants);
+        self.tell(&notice, wants);
     }
 
     pub(super) fn gone(&self) {
-        self.tell(Notice::Gone, |_| true);
+        self.tell(&Notice::Gone, |_| true);
     }
 
     pub(super) fn other(&self, notification: &Notification) {
         let is_session = |member: &Membership| matches!(member.role, Role::Session { .. });
-        self.tell(Notice::Other(notification.clone()), is_session);
+        self.tell(&Notice::Other(notification.clone()), is_session);
     }
 
     /// Tells the only session; `false` when there is none or more than one.
@@ -154,7 +154,7 @@ impl Audience {
         }
     }
 
-    fn tell(&self, notice: Notice, wants: impl Fn(&Membership) -> bool) {
+    fn tell(&self, notice: &Notice, wants: impl Fn(&Membership) -> bool) {
         for member in self.lock().values().filter(|member| wants(member)) {
             member.mailbox.push(notice.clone(), Keep::Always);
         }

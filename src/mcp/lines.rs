@@ -167,7 +167,7 @@ mod tests {
         ) {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let one = runtime.block_on(split(bytes.clone(), pipe, max));
-            let other = runtime.block_on(split(bytes.clone(), 4096, max));
+            let other = runtime.block_on(split(bytes, 4096, max));
             prop_assert_eq!(&one, &other);
             for line in one {
                 match line {

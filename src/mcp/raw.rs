@@ -17,7 +17,8 @@ impl Raw {
     ///
     /// # Errors
     /// When it is not JSON, or nested more than 128 deep.
-    pub fn parse(text: ByteString) -> Result<Self, serde_json::Error> {
+    pub fn parse(text: impl Into<ByteString>) -> Result<Self, serde_json::Error> {
+        let text = text.into();
         let value: &RawValue = serde_json::from_str(&text)?;
         let value = value.get();
         Ok(Self(text.slice_ref(value)))

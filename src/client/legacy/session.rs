@@ -314,7 +314,7 @@ impl Sessions {
         for session in stale {
             session.end();
             if let Some(scope) = &session.scope {
-                pool.forget(&session.seat.slot().principal(), scope);
+                pool.forget(session.seat.slot().principal(), scope);
             }
         }
     }

@@ -48,10 +48,11 @@ pub(super) fn result(raw: &Raw, operation: &Operation, hello: &Hello) -> Result<
             changes.push(("_meta", Some(with.as_str().to_owned())));
         }
     }
-    if operation.method == "tools/list" && hello.era() == Era::Legacy {
-        if let Some(tools) = members.get("tools").and_then(|tools| without_tasks(&tools)) {
-            changes.push(("tools", Some(tools)));
-        }
+    if operation.method == "tools/list"
+        && hello.era() == Era::Legacy
+        && let Some(tools) = members.get("tools").and_then(|tools| without_tasks(&tools))
+    {
+        changes.push(("tools", Some(tools)));
     }
     if operation.method == "server/discover" {
         let versions = json!([ProtocolVersion::NEWEST_MODERN.as_str()]);
