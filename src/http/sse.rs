@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn an_event_is_one_line_of_data() {
-        let params = Raw::parse("{\r\n\"a\":\n1}".into()).unwrap();
+        let params = Raw::parse("{\r\n\"a\":\n1}").unwrap();
         let content = Content::notification("n", Some(&params));
         let frame = Frame { id: Some("1-2".to_owned()), name: None, content };
         assert_eq!(
@@ -150,7 +150,7 @@ mod tests {
         fn whatever_a_server_says_stays_in_its_event(value in any::<String>(), pretty in any::<bool>()) {
             let value = serde_json::json!({ "text": value, "list": [1, { "x": null }] });
             let json = if pretty { format!("{value:#}") } else { value.to_string() };
-            let params = Raw::parse(json.into()).unwrap();
+            let params = Raw::parse(json).unwrap();
             let written = text(Frame {
                 content: Content::notification("n", Some(&params)),
                 ..Frame::default()

@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     fn raw(text: &str) -> Raw {
-        Raw::parse(text.into()).unwrap()
+        Raw::parse(text).unwrap()
     }
 
     #[test]

@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Params, ParamsError> {
-        Params::read(Some(Raw::parse(text.into()).unwrap()))
+        Params::read(Some(Raw::parse(text).unwrap()))
     }
 
     #[test]

@@ -193,7 +193,7 @@ where
 
     async fn request(&mut self, id: u64, method: &str, params: String) -> Result<(), Failed> {
         let mut out = Vec::new();
-        write(&mut out, id, method, Raw::parse(params.into()).ok().as_ref());
+        write(&mut out, id, method, Raw::parse(params).ok().as_ref());
         self.send(&out).await
     }
 

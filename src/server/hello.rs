@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     fn profile(capabilities: &str) -> Profile {
-        let raw = Raw::parse(capabilities.into()).unwrap();
+        let raw = Raw::parse(capabilities).unwrap();
         Profile::new(ProtocolVersion::V2025_11_25, &raw, None)
     }
 

@@ -37,7 +37,7 @@ pub fn internal(out: &mut Vec<u8>, hello: &Hello, id: u64, internal: Internal) {
         (Era::Legacy, None) => None,
         (Era::Modern, None) => Some(format!(r#"{{"_meta":{}}}"#, own_meta(hello))),
     };
-    let params = params.and_then(|text| Raw::parse(text.into()).ok());
+    let params = params.and_then(|text| Raw::parse(text).ok());
     write(out, id, method, params.as_ref());
 }
 

@@ -99,11 +99,11 @@ mod tests {
     #[test]
     fn modern_members_are_taken_out_and_the_rest_stays() {
         let raw = Raw::parse(
-            r#"{"resultType":"complete","ttlMs":5,"tools":[{"name":"a"}],"_meta":{"io.modelcontextprotocol/serverInfo":{},"x":1}}"#.into(),
+            r#"{"resultType":"complete","ttlMs":5,"tools":[{"name":"a"}],"_meta":{"io.modelcontextprotocol/serverInfo":{},"x":1}}"#,
         )
         .unwrap();
         assert_eq!(result(&raw).unwrap().as_str(), r#"{"tools":[{"name":"a"}],"_meta":{"x":1}}"#);
-        let task = Raw::parse(r#"{"resultType":"task"}"#.into()).unwrap();
+        let task = Raw::parse(r#"{"resultType":"task"}"#).unwrap();
         assert!(result(&task).is_err());
     }
 }

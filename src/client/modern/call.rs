@@ -250,7 +250,7 @@ impl Story {
             }
         }
         result.push('}');
-        let outcome = Raw::parse(result.into())
+        let outcome = Raw::parse(result)
             .map_err(|_| ErrorObject::internal("the server asked something that is no json"));
         Told::Answer(Status::Ok, outcome)
     }

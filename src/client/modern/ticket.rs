@@ -149,7 +149,7 @@ mod tests {
     use crate::policy::Caller;
 
     fn operation(params: &str) -> Operation {
-        let raw = Raw::parse(params.to_owned().into()).unwrap();
+        let raw = Raw::parse(params.to_owned()).unwrap();
         let caller = Caller {
             era: Era::Modern,
             capabilities: Raw::empty_object(),
