@@ -2,5 +2,6 @@
 
 pub mod auth;
 pub mod outbound;
+pub mod redact;
 pub mod seal;
 pub mod shutdown;
