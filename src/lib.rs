@@ -5,3 +5,4 @@ pub mod outbound;
 pub mod redact;
 pub mod seal;
 pub mod shutdown;
+pub mod store;

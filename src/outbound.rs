@@ -92,9 +92,7 @@ impl Client {
             .no_proxy()
             .user_agent(concat!("mcpwrap/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|cause| Error::Setup {
-                cause: cause.into(),
-            })?;
+            .map_err(|cause| Error::Setup { cause: cause.into() })?;
         Ok(Self { inner, max_body })
     }
 
@@ -115,9 +113,7 @@ impl Client {
     /// # Errors
     /// Every [`Error`] but `Setup`. A status of 4xx or 5xx is a [`Reply`], not an error.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Result<Reply, Error> {
-        let request = request.build().map_err(|cause| Error::Setup {
-            cause: cause.into(),
-        })?;
+        let request = request.build().map_err(|cause| Error::Setup { cause: cause.into() })?;
         let url = shown(request.url());
         check(request.url())?;
         let unreachable = |cause: reqwest::Error| Error::Unreachable {
@@ -125,14 +121,8 @@ impl Client {
             cause: cause.without_url().into(),
         };
         let mut answer = self.inner.execute(request).await.map_err(unreachable)?;
-        let too_large = || Error::TooLarge {
-            url: url.clone(),
-            limit: self.max_body,
-        };
-        if answer
-            .content_length()
-            .is_some_and(|length| length > self.max_body as u64)
-        {
+        let too_large = || Error::TooLarge { url: url.clone(), limit: self.max_body };
+        if answer.content_length().is_some_and(|length| length > self.max_body as u64) {
             return Err(too_large());
         }
         let mut body = BytesMut::new();

@@ -79,10 +79,7 @@ impl Redactor {
         // Encoding happens outside the lock, which every logged line has to pass.
         let forms = (value.len() <= MAX_SECRET).then(|| forms::of(value));
         let id = self.write(|known| known.add(forms));
-        Learned {
-            redactor: self.clone(),
-            id,
-        }
+        Learned { redactor: self.clone(), id }
     }
 
     /// The text without the secrets that are known now.
@@ -95,9 +92,7 @@ impl Redactor {
         let mut spans: Vec<(usize, usize)> = Vec::new();
         for search in &searches {
             spans.extend(
-                search
-                    .find_overlapping_iter(text)
-                    .map(|found| (found.start(), found.end())),
+                search.find_overlapping_iter(text).map(|found| (found.start(), found.end())),
             );
         }
         if spans.is_empty() {
@@ -175,10 +170,7 @@ impl Known {
         }
         let bytes = size(&forms);
         self.bytes += bytes;
-        let room = self
-            .segments
-            .iter()
-            .position(|segment| segment.secrets.len() < SEGMENT);
+        let room = self.segments.iter().position(|segment| segment.secrets.len() < SEGMENT);
         let segment = match room {
             Some(at) => &mut self.segments[at],
             None => {

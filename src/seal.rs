@@ -127,12 +127,7 @@ impl Keyring {
     }
 
     fn with(file: Option<PathBuf>, keys: Keys) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                file,
-                keys: RwLock::new(keys),
-            }),
-        }
+        Self { inner: Arc::new(Inner { file, keys: RwLock::new(keys) }) }
     }
 
     /// Makes a new current key; what older keys sealed stays readable.
@@ -178,14 +173,9 @@ impl Keyring {
         sealed.push(VERSION);
         sealed.extend_from_slice(&key.id.0);
         let aad = bound(&sealed, &[aad, &more(key.id)]);
-        let payload = Payload {
-            msg: plain,
-            aad: &aad,
-        };
-        let ciphertext = key
-            .cipher()
-            .encrypt(&XNonce::from(nonce), payload)
-            .map_err(|_| Error::Refused)?;
+        let payload = Payload { msg: plain, aad: &aad };
+        let ciphertext =
+            key.cipher().encrypt(&XNonce::from(nonce), payload).map_err(|_| Error::Refused)?;
         sealed.extend_from_slice(&nonce);
         sealed.extend_from_slice(&ciphertext);
         Ok(sealed)
@@ -211,15 +201,10 @@ impl Keyring {
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
         let id = sealed_by(sealed).ok_or(Error::Refused)?;
         let (header, rest) = sealed.split_at(HEADER_LEN);
-        let (nonce, ciphertext) = rest
-            .split_first_chunk::<NONCE_LEN>()
-            .ok_or(Error::Refused)?;
+        let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_LEN>().ok_or(Error::Refused)?;
         let key = self.find(id).ok_or(Error::Refused)?;
         let aad = bound(header, &[aad, &more(id)]);
-        let payload = Payload {
-            msg: ciphertext,
-            aad: &aad,
-        };
+        let payload = Payload { msg: ciphertext, aad: &aad };
         key.cipher()
             .decrypt(&XNonce::from(*nonce), payload)
             .map(Zeroizing::new)
@@ -256,29 +241,17 @@ impl Keyring {
 
     fn read<T>(&self, look: impl FnOnce(&Keys) -> T) -> T {
         // A poisoned lock still holds whole keys: they are replaced in one assignment.
-        look(
-            &self
-                .inner
-                .keys
-                .read()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        look(&self.inner.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn replace(&self, keys: Keys) {
-        *self
-            .inner
-            .keys
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = keys;
+        *self.inner.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
 }
 
 impl std::fmt::Debug for Keyring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Keyring")
-            .field("current", &self.current())
-            .finish_non_exhaustive()
+        f.debug_struct("Keyring").field("current", &self.current()).finish_non_exhaustive()
     }
 }
 
@@ -298,16 +271,11 @@ impl Keys {
 
 impl Key {
     fn new(bytes: Zeroizing<[u8; 32]>) -> Self {
-        let hash = Sha256::new()
-            .chain_update(b"mcpwrap key id")
-            .chain_update(bytes.as_slice())
-            .finalize();
+        let hash =
+            Sha256::new().chain_update(b"mcpwrap key id").chain_update(bytes.as_slice()).finalize();
         let mut id = [0; ID_LEN];
         id.copy_from_slice(&hash[..ID_LEN]);
-        Self {
-            id: KeyId(id),
-            bytes,
-        }
+        Self { id: KeyId(id), bytes }
     }
 
     fn random() -> Result<Self, Error> {
@@ -351,4 +319,4 @@ pub fn bound(header: &[u8], parts: &[&[u8]]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -43,11 +43,7 @@ pub struct Principal {
 
 impl UserId {
     pub(super) fn new(issuer: &str, tenant: Option<&str>, subject: &str) -> Self {
-        Self {
-            issuer: issuer.into(),
-            tenant: tenant.map(Into::into),
-            subject: subject.into(),
-        }
+        Self { issuer: issuer.into(), tenant: tenant.map(Into::into), subject: subject.into() }
     }
 
     /// The issuer's identifier, exactly as the token names it.
@@ -72,11 +68,9 @@ impl UserId {
     #[must_use]
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
-        for part in [
-            Some(self.issuer.as_ref()),
-            self.tenant.as_deref(),
-            Some(self.subject.as_ref()),
-        ] {
+        for part in
+            [Some(self.issuer.as_ref()), self.tenant.as_deref(), Some(self.subject.as_ref())]
+        {
             match part {
                 // The length before each part keeps ("a", "bc") and ("ab", "c") apart.
                 Some(text) => {
@@ -87,10 +81,7 @@ impl UserId {
                 None => hash.update([0]),
             }
         }
-        hash.finalize()[..16]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

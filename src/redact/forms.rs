@@ -14,18 +14,10 @@ use super::MIN_SECRET;
 /// A long secret is looked for in pieces of about this many bytes.
 const PIECE: usize = 256;
 /// RFC 3986's unreserved characters stay.
-const STRICT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// What scripts call the encoding of a component: five more characters stay.
-const COMPONENT: &AsciiSet = &STRICT
-    .remove(b'!')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')')
-    .remove(b'*');
+const COMPONENT: &AsciiSet =
+    &STRICT.remove(b'!').remove(b'\'').remove(b'(').remove(b')').remove(b'*');
 /// The encoding of a whole URL: delimiters stay as well.
 const WHOLE: &AsciiSet = &COMPONENT
     .remove(b';')
@@ -91,9 +83,7 @@ fn add(forms: &mut Vec<Zeroizing<String>>, secret: &str) {
     put(hex(secret).to_ascii_uppercase());
     put(hex(secret));
     for set in [STRICT, COMPONENT, WHOLE, FORM] {
-        let encoded = percent_encode(secret.as_bytes(), set)
-            .to_string()
-            .replace(' ', "+");
+        let encoded = percent_encode(secret.as_bytes(), set).to_string().replace(' ', "+");
         put(lower_escapes(&encoded));
         put(encoded);
     }

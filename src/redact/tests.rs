@@ -37,19 +37,14 @@ fn every_form_is_masked() {
         assert!(masked.contains(MASK), "{text}");
         assert!(masked.starts_with("before ") && masked.ends_with(" after"));
         assert!(!masked.contains("16C7e42F292c6912"), "{text}");
-        assert!(
-            masked.len() < "before  after".len() + MASK.len() + 9,
-            "{masked}"
-        );
+        assert!(masked.len() < "before  after".len() + MASK.len() + 9, "{masked}");
     }
 }
 
 #[test]
 fn the_lines_of_a_long_key_are_masked_one_by_one() {
     let redactor = Redactor::new();
-    let _guard = redactor.learn(&secret(
-        "-----BEGIN KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQ\n",
-    ));
+    let _guard = redactor.learn(&secret("-----BEGIN KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQ\n"));
     assert_eq!(redactor.mask("x MIIEvQIBADANBg"), "x [masked]");
     assert_eq!(redactor.mask("kqhkiG9w0BAQ"), MASK);
 }
@@ -69,23 +64,14 @@ fn a_secret_is_forgotten_with_its_last_guard() {
 #[test]
 fn short_secrets_are_left_alone() {
     let redactor = Redactor::new();
-    let _guards = [
-        redactor.learn(&secret("12345")),
-        redactor.learn(&secret("")),
-    ];
-    assert!(matches!(
-        redactor.mask("a 12345 b"),
-        Cow::Borrowed("a 12345 b")
-    ));
+    let _guards = [redactor.learn(&secret("12345")), redactor.learn(&secret(""))];
+    assert!(matches!(redactor.mask("a 12345 b"), Cow::Borrowed("a 12345 b")));
 }
 
 #[test]
 fn overlapping_secrets_leave_no_rest() {
     let redactor = Redactor::new();
-    let _guards = [
-        redactor.learn(&secret("abcdefgh")),
-        redactor.learn(&secret("efghijkl")),
-    ];
+    let _guards = [redactor.learn(&secret("abcdefgh")), redactor.learn(&secret("efghijkl"))];
     assert_eq!(redactor.mask("<abcdefghijkl>"), "<[masked]>");
 }
 
@@ -96,14 +82,9 @@ fn without_room_nothing_is_shown_until_the_secret_is_gone() {
     assert_eq!(redactor.mask("anything"), WITHHELD);
     drop(big);
     // Values without repetition, so that every form counts.
-    let value = |n: usize| {
-        (0..MAX_SECRET / 8)
-            .map(|at| format!("{n:02}/{at:04x}."))
-            .collect::<String>()
-    };
-    let many: Vec<Learned> = (0..32)
-        .map(|n| redactor.learn(&secret(&value(n))))
-        .collect();
+    let value =
+        |n: usize| (0..MAX_SECRET / 8).map(|at| format!("{n:02}/{at:04x}.")).collect::<String>();
+    let many: Vec<Learned> = (0..32).map(|n| redactor.learn(&secret(&value(n)))).collect();
     assert_eq!(redactor.mask("anything"), WITHHELD);
     drop(many);
     let one = redactor.learn(&secret(&value(0)));
@@ -115,9 +96,8 @@ fn without_room_nothing_is_shown_until_the_secret_is_gone() {
 #[test]
 fn many_secrets_are_all_known() {
     let redactor = Redactor::new();
-    let guards: Vec<Learned> = (0..3 * SEGMENT)
-        .map(|n| redactor.learn(&secret(&format!("token-{n:04}-end"))))
-        .collect();
+    let guards: Vec<Learned> =
+        (0..3 * SEGMENT).map(|n| redactor.learn(&secret(&format!("token-{n:04}-end")))).collect();
     for n in 0..guards.len() {
         assert_eq!(redactor.mask(&format!("token-{n:04}-end")), MASK);
     }

@@ -44,35 +44,22 @@ pub(super) fn load_or_create(state_dir: &Path) -> Result<Keys, Error> {
 }
 
 pub(super) fn load(path: &Path) -> Result<Keys, Error> {
-    let io = |cause| Error::Io {
-        path: path.to_owned(),
-        cause,
-    };
+    let io = |cause| Error::Io { path: path.to_owned(), cause };
     let file = open(path).map_err(io)?;
     if !is_private(&file.metadata().map_err(io)?) {
-        return Err(Error::Exposed {
-            path: path.to_owned(),
-        });
+        return Err(Error::Exposed { path: path.to_owned() });
     }
     // The whole size at once: a buffer that grows leaves copies of keys behind.
     let mut text = Zeroizing::new(String::with_capacity(MAX_FILE as usize));
     file.take(MAX_FILE).read_to_string(&mut text).map_err(io)?;
-    parse(&text).ok_or_else(|| Error::Malformed {
-        path: path.to_owned(),
-    })
+    parse(&text).ok_or_else(|| Error::Malformed { path: path.to_owned() })
 }
 
 /// Puts a key before the others. A lock keeps two rotations from losing one another's key.
 pub(super) fn add(path: &Path, key: Key) -> Result<Keys, Error> {
-    let io = |cause| Error::Io {
-        path: path.to_owned(),
-        cause,
-    };
-    let lock = private()
-        .create(true)
-        .truncate(false)
-        .open(path.with_extension("lock"))
-        .map_err(io)?;
+    let io = |cause| Error::Io { path: path.to_owned(), cause };
+    let lock =
+        private().create(true).truncate(false).open(path.with_extension("lock")).map_err(io)?;
     lock.lock().map_err(io)?;
     let mut keys = load(path)?;
     if keys.0.len() >= MAX_KEYS {
@@ -101,8 +88,7 @@ fn parse(text: &str) -> Option<Keys> {
             Some(Key::new(bytes))
         })
         .collect();
-    keys.filter(|keys| !keys.is_empty() && keys.len() <= MAX_KEYS)
-        .map(Keys)
+    keys.filter(|keys| !keys.is_empty() && keys.len() <= MAX_KEYS).map(Keys)
 }
 
 fn write_draft(path: &Path, keys: &Keys) -> Result<PathBuf, Error> {
@@ -122,19 +108,13 @@ fn write_draft(path: &Path, keys: &Keys) -> Result<PathBuf, Error> {
     };
     write().map_err(|cause| {
         let _ = fs::remove_file(&draft);
-        Error::Io {
-            path: draft.clone(),
-            cause,
-        }
+        Error::Io { path: draft.clone(), cause }
     })?;
     Ok(draft)
 }
 
 fn make_directory(path: &Path) -> Result<(), Error> {
-    let io = |cause| Error::Io {
-        path: path.to_owned(),
-        cause,
-    };
+    let io = |cause| Error::Io { path: path.to_owned(), cause };
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -146,9 +126,7 @@ fn make_directory(path: &Path) -> Result<(), Error> {
     if is_ours_to_write(&fs::metadata(path).map_err(io)?) {
         Ok(())
     } else {
-        Err(Error::Exposed {
-            path: path.to_owned(),
-        })
+        Err(Error::Exposed { path: path.to_owned() })
     }
 }
 
@@ -210,10 +188,7 @@ fn sync(directory: &Path) -> Result<(), Error> {
     #[cfg(unix)]
     File::open(directory)
         .and_then(|directory| directory.sync_all())
-        .map_err(|cause| Error::Io {
-            path: directory.to_owned(),
-            cause,
-        })?;
+        .map_err(|cause| Error::Io { path: directory.to_owned(), cause })?;
     #[cfg(not(unix))]
     let _ = directory;
     Ok(())

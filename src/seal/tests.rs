@@ -4,10 +4,10 @@ use super::*;
 use proptest::prelude::*;
 
 /// A directory that is gone after the test.
-struct Scratch(PathBuf);
+pub(crate) struct Scratch(pub(crate) PathBuf);
 
 impl Scratch {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let name = format!("mcpwrap-seal-{:016x}", getrandom::u64().unwrap());
         Self(std::env::temp_dir().join(name))
     }
@@ -112,10 +112,7 @@ fn rotation_stops_before_a_key_is_lost() {
     }
     assert!(matches!(keys.rotate(), Err(Error::Full { .. })));
     assert!(Keyring::load_or_create(&dir.0).is_ok());
-    assert!(matches!(
-        Keyring::ephemeral().unwrap().rotate(),
-        Err(Error::NotOurs)
-    ));
+    assert!(matches!(Keyring::ephemeral().unwrap().rotate(), Err(Error::NotOurs)));
 }
 
 #[test]
@@ -138,25 +135,16 @@ fn files_that_others_can_touch_are_refused() {
     assert_eq!((mode(&dir.0), mode(&file)), (0o700, 0o600));
     for wrong in [0o640, 0o604, 0o620, 0o602] {
         chmod(&file, wrong);
-        assert!(matches!(
-            Keyring::load_or_create(&dir.0),
-            Err(Error::Exposed { .. })
-        ));
+        assert!(matches!(Keyring::load_or_create(&dir.0), Err(Error::Exposed { .. })));
     }
     chmod(&file, 0o600);
     chmod(&dir.0, 0o777);
-    assert!(matches!(
-        Keyring::load_or_create(&dir.0),
-        Err(Error::Exposed { .. })
-    ));
+    assert!(matches!(Keyring::load_or_create(&dir.0), Err(Error::Exposed { .. })));
     chmod(&dir.0, 0o700);
     let moved = dir.0.join("elsewhere");
     std::fs::rename(&file, &moved).unwrap();
     std::os::unix::fs::symlink(&moved, &file).unwrap();
-    assert!(matches!(
-        Keyring::load_or_create(&dir.0),
-        Err(Error::Io { .. })
-    ));
+    assert!(matches!(Keyring::load_or_create(&dir.0), Err(Error::Io { .. })));
 }
 
 #[test]
@@ -166,10 +154,7 @@ fn a_damaged_file_is_refused_and_not_replaced() {
     let file = keyfile::path(&dir.0);
     for text in ["", "mcpwrap-keys-1\n", "mcpwrap-keys-1\nAAAA\n", "\u{fffd}"] {
         std::fs::write(&file, text).unwrap();
-        assert!(matches!(
-            Keyring::load_or_create(&dir.0),
-            Err(Error::Malformed { .. })
-        ));
+        assert!(matches!(Keyring::load_or_create(&dir.0), Err(Error::Malformed { .. })));
         assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
     }
 }
