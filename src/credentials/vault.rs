@@ -27,8 +27,10 @@ pub use settings::{Login, SettingsError, VaultSettings};
 const DEADLINE: Duration = Duration::from_secs(15);
 /// Between two attempts to renew a token, and between two logins that a refusal provokes.
 const PAUSE: Duration = Duration::from_secs(10);
-/// A token without an end is looked at again after this.
-const LONG: Duration = Duration::from_secs(60 * 60);
+/// However short a token's life is, it is not renewed more often.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// However long a vault says that a token lives, it is renewed after this.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A connection to one vault; a clone shares its token.
 #[derive(Clone)]
@@ -163,7 +165,7 @@ impl Vault {
                 token.as_ref().and_then(|token| token.renew_at)
             };
             let at = renew_at.unwrap_or_else(|| Instant::now() + PAUSE);
-            tokio::time::sleep_until(at.max(Instant::now() + Duration::from_millis(100))).await;
+            tokio::time::sleep_until(at.max(Instant::now() + SHORTEST)).await;
             if renew_at.is_none() {
                 continue;
             }
@@ -408,9 +410,8 @@ impl Inner {
 impl Token {
     fn new(value: SecretString, ttl: u64, renewable: Renewable) -> Self {
         let since = Instant::now();
-        // A lying or endless ttl is looked at again after a while rather than believed.
         let ttl = Duration::from_secs(ttl);
-        let renew_at = (!ttl.is_zero()).then(|| since + (ttl * 2 / 3).min(LONG * 24));
+        let renew_at = (!ttl.is_zero()).then(|| since + (ttl * 2 / 3).min(LONGEST));
         Self { value, since, renew_at, renewable }
     }
 
