@@ -100,7 +100,11 @@ pub fn check_per_user(
                     remedy(facts),
                 ),
             };
-            Some(Problem { option: format!("--credential {}", spec.name), message, hint })
+            Some(Problem {
+                option: format!("{} {}", spec.delivery.flag(), spec.name),
+                message,
+                hint,
+            })
         })
         .collect()
 }

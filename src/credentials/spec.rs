@@ -143,6 +143,17 @@ impl CredentialSpec {
     }
 }
 
+// === impl Delivery ===
+
+impl Delivery {
+    pub(super) fn flag(self) -> &'static str {
+        match self {
+            Self::Env => "--credential",
+            Self::File => "--credential-file",
+        }
+    }
+}
+
 // === impl Source ===
 
 impl Source {

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::StatusCode;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -20,6 +19,9 @@ use crate::outbound::{self, Client};
 mod settings;
 #[cfg(test)]
 mod tests;
+mod token;
+
+use token::{Renewable, Token, parse};
 
 pub use settings::{Login, SettingsError, VaultSettings};
 
@@ -27,10 +29,6 @@ pub use settings::{Login, SettingsError, VaultSettings};
 const DEADLINE: Duration = Duration::from_secs(15);
 /// Between two attempts to renew a token, and between two logins that a refusal provokes.
 const PAUSE: Duration = Duration::from_secs(10);
-/// However short a token's life is, it is not renewed more often.
-const SHORTEST: Duration = Duration::from_secs(1);
-/// However long a vault says that a token lives, it is renewed after this.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A connection to one vault; a clone shares its token.
 #[derive(Clone)]
@@ -42,21 +40,6 @@ struct Inner {
     http: Client,
     settings: VaultSettings,
     token: Mutex<Option<Token>>,
-}
-
-#[derive(Clone)]
-struct Token {
-    value: SecretString,
-    since: Instant,
-    /// Two thirds of the way to its end; `None` for a token that never ends.
-    renew_at: Option<Instant>,
-    renewable: Renewable,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Renewable {
-    Yes,
-    No,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -165,7 +148,7 @@ impl Vault {
                 token.as_ref().and_then(|token| token.renew_at)
             };
             let at = renew_at.unwrap_or_else(|| Instant::now() + PAUSE);
-            tokio::time::sleep_until(at.max(Instant::now() + SHORTEST)).await;
+            tokio::time::sleep_until(at.max(Instant::now() + token::SHORTEST)).await;
             if renew_at.is_none() {
                 continue;
             }
@@ -403,40 +386,6 @@ impl Inner {
         }
         Ok(url)
     }
-}
-
-// === impl Token ===
-
-impl Token {
-    fn new(value: SecretString, ttl: u64, renewable: Renewable) -> Self {
-        let since = Instant::now();
-        let ttl = Duration::from_secs(ttl);
-        let renew_at = (!ttl.is_zero()).then(|| since + (ttl * 2 / 3).min(LONGEST));
-        Self { value, since, renew_at, renewable }
-    }
-
-    fn from_auth(body: &Bytes) -> Option<Self> {
-        let mut answer = parse(body)?;
-        let auth = &mut answer["auth"];
-        let Value::String(value) = auth["client_token"].take() else {
-            return None;
-        };
-        Some(Self::new(
-            SecretString::from(value),
-            auth["lease_duration"].as_u64().unwrap_or(0),
-            Renewable::from(&auth["renewable"]),
-        ))
-    }
-}
-
-impl From<&Value> for Renewable {
-    fn from(told: &Value) -> Self {
-        if told.as_bool() == Some(true) { Self::Yes } else { Self::No }
-    }
-}
-
-fn parse(body: &Bytes) -> Option<Value> {
-    serde_json::from_slice(body).ok().filter(|answer: &Value| answer.is_object())
 }
 
 /// The other fields of a secret are none of our business; they should not linger.

@@ -2,11 +2,11 @@
 //!
 //! The connection is made anew for each request: one that failed at start-up must not fail for ever.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyring_core::{CredentialStore, Error as Cause};
 use secrecy::{ExposeSecret as _, SecretString};
-use std::sync::Arc;
 
 /// A keyring that asks a person for a password takes longer, and is then refused.
 pub const DEADLINE: Duration = Duration::from_secs(10);
@@ -101,4 +101,20 @@ fn connect() -> Result<Arc<CredentialStore>, Cause> {
 #[cfg(not(target_os = "linux"))]
 fn connect() -> Result<Arc<CredentialStore>, Cause> {
     Err(Cause::NotSupportedByStore("no keyring is supported on this system yet".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unreadable_secret_does_not_reach_the_error() {
+        for cause in [
+            Cause::BadEncoding(b"s3cret".to_vec()),
+            Cause::BadDataFormat(b"s3cret".to_vec(), "why".into()),
+        ] {
+            let shown = format!("{:?}", without_bytes(cause));
+            assert!(!shown.contains("115, 51, 99"), "{shown}");
+        }
+    }
 }
