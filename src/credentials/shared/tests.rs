@@ -1,7 +1,8 @@
 //! Which sources tell users apart, which settings look like secrets, and whose a value is.
 
 use super::*;
-use crate::auth::Principal;
+use crate::auth::{Principal, UserId};
+use secrecy::SecretString;
 
 fn problems(source: &str, facts: Facts) -> Vec<Problem> {
     let spec = CredentialSpec::parse(&format!("TOKEN={source}")).unwrap();
@@ -124,7 +125,7 @@ fn only_what_nobody_holds_is_forgotten() {
     for n in 1..100 {
         drop(watch.admit("A", &user("alice"), &value(n)).unwrap());
     }
-    assert!(watch.lock().values.len() <= 4);
+    assert!(watch.remembered() <= 4);
     assert!(watch.admit("A", &user("bob"), &value(0)).is_err());
     let more: Vec<Held> =
         (200..203).map(|n| watch.admit("A", &user("alice"), &value(n)).unwrap()).collect();
