@@ -85,7 +85,29 @@ impl Client {
     /// # Errors
     /// [`Error::Setup`] when the TLS backend cannot be initialised.
     pub fn with_limits(deadline: Duration, max_body: usize) -> Result<Self, Error> {
-        let inner = reqwest::Client::builder()
+        Self::build(reqwest::Client::builder(), deadline, max_body)
+    }
+
+    /// Sets the client up to trust these PEM certificates and no others.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] when they cannot be read or the TLS backend cannot be initialised.
+    pub fn trusting(pem: &[u8]) -> Result<Self, Error> {
+        let roots = reqwest::Certificate::from_pem_bundle(pem)
+            .map_err(|cause| Error::Setup { cause: cause.into() })?;
+        if roots.is_empty() {
+            return Err(Error::Setup { cause: "the file holds no certificate".into() });
+        }
+        let builder = reqwest::Client::builder().tls_certs_only(roots);
+        Self::build(builder, DEADLINE, MAX_BODY)
+    }
+
+    fn build(
+        builder: reqwest::ClientBuilder,
+        deadline: Duration,
+        max_body: usize,
+    ) -> Result<Self, Error> {
+        let inner = builder
             .redirect(reqwest::redirect::Policy::none())
             .timeout(deadline)
             .connect_timeout(CONNECT_DEADLINE)

@@ -319,4 +319,4 @@ pub fn bound(header: &[u8], parts: &[&[u8]]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

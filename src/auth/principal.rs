@@ -195,6 +195,23 @@ impl Principal {
         }
     }
 
+    /// A verified caller for the tests of other modules; the claim `email` counts as verified.
+    #[cfg(test)]
+    pub(crate) fn for_tests(
+        issuer: &str,
+        tenant: Option<&str>,
+        subject: &str,
+        claims: &[(&str, serde_json::Value)],
+    ) -> Self {
+        let mut principal = Self::new(UserId::new(issuer, tenant, subject), "idp".into());
+        for (name, value) in claims {
+            principal.claims.insert((*name).to_owned(), value.clone());
+        }
+        let email = principal.claims.get("email").and_then(|mail| mail.as_str());
+        principal.email = email.map(Into::into);
+        principal
+    }
+
     /// Whose processes, files and caches these are.
     #[must_use]
     pub fn user(&self) -> &UserId {

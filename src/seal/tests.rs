@@ -4,10 +4,10 @@ use super::*;
 use proptest::prelude::*;
 
 /// A directory that is gone after the test.
-struct Scratch(PathBuf);
+pub(crate) struct Scratch(pub(crate) PathBuf);
 
 impl Scratch {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let name = format!("mcpwrap-seal-{:016x}", getrandom::u64().unwrap());
         Self(std::env::temp_dir().join(name))
     }

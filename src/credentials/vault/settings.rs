@@ -1,0 +1,148 @@
+//! The usual variables (`VAULT_ADDR`, `VAULT_TOKEN`, …) as typed settings.
+//!
+//! Secrets that stand in files are read anew at each login, because agents replace them.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::super::local;
+use crate::outbound;
+
+/// Where the vault is and how to log in.
+#[derive(Clone, Debug)]
+pub struct VaultSettings {
+    pub(super) address: Url,
+    pub(super) namespace: Option<String>,
+    pub(super) ca_pem: Option<Vec<u8>>,
+    pub(super) login: Login,
+}
+
+/// The ways to log in.
+#[derive(Clone, Debug)]
+pub enum Login {
+    /// A token that somebody else made.
+    Token(Place),
+    /// A role and its secret.
+    AppRole {
+        /// Which role.
+        role_id: Place,
+        /// The role's secret.
+        secret_id: Place,
+    },
+}
+
+/// A secret, or the file that holds it.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// The secret itself.
+    Value(SecretString),
+    /// A file that only its owner may change.
+    File(PathBuf),
+}
+
+/// What is wrong with the variables.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// There is no address.
+    #[error("VAULT_ADDR is not set")]
+    NoAddress,
+    /// The address is no https URL, nor http on loopback.
+    #[error("VAULT_ADDR is not an https url")]
+    Address,
+    /// There is no way to log in.
+    #[error("no VAULT_TOKEN, no ~/.vault-token, and no VAULT_ROLE_ID with VAULT_SECRET_ID")]
+    NoLogin,
+    /// A token and a role are both set.
+    #[error("VAULT_TOKEN and VAULT_ROLE_ID are both set")]
+    TwoLogins,
+    /// One half of a role is missing.
+    #[error("VAULT_ROLE_ID and VAULT_SECRET_ID (or their _FILE) belong together")]
+    HalfRole,
+    /// The namespace cannot stand in a header.
+    #[error("VAULT_NAMESPACE is not a namespace")]
+    Namespace,
+    /// A file cannot be read.
+    #[error("read {variable}")]
+    File {
+        /// The variable that names the file.
+        variable: &'static str,
+        /// What is wrong with it.
+        #[source]
+        cause: local::Error,
+    },
+}
+
+// === impl VaultSettings ===
+
+impl VaultSettings {
+    /// Reads the variables through `get`, which is `std::env::var(..).ok()` but for tests.
+    ///
+    /// # Errors
+    /// [`SettingsError`].
+    pub fn from_env(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let get = |name: &str| get(name).filter(|value| !value.is_empty());
+        let address = get("VAULT_ADDR").ok_or(SettingsError::NoAddress)?;
+        let address = Url::parse(&address).map_err(|_| SettingsError::Address)?;
+        let bare = address.query().is_none()
+            && address.fragment().is_none()
+            && address.username().is_empty()
+            && address.password().is_none();
+        if !bare || outbound::check(&address).is_err() {
+            return Err(SettingsError::Address);
+        }
+        let namespace = get("VAULT_NAMESPACE");
+        if namespace.as_ref().is_some_and(|text| !text.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
+            return Err(SettingsError::Namespace);
+        }
+        let ca_pem = get("VAULT_CACERT")
+            .map(|path| {
+                local::read_public(path.as_ref())
+                    .map_err(|cause| SettingsError::File { variable: "VAULT_CACERT", cause })
+            })
+            .transpose()?;
+        Ok(Self { address, namespace, ca_pem, login: Login::from_env(&get)? })
+    }
+}
+
+// === impl Login ===
+
+impl Login {
+    fn from_env(get: &impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let place = |value: &str, file: &str| {
+            get(value)
+                .map(|text| Place::Value(SecretString::from(text)))
+                .or_else(|| get(file).map(|path| Place::File(path.into())))
+        };
+        let role_id = place("VAULT_ROLE_ID", "VAULT_ROLE_ID_FILE");
+        let secret_id = place("VAULT_SECRET_ID", "VAULT_SECRET_ID_FILE");
+        let token = get("VAULT_TOKEN").map(|text| Place::Value(SecretString::from(text)));
+        match (token, role_id, secret_id) {
+            (Some(_), Some(_), _) | (Some(_), _, Some(_)) => Err(SettingsError::TwoLogins),
+            (Some(token), None, None) => Ok(Self::Token(token)),
+            (None, Some(role_id), Some(secret_id)) => Ok(Self::AppRole { role_id, secret_id }),
+            (None, None, None) => get("HOME")
+                .map(|home| PathBuf::from(home).join(".vault-token"))
+                .filter(|path| path.exists())
+                .map(|path| Self::Token(Place::File(path)))
+                .ok_or(SettingsError::NoLogin),
+            (None, _, _) => Err(SettingsError::HalfRole),
+        }
+    }
+}
+
+// === impl Place ===
+
+impl Place {
+    pub(super) fn read(&self) -> Result<SecretString, SettingsError> {
+        match self {
+            Self::Value(value) => Ok(value.clone()),
+            Self::File(path) => local::read(path).map_err(|cause| SettingsError::File {
+                variable: "the file with the vault's login",
+                cause,
+            }),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! A vault's token and how long it lives; it talks to nobody.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use secrecy::SecretString;
+use serde_json::Value;
+use tokio::time::Instant;
+
+/// However short a token's life is, it is not renewed more often.
+pub(super) const SHORTEST: Duration = Duration::from_secs(1);
+/// However long a vault says that a token lives, it is renewed after this.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[derive(Clone)]
+pub(super) struct Token {
+    pub(super) value: SecretString,
+    pub(super) since: Instant,
+    /// Two thirds of the way to its end; `None` for a token that never ends.
+    pub(super) renew_at: Option<Instant>,
+    pub(super) renewable: Renewable,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Renewable {
+    Yes,
+    No,
+}
+
+// === impl Token ===
+
+impl Token {
+    pub(super) fn new(value: SecretString, ttl: u64, renewable: Renewable) -> Self {
+        let since = Instant::now();
+        let ttl = Duration::from_secs(ttl);
+        let renew_at = (!ttl.is_zero()).then(|| since + (ttl * 2 / 3).min(LONGEST));
+        Self { value, since, renew_at, renewable }
+    }
+
+    pub(super) fn from_auth(body: &Bytes) -> Option<Self> {
+        let mut answer = parse(body)?;
+        let auth = &mut answer["auth"];
+        let Value::String(value) = auth["client_token"].take() else {
+            return None;
+        };
+        Some(Self::new(
+            SecretString::from(value),
+            auth["lease_duration"].as_u64().unwrap_or(0),
+            Renewable::from(&auth["renewable"]),
+        ))
+    }
+}
+
+impl From<&Value> for Renewable {
+    fn from(told: &Value) -> Self {
+        if told.as_bool() == Some(true) { Self::Yes } else { Self::No }
+    }
+}
+
+pub(super) fn parse(body: &Bytes) -> Option<Value> {
+    serde_json::from_slice(body).ok().filter(|answer: &Value| answer.is_object())
+}

@@ -1,0 +1,177 @@
+//! What the store keeps, whose it is, and which changes from outside it notices.
+
+use super::*;
+use crate::seal::tests::Scratch;
+use rusqlite::Connection;
+use secrecy::ExposeSecret as _;
+
+struct Place {
+    dir: Scratch,
+    keys: Keyring,
+}
+
+impl Place {
+    fn new() -> Self {
+        let dir = Scratch::new();
+        let keys = Keyring::load_or_create(&dir.0).unwrap();
+        Self { dir, keys }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.0.join("store.sqlite")
+    }
+
+    fn open(&self) -> Result<Store, Error> {
+        Store::open(&self.path(), self.keys.clone())
+    }
+
+    fn raw(&self) -> Connection {
+        Connection::open(self.path()).unwrap()
+    }
+}
+
+fn user(tenant: Option<&str>, subject: &str) -> UserRef {
+    UserRef {
+        issuer: "https://idp.example".into(),
+        tenant: tenant.map(Into::into),
+        subject: subject.into(),
+    }
+}
+
+fn secret(text: &str) -> SecretString {
+    SecretString::from(text)
+}
+
+async fn shown(store: &Store, user: &UserRef, name: &str) -> Option<String> {
+    let value = store.get(user, name).await.unwrap()?;
+    Some(value.expose_secret().to_owned())
+}
+
+#[tokio::test]
+async fn each_user_has_his_own_values() {
+    let place = Place::new();
+    let store = place.open().unwrap();
+    let users =
+        [user(None, "alice"), user(Some(""), "alice"), user(Some("a"), "lice"), user(None, "bob")];
+    for (n, user) in users.iter().enumerate() {
+        store.set(user, "TOKEN", &secret(&format!("v{n}"))).await.unwrap();
+    }
+    for (n, user) in users.iter().enumerate() {
+        assert_eq!(shown(&store, user, "TOKEN").await, Some(format!("v{n}")));
+        assert_eq!(shown(&store, user, "OTHER").await, None);
+    }
+    assert_eq!(store.rm(&users[0], "TOKEN").await.unwrap(), Removed::Gone);
+    assert_eq!(store.rm(&users[0], "TOKEN").await.unwrap(), Removed::Absent);
+    assert_eq!(shown(&store, &users[0], "TOKEN").await, None);
+    assert_eq!(shown(&store, &users[1], "TOKEN").await.unwrap(), "v1");
+    let of_bob = Filter { user: Some(users[3].clone()), name: None };
+    let listed = store.list(&of_bob).await.unwrap();
+    assert_eq!((listed.len(), listed[0].version), (1, 4));
+}
+
+#[tokio::test]
+async fn two_processes_share_the_file_and_a_rotation() {
+    let place = Place::new();
+    let server = place.open().unwrap();
+    let cli = Store::open(&place.path(), Keyring::load_or_create(&place.dir.0).unwrap()).unwrap();
+    let alice = user(None, "alice");
+    cli.set(&alice, "A", &secret("first")).await.unwrap();
+    assert_eq!(shown(&server, &alice, "A").await.unwrap(), "first");
+    place.keys.rotate().unwrap();
+    server.set(&alice, "B", &secret("second")).await.unwrap();
+    assert_eq!(shown(&cli, &alice, "A").await.unwrap(), "first");
+    assert_eq!(shown(&cli, &alice, "B").await.unwrap(), "second");
+}
+
+#[tokio::test]
+async fn no_value_stands_in_the_file() {
+    let place = Place::new();
+    let store = place.open().unwrap();
+    let value = "ghp_plainly_visible_value";
+    store.set(&user(None, "alice"), "T", &secret(value)).await.unwrap();
+    for entry in std::fs::read_dir(&place.dir.0).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(memchr::memmem::find(&bytes, value.as_bytes()).is_none());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{}", path.display());
+        }
+    }
+}
+
+#[tokio::test]
+async fn changes_from_outside_are_refused() {
+    let alice = user(None, "alice");
+    for change in [
+        "UPDATE secret SET sealed = (SELECT s.sealed FROM secret s WHERE s.subject = 'bob') WHERE subject = 'alice'",
+        "UPDATE secret SET subject = 'x' WHERE subject = 'alice'; UPDATE secret SET subject = 'alice' WHERE subject = 'bob'",
+        "UPDATE secret SET name = 'OTHER' WHERE subject = 'alice'",
+        "UPDATE secret SET tenant = '=t' WHERE subject = 'alice'",
+        "UPDATE secret SET version = version + 1 WHERE subject = 'alice'",
+        "UPDATE secret SET updated = 0 WHERE subject = 'alice'",
+        "UPDATE secret SET sealed = x'00' WHERE subject = 'alice'",
+        "DELETE FROM secret WHERE subject = 'bob'",
+        "DELETE FROM head",
+        "UPDATE head SET sealed = x'01'",
+        "DELETE FROM secret WHERE subject = 'alice';
+         INSERT INTO secret SELECT issuer, tenant, 'alice', name, version, updated, sealed FROM secret",
+    ] {
+        let place = Place::new();
+        let store = place.open().unwrap();
+        for (subject, value) in [("alice", "one"), ("bob", "two")] {
+            store
+                .set(&user(None, subject), "T", &secret(value))
+                .await
+                .unwrap();
+        }
+        place.raw().execute_batch(change).unwrap();
+        let got = store.get(&alice, "T").await;
+        assert!(matches!(got, Err(Error::Tampered { .. })), "{change}");
+    }
+}
+
+#[tokio::test]
+async fn an_old_version_put_back_is_refused() {
+    let place = Place::new();
+    let store = place.open().unwrap();
+    let alice = user(None, "alice");
+    store.set(&alice, "T", &secret("leaked")).await.unwrap();
+    let raw = place.raw();
+    raw.execute_batch("CREATE TEMP TABLE old AS SELECT * FROM secret; CREATE TEMP TABLE oldhead AS SELECT * FROM head")
+        .unwrap();
+    store.set(&alice, "T", &secret("renewed")).await.unwrap();
+    raw.execute_batch("INSERT OR REPLACE INTO secret SELECT * FROM old").unwrap();
+    assert!(matches!(store.get(&alice, "T").await, Err(Error::Tampered { .. })));
+    assert!(place.open().is_err());
+    // With the old head it is consistent, yet this process has seen a newer one.
+    raw.execute_batch("INSERT OR REPLACE INTO head SELECT * FROM oldhead").unwrap();
+    assert!(matches!(store.get(&alice, "T").await, Err(Error::Tampered { .. })));
+}
+
+#[tokio::test]
+async fn other_keys_and_open_files_are_refused() {
+    let place = Place::new();
+    let store = place.open().unwrap();
+    store.set(&user(None, "a"), "T", &secret("x")).await.unwrap();
+    let other = Store::open(&place.path(), Keyring::ephemeral().unwrap());
+    assert!(matches!(other, Err(Error::Tampered { .. })));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(place.open(), Err(Error::Exposed { .. })));
+    }
+}
+
+#[tokio::test]
+async fn empty_and_huge_values_are_refused() {
+    let place = Place::new();
+    let store = place.open().unwrap();
+    for value in [String::new(), "x".repeat(MAX_VALUE + 1)] {
+        let set = store.set(&user(None, "a"), "T", &SecretString::from(value)).await;
+        assert!(matches!(set, Err(Error::Size { .. })));
+    }
+}
