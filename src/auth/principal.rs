@@ -203,7 +203,8 @@ impl Principal {
         subject: &str,
         claims: &[(&str, serde_json::Value)],
     ) -> Self {
-        let mut principal = Self::new(UserId::new(issuer, tenant, subject), "idp".into());
+        let mut principal =
+            Self::new(UserId::new(issuer, tenant, subject), "idp".into(), Clock::system());
         for (name, value) in claims {
             principal.claims.insert((*name).to_owned(), value.clone());
         }
