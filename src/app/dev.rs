@@ -21,6 +21,13 @@ use crate::shutdown::Shutdown;
 /// Calls that one child works on at a time.
 const MOST_IN_FLIGHT: usize = 4096;
 const MOST_SESSIONS: usize = 1024;
+/// A developer who stops the server does not want to wait.
+const DEADLINES: Deadlines = Deadlines {
+    start: Deadlines::START,
+    close: Duration::from_secs(1),
+    term: Duration::from_secs(2),
+    kill: Deadlines::KILL,
+};
 /// How long calls may go on when a child is told to close.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -121,7 +128,7 @@ fn launcher(config: &Dev) -> Result<Launcher, Error> {
     }
     let mut argv = child.argv.iter().cloned();
     Ok(Launcher {
-        spawner: Spawner::new(Program::Own, Deadlines::default())?,
+        spawner: Spawner::new(Program::Own, DEADLINES)?,
         program: argv.next().unwrap_or_default(),
         args: argv.collect(),
         env,

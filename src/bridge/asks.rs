@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::audience::Notice;
 use super::conversation::{Ask, AskKey, Event};
-use super::desk::Desk;
+use super::desk::{Call, Desk};
 use super::mailbox::Keep;
 use crate::mcp::{Era, ErrorObject, Object, Raw, RequestId, codes, meta};
 use crate::server;
@@ -149,7 +149,8 @@ impl Desk {
             return call.map_or(Owner::Nobody, |(id, _)| Owner::Call(*id, Certainty::Call));
         }
         // A cancelled call that has not ended may still be the one that asks.
-        let mut candidates = self.calls.iter().filter(|(_, c)| c.permitted.operation().may_ask());
+        let may = |call: &Call| call.permitted.operation().may_ask() && !call.awaits_answers();
+        let mut candidates = self.calls.iter().filter(|(_, call)| may(call));
         let Some((first, call)) = candidates.next() else { return Owner::Nobody };
         let session = call.permitted.operation().caller.session;
         let (mut newest, mut certainty) = ((call.cancelled.is_none(), *first), Certainty::Call);

@@ -46,6 +46,8 @@ pub enum Notice {
 #[derive(Debug, Default)]
 pub struct Audience {
     pub(super) habits: Habits,
+    /// The most verbose level that a request of its own asked for.
+    requested: Mutex<Option<LogLevel>>,
     members: Mutex<HashMap<u64, Membership>>,
     next: AtomicU64,
 }
@@ -99,7 +101,18 @@ impl Audience {
     /// The most verbose level that any member wants.
     #[must_use]
     pub fn level(&self) -> Option<LogLevel> {
-        self.lock().values().filter_map(|member| member.level).min()
+        let requested = *self.requested.lock().unwrap_or_else(PoisonError::into_inner);
+        self.lock().values().filter_map(|member| member.level).chain(requested).min()
+    }
+
+    /// Notes the level of a single request; returns the level to be set where that is news.
+    #[must_use]
+    pub fn request_level(&self, level: LogLevel) -> Option<LogLevel> {
+        let before = self.level();
+        let mut requested = self.requested.lock().unwrap_or_else(PoisonError::into_inner);
+        *requested = Some(requested.map_or(level, |own| own.min(level)));
+        drop(requested);
+        before.is_none_or(|before| level < before).then_some(level)
     }
 
     /// One subscription call for each URI that anybody wants.

@@ -105,7 +105,7 @@ impl Child {
     }
 
     /// Sends one of the bridge's own requests whose answer does not matter.
-    pub(super) fn tell(&self, request: Internal) {
+    pub fn tell(&self, request: Internal) {
         let (reply, _) = oneshot::channel();
         let id = self.number_call();
         self.shared.in_flight.fetch_add(1, Ordering::Relaxed);

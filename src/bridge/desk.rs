@@ -21,7 +21,9 @@ use crate::policy::{LogLevel, Operation, Permitted};
 use crate::server::{self, Hello, Incoming, Internal};
 
 /// How long a cancelled call that its server never answers still counts as under way (checklist 5.32).
-const CANCELLED_FOR: Duration = Duration::from_secs(10);
+const CANCELLED_FOR: Duration = Duration::from_secs(5);
+/// A call that has asked nothing more for this long waits for its answers and asks nothing else.
+const ASKED_ALL_AFTER: Duration = Duration::from_secs(1);
 /// How long a call waits for calls of other clients that could ask to end.
 const APART_FOR: Duration = Duration::from_secs(30);
 
@@ -53,7 +55,7 @@ pub(super) struct Call {
     pub(super) mailbox: Arc<Mailbox<Event>>,
     /// Asks that the client has not answered yet.
     pub(super) asks: Vec<(AskKey, Placed)>,
-    asked: bool,
+    last_ask: Option<Instant>,
     pub(super) cancelled: Option<Instant>,
     started: Instant,
     progress: f64,
@@ -96,7 +98,7 @@ impl Desk {
                     permitted,
                     mailbox,
                     asks: Vec::new(),
-                    asked: false,
+                    last_ask: None,
                     cancelled: None,
                     started: Instant::now(),
                     progress: f64::NEG_INFINITY,
@@ -147,7 +149,9 @@ impl Desk {
             && call.started.elapsed() < APART_FOR
             && self.calls.values().any(|other| {
                 let theirs = other.permitted.operation().caller.session;
-                (session.is_none() || theirs != session) && self.could_ask(other)
+                (session.is_none() || theirs != session)
+                    && !other.awaits_answers()
+                    && self.could_ask(other)
             })
     }
 
@@ -216,7 +220,7 @@ impl Desk {
             tracing::debug!(id, "late answer to a call that is over");
             return;
         };
-        if call.permitted.operation().may_ask() && !call.asked {
+        if call.permitted.operation().may_ask() && call.last_ask.is_none() {
             self.audience.habits.was_quiet(call.permitted.operation());
         }
         // A call that asked cannot end unanswered, so what was left with it belongs to another one.
@@ -233,7 +237,7 @@ impl Desk {
 
     /// Notes that a call's target asks.
     pub(super) fn asked(call: &mut Call, audience: &Audience) {
-        call.asked = true;
+        call.last_ask = Some(Instant::now());
         audience.habits.asked(call.permitted.operation());
     }
 
@@ -272,6 +276,9 @@ impl Desk {
         self.trace.notified("notifications/message", Some(&params));
         let modern = self.hello.era() == Era::Modern;
         let wants = |call: &Call| {
+            if call.awaits_answers() {
+                return false;
+            }
             let caller = &call.permitted.operation().caller;
             match (modern, caller.era) {
                 // Only requests that named a level get messages from a modern server.
@@ -366,6 +373,13 @@ impl Desk {
         let call = self.calls.remove(&id)?;
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         Some(call)
+    }
+}
+
+impl Call {
+    /// Whether the call has asked all it had to ask and waits for its own answers (checklist 5.42).
+    pub(super) fn awaits_answers(&self) -> bool {
+        !self.asks.is_empty() && self.last_ask.is_some_and(|at| at.elapsed() >= ASKED_ALL_AFTER)
     }
 }
 

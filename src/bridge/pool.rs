@@ -104,12 +104,12 @@ impl Pool {
         }
         let key = self.key(connect.principal(), session);
         let era = self.settle_era().await?;
-        let (slot, leaving) = self.choose(key, connect, profile, era);
+        let (seat, leaving) = self.choose(key, connect, profile, era, Seat::take);
         for child in leaving {
             child.close();
             child.closed().await;
         }
-        Ok(Seat::take(&slot))
+        Ok(seat)
     }
 
     /// Starts a child before anybody asks for one, and returns what it says about itself and its tools.
@@ -119,8 +119,7 @@ impl Pool {
     pub async fn warm(&self, connect: &Connect) -> Result<(Child, Outcome), Unavailable> {
         let key = self.key(connect.principal(), None);
         let era = self.settle_era().await?;
-        let (slot, _) = self.choose(key, connect, &Profile::plain(), era);
-        let seat = Seat::warm(&slot);
+        let (seat, _) = self.choose(key, connect, &Profile::plain(), era, Seat::warm);
         let child = self.ready(&seat).await?;
         let tools = child.ask(Internal::ListTools, self.shared.settings.start_timeout).await;
         Ok((child, tools))
@@ -217,14 +216,16 @@ impl Pool {
         }
     }
 
-    /// The slot that fits, and children that nobody uses and that make room for it.
+    /// A seat in the slot that fits, and children that nobody uses and that make room for it. The seat is taken
+    /// under the lock, so that nobody takes the slot for unused in between.
     fn choose(
         &self,
         key: ChildKey,
         connect: &Connect,
         profile: &Profile,
         era: Option<Era>,
-    ) -> (Arc<Slot>, Vec<Child>) {
+        take: fn(&Arc<Slot>) -> Seat,
+    ) -> (Seat, Vec<Child>) {
         let mut groups = self.lock();
         let group = groups.entry(key).or_default();
         let full = group.len() >= MOST_PROFILES - 1;
@@ -241,7 +242,7 @@ impl Pool {
             _ => exact(profile),
         };
         if let Some(slot) = found {
-            return (Arc::clone(slot), Vec::new());
+            return (take(slot), Vec::new());
         }
         // Once the others are used up, only the empty profile may still come.
         let profile = if full { Profile::plain() } else { profile.clone() };
@@ -255,7 +256,7 @@ impl Pool {
         });
         let slot = Arc::new(Slot::new(Arc::clone(connect.principal()), profile));
         group.push(Arc::clone(&slot));
-        (slot, leaving)
+        (take(&slot), leaving)
     }
 
     async fn reap(self) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::follow::{self, Honoured, Wanted};
 use super::session::{Answer, Asked, Session};
 use super::stream::EventStream;
 use super::translate;
@@ -128,6 +129,14 @@ impl Drive<'_> {
         let Some(uri) = operation.params.uri.clone() else {
             return Some(Err(ErrorObject::invalid_params("params.uri must be a string")));
         };
+        if let Some(follow) = &self.session.follow {
+            return Some(match follow::change(follow, &uri, Wanted::Yes).await {
+                Honoured::Yes => Ok(Raw::empty_object()),
+                Honoured::No => Err(ErrorObject::invalid_params(
+                    "the server does not report changes of this resource",
+                )),
+            });
+        }
         let permitted = match self.front.permit(self.principal, operation.clone()) {
             Ok(permitted) => permitted,
             Err(refused) => return Some(Err(refused.error)),
@@ -145,6 +154,10 @@ impl Drive<'_> {
         let Some(uri) = operation.params.uri.clone() else {
             return Some(Err(ErrorObject::invalid_params("params.uri must be a string")));
         };
+        if let Some(follow) = &self.session.follow {
+            follow::change(follow, &uri, Wanted::No).await;
+            return Some(Ok(Raw::empty_object()));
+        }
         match self.session.member.unsubscribe(&uri) {
             // Another client of this user still wants it.
             Remaining::Others => Some(Ok(Raw::empty_object())),

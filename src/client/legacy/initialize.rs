@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 
+use super::follow;
 use super::session::{Beginning, Session};
 use super::session_id;
 use crate::bridge::Role;
@@ -65,8 +66,28 @@ pub(super) async fn initialize(
             let role = Role::Session { capabilities: wish.capabilities.clone() };
             let member = seat.audience().join(role);
             let Wish { capabilities, info, .. } = wish;
-            let beginning = Beginning { version, capabilities, info, seat, member, scope };
-            front.sessions.add(Arc::new(Session::new(name, &principal, beginning)));
+            let (follow, changes) = match child.hello().era() {
+                Era::Legacy => (None, None),
+                Era::Modern => {
+                    let (follow, changes) = follow::channel();
+                    (Some(follow), Some(changes))
+                }
+            };
+            let beginning = Beginning { version, capabilities, info, seat, member, scope, follow };
+            let session = Arc::new(Session::new(name, &principal, beginning));
+            if let Some(changes) = changes {
+                let (front_, session) = (Arc::clone(&front), Arc::downgrade(&session));
+                let hello = child.hello().clone();
+                let work = follow::run(front_, principal, session, hello, changes);
+                let stop = front.shutdown.clone();
+                front.shutdown.spawn_work(async move {
+                    tokio::select! {
+                        () = work => {}
+                        () = stop.finishing() => {}
+                    }
+                });
+            }
+            front.sessions.add(session);
             Ok::<Raw, NotBegun>(result)
         }
     };

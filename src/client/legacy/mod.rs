@@ -5,6 +5,7 @@
 
 mod drive;
 mod exchange;
+mod follow;
 mod initialize;
 mod listen;
 mod session;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
+use super::follow::Follow;
 use super::stream::EventStream;
 use crate::auth::{Principal, UserId};
 use crate::bridge::{AskKey, Canceller, Child, Member, Pool, Seat};
@@ -36,6 +37,8 @@ pub(in crate::client) struct Session {
     pub(in crate::client) member: Member,
     /// The child that the session has for itself.
     pub(in crate::client) scope: Option<Arc<str>>,
+    /// The subscription to a modern server.
+    pub(super) follow: Option<Follow>,
     level: Mutex<Option<LogLevel>>,
     calls: Mutex<HashMap<RequestId, Canceller>>,
     asks: Mutex<HashMap<u64, Asked>>,
@@ -72,6 +75,7 @@ pub(in crate::client) struct Beginning {
     pub(in crate::client) seat: Seat,
     pub(in crate::client) member: Member,
     pub(in crate::client) scope: Option<Arc<str>>,
+    pub(super) follow: Option<Follow>,
 }
 
 /// Counts a reader of a session for as long as it lives.
@@ -87,7 +91,7 @@ pub(in crate::client) struct Sessions {
 
 impl Session {
     pub(in crate::client) fn new(id: String, principal: &Principal, begin: Beginning) -> Self {
-        let Beginning { version, capabilities, info, seat, member, scope } = begin;
+        let Beginning { version, capabilities, info, seat, member, scope, follow } = begin;
         let standalone = EventStream::new(STANDALONE);
         Self {
             id,
@@ -98,6 +102,7 @@ impl Session {
             seat,
             member,
             scope,
+            follow,
             level: Mutex::default(),
             calls: Mutex::default(),
             asks: Mutex::default(),

@@ -17,7 +17,7 @@ use crate::client::front::{Arrival, Front};
 use crate::client::reply::{Content, Frame, Frames, Reply, Status};
 use crate::mcp::{Era, ErrorObject, Object, Params, Raw, Request, RequestId};
 use crate::policy::{Operation, Resume};
-use crate::server::{Hello, Profile};
+use crate::server::{Hello, Internal, Profile};
 
 /// How long a legacy server may go on asking before the client is told of what it has asked (checklist 5.14).
 const GATHER_FOR: Duration = Duration::from_millis(30);
@@ -148,6 +148,10 @@ impl Story {
         let hello = child.hello().clone();
         if hello.era() == Era::Legacy {
             request.answer_for_legacy(&hello).map_or(Ok(()), Err)?;
+            let level = request.operation.caller.log_level.filter(|_| hello.offers("logging"));
+            if let Some(level) = level.and_then(|level| seat.audience().request_level(level)) {
+                child.tell(Internal::SetLevel(level));
+            }
         }
         let (principal, operation) = (&request.principal, request.operation.clone());
         let ongoing = front.begin(principal, &seat, operation, Patience::Limited).await;

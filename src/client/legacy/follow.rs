@@ -1,0 +1,189 @@
+//! What a modern server reports, for a session whose client subscribes the legacy way: one subscription per
+//! session, replaced without a gap when the client's URIs change (checklist 6.12, 6.13, 6.20).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use super::session::Session;
+use crate::auth::Principal;
+use crate::bridge::{Event, Keep, Notice, Outcome};
+use crate::client::call::{Ongoing, Patience};
+use crate::client::front::Front;
+use crate::mcp::{Object, Params, Raw};
+use crate::policy::{Caller, Operation};
+use crate::server::{Hello, ListKind};
+
+/// How long a server may take to acknowledge a subscription.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
+/// Changes of one session's URIs that may wait.
+const MOST_WAITING: usize = 64;
+
+/// A change of the URIs that a session wants to hear of.
+#[derive(Debug)]
+pub(super) struct Change {
+    uri: String,
+    wanted: Wanted,
+    done: oneshot::Sender<Honoured>,
+}
+
+/// Whether a URI is to be followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Yes,
+    No,
+}
+
+/// Whether the server took a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Honoured {
+    Yes,
+    No,
+}
+
+/// The session's end of its subscription.
+pub(super) type Follow = mpsc::Sender<Change>;
+
+/// The other end, for [`run`].
+pub(super) type Changes = mpsc::Receiver<Change>;
+
+pub(super) fn channel() -> (Follow, Changes) {
+    mpsc::channel(MOST_WAITING)
+}
+
+/// Asks for a URI to be followed, or no longer.
+pub(super) async fn change(follow: &Follow, uri: &str, wanted: Wanted) -> Honoured {
+    let (done, answer) = oneshot::channel();
+    let change = Change { uri: uri.to_owned(), wanted, done };
+    if follow.send(change).await.is_err() {
+        return Honoured::No;
+    }
+    answer.await.unwrap_or(Honoured::No)
+}
+
+/// Follows the server until the session ends.
+pub(super) async fn run(
+    front: Arc<Front>,
+    principal: Arc<Principal>,
+    session: std::sync::Weak<Session>,
+    hello: Hello,
+    mut changes: Changes,
+) {
+    let lists: Vec<ListKind> =
+        ListKind::ALL.into_iter().filter(|kind| hello.offers(kind.capability())).collect();
+    let mut uris = BTreeSet::new();
+    let Some(first) = session.upgrade() else { return };
+    let mut listening = listen(&front, &principal, &first, &lists, &uris).await.map(|(on, _)| on);
+    drop(first);
+    loop {
+        let event = tokio::select! {
+            event = heard(&mut listening) => event,
+            change = changes.recv() => {
+                let (Some(change), Some(session)) = (change, session.upgrade()) else { return };
+                match change.wanted {
+                    Wanted::Yes => uris.insert(change.uri.clone()),
+                    Wanted::No => uris.remove(&change.uri),
+                };
+                // The new subscription stands before the old one is dropped.
+                let new = listen(&front, &principal, &session, &lists, &uris).await;
+                let granted = new.as_ref().is_some_and(|(_, granted)| {
+                    change.wanted == Wanted::No || granted.contains(&change.uri)
+                });
+                if !granted && change.wanted == Wanted::Yes {
+                    uris.remove(&change.uri);
+                }
+                listening = new.map(|(on, _)| on).or(listening);
+                // Whoever asked may be gone.
+                let _ = change.done.send(if granted { Honoured::Yes } else { Honoured::No });
+                continue;
+            }
+        };
+        let Some(session) = session.upgrade() else { return };
+        match event {
+            Event::Subscription { method, params } => tell(&session, &method, params),
+            Event::Done(outcome) => {
+                listening = None;
+                let lost = matches!(outcome, Outcome::Lost(_));
+                if !lost || front.shutdown.is_finishing() {
+                    continue;
+                }
+                // The session outlives its server: what may have changed meanwhile is said (checklist 6.20).
+                listening =
+                    listen(&front, &principal, &session, &lists, &uris).await.map(|(on, _)| on);
+                for kind in &lists {
+                    session.member.mailbox().push(Notice::ListChanged(*kind), Keep::Always);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+async fn heard(listening: &mut Option<Ongoing>) -> Event {
+    match listening {
+        Some(ongoing) => ongoing.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Opens a subscription; returns it with the URIs that the server granted.
+async fn listen(
+    front: &Front,
+    principal: &Arc<Principal>,
+    session: &Session,
+    lists: &[ListKind],
+    uris: &BTreeSet<String>,
+) -> Option<(Ongoing, Vec<String>)> {
+    let mut filter: Map<String, Value> =
+        lists.iter().map(|kind| (kind.filter().to_owned(), Value::Bool(true))).collect();
+    if !uris.is_empty() {
+        filter.insert("resourceSubscriptions".to_owned(), json!(uris));
+    }
+    let params = Params::read(Some(Raw::of(&json!({ "notifications": filter })))).ok()?;
+    let caller = Caller { log_level: None, ..session.caller() };
+    let operation =
+        Operation { method: "subscriptions/listen".into(), params, caller, resume: None };
+    let begun = front.begin(principal, &session.seat, operation, Patience::Unlimited).await;
+    let mut ongoing = begun.ok()?;
+    let acknowledged = async {
+        loop {
+            match ongoing.next().await {
+                Event::Subscription { method, params } => {
+                    if method == "notifications/subscriptions/acknowledged" {
+                        return Some(granted(&params));
+                    }
+                    tell(session, &method, params);
+                }
+                Event::Done(_) => return None,
+                _ => {}
+            }
+        }
+    };
+    let granted = tokio::time::timeout(ACKNOWLEDGED_WITHIN, acknowledged).await.ok()??;
+    Some((ongoing, granted))
+}
+
+fn granted(params: &Raw) -> Vec<String> {
+    let read = || {
+        let filter = Object::parse(params).ok()?.get("notifications")?;
+        Object::parse(&filter).ok()?.get("resourceSubscriptions")?.read().ok()
+    };
+    read().unwrap_or_default()
+}
+
+fn tell(session: &Session, method: &str, params: Raw) {
+    let notice = match ListKind::read(method) {
+        Some(kind) => Notice::ListChanged(kind),
+        None if method == "notifications/resources/updated" => {
+            let Ok(members) = Object::parse(&params) else { return };
+            let uri = members.get_str("uri").unwrap_or_default();
+            let params = members.with(&[("_meta", None)]);
+            Notice::Updated { uri, params }
+        }
+        None => return,
+    };
+    session.member.mailbox().push(notice, Keep::Always);
+}
