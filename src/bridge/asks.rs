@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytestring::ByteString;
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::audience::Notice;
-use super::conversation::{Ask, AskKey, Event};
+use super::conversation::{Ask, AskKey, Event, Undeclared};
 use super::desk::{Call, Desk};
 use super::mailbox::Keep;
 use crate::mcp::{Era, ErrorObject, Object, Raw, RequestId, codes, meta};
@@ -167,14 +168,15 @@ impl Desk {
     fn give(&mut self, id: u64, certainty: Certainty, held: Held) {
         let key = self.next_key();
         let ask = Ask { key, method: held.method.clone(), params: held.params.clone() };
-        let call = self.calls.get_mut(&id).filter(|call| {
-            call.cancelled.is_none()
-                && is_covered(&ask, &call.permitted.operation().caller.capabilities)
-        });
-        let Some(call) = call else {
+        let Some(call) = self.calls.get_mut(&id).filter(|call| call.cancelled.is_none()) else {
             self.refuse(&held);
             return;
         };
+        if !is_covered(&ask, &call.permitted.operation().caller.capabilities) {
+            call.mailbox.push(Event::Undeclared(Undeclared(required(&ask))), Keep::Always);
+            server::reply(&mut self.out, &held.id, &undeclared(&ask.method));
+            return;
+        }
         Self::asked(call, &self.audience);
         call.asks.push((Arc::clone(&ask.key), Placed { held, certainty }));
         call.mailbox.push(Event::Ask(ask), Keep::Always);
@@ -215,6 +217,36 @@ pub fn refusal(method: &str) -> Result<Raw, ErrorObject> {
         }
         "roots/list" => Ok(Raw::of(&serde_json::json!({ "roots": [] }))),
         method => Err(ErrorObject::method_not_found(method)),
+    }
+}
+
+/// What a legacy client that lacks the capability says (checklist 5.7).
+fn undeclared(method: &str) -> Result<Raw, ErrorObject> {
+    let code = match method {
+        "elicitation/create" => codes::INVALID_PARAMS,
+        _ => codes::METHOD_NOT_FOUND,
+    };
+    Err(ErrorObject::new(code, format!("the client does not support {method}")))
+}
+
+/// The capability that an ask needs.
+fn required(ask: &Ask) -> serde_json::Value {
+    let params = ask.params.as_ref().and_then(|params| Object::parse(params).ok());
+    let has = |name: &str| params.as_ref().is_some_and(|params| params.get(name).is_some());
+    match ask.method.as_ref() {
+        "elicitation/create" => {
+            let mode = params.as_ref().and_then(|params| params.get_str("mode"));
+            match mode.as_deref() {
+                Some("url") => json!({ "elicitation": { "url": {} } }),
+                _ => json!({ "elicitation": {} }),
+            }
+        }
+        "sampling/createMessage" if has("tools") || has("toolChoice") => {
+            json!({ "sampling": { "tools": {} } })
+        }
+        "sampling/createMessage" => json!({ "sampling": {} }),
+        "roots/list" => json!({ "roots": {} }),
+        _ => json!({}),
     }
 }
 

@@ -6,14 +6,18 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::catalogue::Catalogue;
 use super::conversation::{AskKey, Conversation, Event, Outcome};
 use super::mailbox::{Keep, Mailbox};
-use crate::mcp::{ErrorObject, Raw};
+use crate::mcp::{ErrorObject, Object, Raw};
 use crate::policy::Permitted;
 use crate::server::{Hello, Internal};
 
 /// Numbers below this were used during the handshake.
 const FIRST_ID: u64 = 2;
+/// A list of tools that has more pages is read no further.
+const MOST_PAGES: usize = 50;
+const LIST_WITHIN: Duration = Duration::from_secs(10);
 
 /// A running child; a clone is cheap.
 #[derive(Clone, Debug)]
@@ -32,6 +36,18 @@ struct Shared {
     in_flight: Arc<AtomicUsize>,
     most_in_flight: usize,
     closed: watch::Receiver<bool>,
+    /// The annotated tools, and how many list changes there had been when they were asked for.
+    catalogue: tokio::sync::Mutex<Option<(usize, Arc<Catalogue>)>>,
+    lists_changed: Arc<AtomicUsize>,
+}
+
+/// How fresh an answer must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// As fresh as the server's own change notices make it.
+    Usual,
+    /// Asked for now.
+    Now,
 }
 
 /// What the loop can be told.
@@ -58,6 +74,7 @@ pub(super) enum Command {
 pub(super) struct Inbox {
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
     pub(super) in_flight: Arc<AtomicUsize>,
+    pub(super) lists_changed: Arc<AtomicUsize>,
     pub(super) closed: watch::Sender<bool>,
 }
 
@@ -66,10 +83,25 @@ impl Child {
         let (commands, receiver) = mpsc::unbounded_channel();
         let (closed_sender, closed) = watch::channel(false);
         let in_flight = Arc::new(AtomicUsize::new(0));
-        let inbox =
-            Inbox { commands: receiver, in_flight: Arc::clone(&in_flight), closed: closed_sender };
+        let lists_changed = Arc::new(AtomicUsize::new(0));
+        let inbox = Inbox {
+            commands: receiver,
+            in_flight: Arc::clone(&in_flight),
+            lists_changed: Arc::clone(&lists_changed),
+            closed: closed_sender,
+        };
         let next_id = AtomicU64::new(FIRST_ID);
-        let shared = Shared { number, hello, commands, next_id, in_flight, most_in_flight, closed };
+        let shared = Shared {
+            number,
+            hello,
+            commands,
+            next_id,
+            in_flight,
+            most_in_flight,
+            closed,
+            catalogue: tokio::sync::Mutex::default(),
+            lists_changed,
+        };
         (Self { shared: Arc::new(shared) }, inbox)
     }
 
@@ -102,6 +134,39 @@ impl Child {
             Ok(Err(_)) => Outcome::Lost(ErrorObject::internal("the server is gone")),
             Err(_) => Outcome::Lost(ErrorObject::internal("the server did not answer in time")),
         }
+    }
+
+    /// The annotated tools of the server, asked for on first need and after its list has changed.
+    pub async fn catalogue(&self, freshness: Freshness) -> Arc<Catalogue> {
+        let mut known = self.shared.catalogue.lock().await;
+        let changes = self.shared.lists_changed.load(Ordering::Relaxed);
+        if let (Freshness::Usual, Some((at, catalogue))) = (freshness, &*known)
+            && *at == changes
+        {
+            return Arc::clone(catalogue);
+        }
+        let catalogue = Arc::new(self.read_catalogue().await);
+        *known = Some((changes, Arc::clone(&catalogue)));
+        catalogue
+    }
+
+    async fn read_catalogue(&self) -> Catalogue {
+        let mut catalogue = Catalogue::default();
+        let mut cursor = None;
+        for _ in 0..MOST_PAGES {
+            let request = Internal::ListTools { cursor: cursor.take() };
+            // Without a list nothing is annotated, and the server itself answers the call.
+            let Outcome::Result(page) = self.ask(request, LIST_WITHIN).await else { break };
+            let Ok(members) = Object::parse(&page) else { break };
+            if let Some(Ok(tools)) = members.get("tools").map(|tools| tools.read::<Vec<_>>()) {
+                catalogue.add(&tools);
+            }
+            cursor = members.get_str("nextCursor");
+            if cursor.is_none() {
+                break;
+            }
+        }
+        catalogue
     }
 
     /// Sends one of the bridge's own requests whose answer does not matter.

@@ -44,6 +44,8 @@ pub enum Event {
         /// Its own `requestState`.
         state: Option<String>,
     },
+    /// The server wanted something that the client cannot do, and was told so.
+    Undeclared(Undeclared),
     /// Its client took the call back (by a [`Canceller`]).
     Recalled,
     /// Nothing comes after this.
@@ -63,6 +65,10 @@ pub struct Ask {
     /// Its parameters.
     pub params: Option<Raw>,
 }
+
+/// The capability that a client lacks, as `ClientCapabilities` writes it.
+#[derive(Clone, Debug)]
+pub struct Undeclared(pub serde_json::Value);
 
 /// How a call ended.
 #[derive(Clone, Debug)]
@@ -184,7 +190,7 @@ impl Conversation {
                 self.turn.state.clone_from(state);
             }
             Event::Done(_) => self.state = State::Done,
-            Event::Log(_) | Event::Subscription { .. } => {}
+            Event::Log(_) | Event::Subscription { .. } | Event::Undeclared(_) => {}
         }
         event
     }

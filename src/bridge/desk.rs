@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::asks::{Certainty, Held, Placed};
 use super::audience::{Audience, Notice};
-use super::child::{Child, Command};
+use super::child::{Child, Command, Inbox};
 use super::conversation::{Ask, AskKey, Event, Outcome};
 use super::mailbox::{Keep, Mailbox};
 use super::trace::{Seen, Trace};
@@ -45,6 +45,7 @@ pub(super) struct Desk {
     pub(super) outside: HashMap<AskKey, RequestId>,
     pub(super) next_ask: u64,
     in_flight: Arc<AtomicUsize>,
+    lists_changed: Arc<AtomicUsize>,
     pub(super) trace: Trace,
 }
 
@@ -66,7 +67,7 @@ impl Desk {
         hello: Hello,
         audience: Arc<Audience>,
         roots: Option<Raw>,
-        in_flight: Arc<AtomicUsize>,
+        inbox: &Inbox,
         trace: Trace,
     ) -> Self {
         Self {
@@ -80,7 +81,8 @@ impl Desk {
             held: Vec::new(),
             outside: HashMap::new(),
             next_ask: 0,
-            in_flight,
+            in_flight: Arc::clone(&inbox.in_flight),
+            lists_changed: Arc::clone(&inbox.lists_changed),
             trace,
         }
     }
@@ -110,7 +112,7 @@ impl Desk {
                 }
             }
             Command::Internal { id, request, reply } => {
-                server::internal(&mut self.out, &self.hello, id, request);
+                server::internal(&mut self.out, &self.hello, id, &request);
                 self.internal.insert(id, reply);
             }
             Command::Answer { call, key, outcome } => self.answer(call, &key, &outcome),
@@ -192,6 +194,7 @@ impl Desk {
             }
             Incoming::ListChanged(kind) => {
                 self.trace.notified(kind.method(), None);
+                self.lists_changed.fetch_add(1, Ordering::Relaxed);
                 self.audience.list_changed(kind);
             }
             Incoming::Updated { uri, params } => {

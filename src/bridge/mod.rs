@@ -6,6 +6,7 @@
 
 mod asks;
 mod audience;
+mod catalogue;
 mod child;
 mod conversation;
 mod desk;
@@ -21,8 +22,9 @@ mod trace;
 
 pub use asks::{is_covered, refusal};
 pub use audience::{Audience, Member, Notice, Remaining, Role};
-pub use child::Child;
-pub use conversation::{Ask, AskKey, Canceller, Conversation, Event, Outcome};
+pub use catalogue::{ANNOTATION, Annotated, Catalogue, Changed, without_broken_annotations};
+pub use child::{Child, Freshness};
+pub use conversation::{Ask, AskKey, Canceller, Conversation, Event, Outcome, Undeclared};
 pub use launch::{LaunchError, Launcher};
 pub use mailbox::{Keep, Mailbox};
 pub use pool::{Pool, Settings};

@@ -121,7 +121,9 @@ impl Pool {
         let era = self.settle_era().await?;
         let (seat, _) = self.choose(key, connect, &Profile::plain(), era, Seat::warm);
         let child = self.ready(&seat).await?;
-        let tools = child.ask(Internal::ListTools, self.shared.settings.start_timeout).await;
+        let tools = child
+            .ask(Internal::ListTools { cursor: None }, self.shared.settings.start_timeout)
+            .await;
         Ok((child, tools))
     }
 

@@ -153,7 +153,7 @@ impl Shared {
                     hello,
                     Arc::clone(&slot.audience),
                     self.settings.roots.clone(),
-                    Arc::clone(&inbox.in_flight),
+                    &inbox,
                     self.settings.trace,
                 );
                 Ok(Running { child, desk, inbox, launched })

@@ -45,6 +45,8 @@ pub type Frames = Pin<Box<dyn Stream<Item = Frame> + Send>>;
 pub struct Frame {
     /// The event's id, where the stream can be resumed.
     pub id: Option<String>,
+    /// How soon the client should come back when the stream breaks.
+    pub retry: Option<Duration>,
     /// The event's name, where it has one.
     pub name: Option<&'static str>,
     /// The message.

@@ -103,6 +103,9 @@ fn write(frame: Frame) -> VecDeque<Bytes> {
         head.extend_from_slice(name.as_bytes());
         head.extend_from_slice(b"\n");
     }
+    if let Some(retry) = frame.retry {
+        head.extend_from_slice(format!("retry: {}\n", retry.as_millis()).as_bytes());
+    }
     head.extend_from_slice(b"data: ");
     let size = frame.content.len();
     let pieces = frame.content.0;
@@ -136,7 +139,7 @@ mod tests {
     fn an_event_is_one_line_of_data() {
         let params = Raw::parse("{\r\n\"a\":\n1}").unwrap();
         let content = Content::notification("n", Some(&params));
-        let frame = Frame { id: Some("1-2".to_owned()), name: None, content };
+        let frame = Frame { id: Some("1-2".to_owned()), content, ..Frame::default() };
         assert_eq!(
             text(frame),
             "id: 1-2\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"n\",\"params\":{  \"a\": 1}}\n\n"

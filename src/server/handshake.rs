@@ -175,7 +175,7 @@ where
 
     async fn discover(&mut self) -> Result<(), Failed> {
         let version = ProtocolVersion::NEWEST_MODERN.as_str();
-        let params = format!(r#"{{"_meta":{}}}"#, modern_meta(version));
+        let params = serde_json::json!({ "_meta": modern_meta(version) }).to_string();
         self.request(DISCOVER, "server/discover", params).await
     }
 

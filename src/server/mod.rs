@@ -11,4 +11,4 @@ mod outgoing;
 pub use handshake::{EraChoice, Failed, Verdict, handshake};
 pub use hello::{Hello, Profile};
 pub use incoming::{Incoming, ListKind};
-pub use outgoing::{Internal, call, cancel, internal, method_of, notify, reply};
+pub use outgoing::{Internal, call, cancel, internal, notify, reply};

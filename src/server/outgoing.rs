@@ -1,17 +1,18 @@
 //! The lines that go to a server. Ids, progress tokens and subscription ids are our own numbers; the rest of a
 //! call keeps its bytes wherever that is possible.
 
-use bytestring::ByteString;
-
 use super::Hello;
 use crate::mcp::{Era, ErrorObject, Notification, Raw, Request, RequestId, Response, meta};
 use crate::policy::{LogLevel, Operation, Permitted};
 
 /// The bridge's own requests: a closed set that carries nothing a caller wrote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Internal {
     /// What tools are there, for the start-up message and the catalogue.
-    ListTools,
+    ListTools {
+        /// Where the server's previous page said that the list goes on.
+        cursor: Option<String>,
+    },
     /// The most verbose level that any client of this server wants (legacy servers only).
     SetLevel(LogLevel),
 }
@@ -27,17 +28,24 @@ pub fn call(out: &mut Vec<u8>, hello: &Hello, id: u64, permitted: &Permitted) {
 }
 
 /// Writes one of the bridge's own requests under our number.
-pub fn internal(out: &mut Vec<u8>, hello: &Hello, id: u64, internal: Internal) {
-    let (method, level) = match internal {
-        Internal::ListTools => ("tools/list", None),
-        Internal::SetLevel(level) => ("logging/setLevel", Some(level)),
+pub fn internal(out: &mut Vec<u8>, hello: &Hello, id: u64, internal: &Internal) {
+    let mut params = serde_json::Map::new();
+    let method = match internal {
+        Internal::ListTools { cursor } => {
+            if let Some(cursor) = cursor {
+                params.insert("cursor".to_owned(), cursor.as_str().into());
+            }
+            "tools/list"
+        }
+        Internal::SetLevel(level) => {
+            params.insert("level".to_owned(), level.as_str().into());
+            "logging/setLevel"
+        }
     };
-    let params = match (hello.era(), level) {
-        (_, Some(level)) => Some(format!(r#"{{"level":"{}"}}"#, level.as_str())),
-        (Era::Legacy, None) => None,
-        (Era::Modern, None) => Some(format!(r#"{{"_meta":{}}}"#, own_meta(hello))),
-    };
-    let params = params.and_then(|text| Raw::parse(text).ok());
+    if hello.era() == Era::Modern {
+        params.insert("_meta".to_owned(), modern_meta(hello.version.as_str()));
+    }
+    let params = (!params.is_empty()).then(|| Raw::of(&params));
     write(out, id, method, params.as_ref());
 }
 
@@ -60,18 +68,12 @@ pub fn reply(out: &mut Vec<u8>, id: &RequestId, outcome: &Result<Raw, ErrorObjec
 }
 
 /// The `_meta` of a modern request that mcpwrap makes for itself.
-pub(super) fn own_meta(hello: &Hello) -> String {
-    modern_meta(hello.version.as_str())
-}
-
-/// The `_meta` of a modern request that mcpwrap makes for itself, for a given revision.
-pub(super) fn modern_meta(version: &str) -> String {
+pub(super) fn modern_meta(version: &str) -> serde_json::Value {
     serde_json::json!({
         meta::PROTOCOL_VERSION: version,
         meta::CLIENT_INFO: { "name": "mcpwrap", "version": env!("CARGO_PKG_VERSION") },
         meta::CLIENT_CAPABILITIES: {},
     })
-    .to_string()
 }
 
 pub(super) fn write(out: &mut Vec<u8>, id: u64, method: &str, params: Option<&Raw>) {
@@ -124,13 +126,4 @@ fn modern_params(operation: &Operation, id: u64) -> Option<Raw> {
         top.push(("requestState", state.as_deref()));
     }
     operation.params.rewritten(&top, &changes)
-}
-
-/// A method that has no caller's words in it.
-#[must_use]
-pub fn method_of(internal: Internal) -> ByteString {
-    ByteString::from_static(match internal {
-        Internal::ListTools => "tools/list",
-        Internal::SetLevel(_) => "logging/setLevel",
-    })
 }

@@ -86,7 +86,7 @@ impl Drive<'_> {
                 }
                 Event::Suspended { .. } => ongoing.conversation.proceed(),
                 // Subscriptions are for modern clients, and a recalled call arrives as `Done`.
-                Event::Subscription { .. } | Event::Recalled => {}
+                Event::Subscription { .. } | Event::Recalled | Event::Undeclared(_) => {}
             }
         };
         session.unregister(id);

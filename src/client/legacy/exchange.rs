@@ -5,6 +5,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream;
 
@@ -15,6 +16,12 @@ use crate::client::front::{Arrival, Front};
 use crate::client::reply::{Frame, Frames, Reply, Status};
 use crate::mcp::{ProtocolVersion, RequestId};
 use crate::policy::Operation;
+
+/// A call that takes longer becomes a stream, so that a client that loses its connection can come back for the
+/// answer. Older revisions give no event id before the first message, so there it would gain nothing.
+const RESUMABLE_AFTER: Duration = Duration::from_millis(50);
+/// How soon a client should come back.
+const RETRY: Duration = Duration::from_secs(1);
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -83,11 +90,16 @@ async fn respond(
     work: Work,
 ) -> Reply {
     let mut work = Detached(Some(work));
+    let keep_alive = front.settings.keep_alive;
+    let patience = match session.version >= ProtocolVersion::V2025_11_25 {
+        true => keep_alive.min(RESUMABLE_AFTER),
+        false => keep_alive,
+    };
     let finished = tokio::select! {
         biased;
         () = work.run() => true,
         () = stream.arrived() => false,
-        () = tokio::time::sleep(front.settings.keep_alive) => false,
+        () = tokio::time::sleep(patience) => false,
     };
     if finished {
         work.0 = None;
@@ -110,8 +122,11 @@ fn events(session: &Arc<Session>, stream: &Arc<EventStream>) -> Reply {
 
 /// The frames of a reader, beginning with an id alone where the revision knows that (checklist 2.27).
 pub(super) fn frames(session: &Arc<Session>, reader: Reader) -> Frames {
-    let primed = (session.version >= ProtocolVersion::V2025_11_25)
-        .then(|| Frame { id: Some(reader.position()), ..Frame::default() });
+    let primed = (session.version >= ProtocolVersion::V2025_11_25).then(|| Frame {
+        id: Some(reader.position()),
+        retry: Some(RETRY),
+        ..Frame::default()
+    });
     let reading = session.reading();
     let rest = stream::unfold((reader, reading), |(mut reader, reading)| async move {
         loop {

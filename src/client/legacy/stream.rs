@@ -183,7 +183,7 @@ impl Reader {
                 self.seen += 1;
                 state.delivered = state.delivered.max(self.seen);
                 drop(state);
-                Step::Frame(Frame { id: Some(self.position()), name: None, content })
+                Step::Frame(Frame { id: Some(self.position()), content, ..Frame::default() })
             }
             None if state.finished.is_some() => Step::End,
             None => Step::Wait,

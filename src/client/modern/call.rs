@@ -4,18 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream;
+use http::HeaderMap;
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
 use super::check::Checked;
+use super::params;
 use super::result;
 use super::ticket::{Invalid, LARGEST_STATE, Rest, Ticket};
 use crate::auth::Principal;
-use crate::bridge::{Ask, Event, Outcome, Seat, is_covered, refusal};
+use crate::bridge::{Ask, Event, Freshness, Outcome, Seat, Undeclared, is_covered, refusal};
 use crate::client::call::{NotBegun, Ongoing, Patience};
 use crate::client::front::{Arrival, Front};
 use crate::client::reply::{Content, Frame, Frames, Reply, Status};
-use crate::mcp::{Era, ErrorObject, Object, Params, Raw, Request, RequestId};
+use crate::mcp::{Era, ErrorObject, Object, Params, Raw, Request, RequestId, codes};
 use crate::policy::{Operation, Resume};
 use crate::server::{Hello, Internal, Profile};
 
@@ -28,6 +30,7 @@ struct Work {
     principal: Arc<Principal>,
     id: RequestId,
     operation: Operation,
+    headers: HeaderMap,
     round: u32,
 }
 
@@ -54,6 +57,7 @@ pub(super) async fn call(
         principal: Arc::clone(&arrival.principal),
         id: request.id,
         operation,
+        headers: arrival.headers.clone(),
         round: 0,
     };
     let keep_alive = Instant::now() + front.settings.keep_alive;
@@ -99,6 +103,8 @@ struct Story {
     /// Asks that the client has not been told of.
     asks: Vec<Ask>,
     hello: Hello,
+    /// What the client would have needed.
+    undeclared: Option<Undeclared>,
 }
 
 impl Story {
@@ -141,7 +147,7 @@ impl Story {
             let hello = ongoing.conversation.child().hello().clone();
             let asks = give_answers(&mut ongoing, responses.as_ref(), &request.operation)
                 .map_err(|error| (Status::Ok, Err(error)))?;
-            return Ok(Self { request, ongoing: Some(ongoing), asks, hello });
+            return Ok(Self { request, ongoing: Some(ongoing), asks, hello, undeclared: None });
         }
         let seat = request.seat().await.map_err(failed)?;
         let child = front.pool.ready(&seat).await.map_err(|why| failed(why.into()))?;
@@ -153,10 +159,21 @@ impl Story {
                 child.tell(Internal::SetLevel(level));
             }
         }
+        if request.operation.method == "tools/call" {
+            let name = request.operation.params.name.as_deref().unwrap_or_default();
+            let params = request.operation.params.raw.as_ref();
+            let known = child.catalogue(Freshness::Usual).await;
+            if params::check(&request.headers, params, known.of(name)).is_err() {
+                // The list may have changed unnoticed (checklist 3.14).
+                let fresh = child.catalogue(Freshness::Now).await;
+                params::check(&request.headers, params, fresh.of(name))
+                    .map_err(|refusal| refusal.into_outcome())?;
+            }
+        }
         let (principal, operation) = (&request.principal, request.operation.clone());
         let ongoing = front.begin(principal, &seat, operation, Patience::Limited).await;
         let ongoing = Some(ongoing.map_err(failed)?);
-        Ok(Self { request, ongoing, asks: Vec::new(), hello })
+        Ok(Self { request, ongoing, asks: Vec::new(), hello, undeclared: None })
     }
 
     /// The next thing to say.
@@ -183,6 +200,7 @@ impl Story {
                 Event::Ask(ask) => self.asks.push(ask),
                 Event::Withdrawn(key) => self.asks.retain(|ask| ask.key != key),
                 Event::Suspended { state } => return self.suspend(state),
+                Event::Undeclared(capability) => self.undeclared = Some(capability),
                 Event::Subscription { .. } | Event::Recalled => {}
                 Event::Done(outcome) => {
                     self.ongoing = None;
@@ -197,6 +215,15 @@ impl Story {
         let operation = &self.request.operation;
         match outcome {
             Outcome::Result(raw) => (Status::Ok, result::result(&raw, operation, &self.hello)),
+            Outcome::Error(_) if self.undeclared.is_some() => {
+                let needed = self.undeclared.as_ref().map(|Undeclared(needed)| needed);
+                let error = ErrorObject::new(
+                    codes::MISSING_CAPABILITY,
+                    "the call needs a capability that the client did not declare",
+                )
+                .with_data(&json!({ "requiredCapabilities": needed }));
+                (Status::BadRequest, Err(error))
+            }
             Outcome::Error(error) => {
                 let (status, error) = result::error(error, operation, self.hello.era());
                 (status, Err(error))

@@ -33,6 +33,10 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
+    pub(super) fn into_outcome(self) -> (Status, Result<Raw, ErrorObject>) {
+        (self.status, Err(self.error))
+    }
+
     pub(super) fn into_reply(self, id: &RequestId) -> Reply {
         Reply::error(self.status, Some(id), self.error)
     }
@@ -47,8 +51,8 @@ pub(super) fn check(
     let header = standard(headers, headers::PROTOCOL_VERSION)?;
     let supported =
         |text: &str| ProtocolVersion::read(text).filter(|version| version.era() == Era::Modern);
-    // An unsupported version wins over a mismatch (checklist 3.5), unless the header names a legacy
-    // revision and the body a modern one, which is the split that the comparison is for (10.16).
+    // A header that names an unknown version wins over a mismatch (checklist 3.5); a known one that differs from
+    // the body's is the split that the comparison is for (10.16).
     if ProtocolVersion::read(&header).is_none() {
         return Err(unsupported(&header));
     }
@@ -58,11 +62,11 @@ pub(super) fn check(
     let Ok(named) = named.read::<String>() else {
         return Err(invalid("the protocol version in params._meta must be a string"));
     };
-    if supported(&named).is_none() {
-        return Err(unsupported(&named));
-    }
     if header != named {
         return Err(mismatch(headers::PROTOCOL_VERSION, "differs from params._meta"));
+    }
+    if supported(&named).is_none() {
+        return Err(unsupported(&named));
     }
     let Some(capabilities) = params.meta.client_capabilities.clone() else {
         return Err(missing(meta::CLIENT_CAPABILITIES));

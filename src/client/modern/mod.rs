@@ -7,6 +7,7 @@ mod call;
 mod check;
 pub(super) mod headers;
 mod listen;
+mod params;
 mod parked;
 mod result;
 mod ticket;
