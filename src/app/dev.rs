@@ -170,6 +170,7 @@ fn pool_settings(config: &Dev) -> bridge::Settings {
 
 fn client_settings(config: &Dev) -> client::Settings {
     client::Settings {
+        path: config.endpoint_path.clone(),
         call_timeout: config.child.call_timeout,
         keep_alive: config.http.keep_alive,
         session_idle: config.http.session_idle,

@@ -11,13 +11,14 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::asks::{Certainty, Held, Placed};
-use super::audience::{Audience, Notice};
+use super::audience::Audience;
 use super::child::{Child, Command, Inbox};
-use super::conversation::{Ask, AskKey, Event, Outcome};
+use super::conversation::{AskKey, Event, Outcome};
 use super::mailbox::{Keep, Mailbox};
+use super::rounds;
 use super::trace::{Seen, Trace};
-use crate::mcp::{Era, ErrorObject, Object, Raw, RequestId, meta};
-use crate::policy::{LogLevel, Operation, Permitted};
+use crate::mcp::{Era, ErrorObject, Raw, RequestId};
+use crate::policy::Permitted;
 use crate::server::{self, Hello, Incoming, Internal};
 
 /// How long a cancelled call that its server never answers still counts as under way (checklist 5.32).
@@ -59,7 +60,7 @@ pub(super) struct Call {
     last_ask: Option<Instant>,
     pub(super) cancelled: Option<Instant>,
     started: Instant,
-    progress: f64,
+    pub(super) progress: f64,
 }
 
 impl Desk {
@@ -248,8 +249,8 @@ impl Desk {
         let tell = |event| call.mailbox.push(event, Keep::Always);
         let modern = self.hello.era() == Era::Modern;
         match outcome {
-            Ok(result) if modern && is_input_required(&result) => {
-                match read_input_required(&result, call.permitted.operation()) {
+            Ok(result) if modern && rounds::is_input_required(&result) => {
+                match rounds::read_input_required(&result, call.permitted.operation()) {
                     Ok((asks, state)) => {
                         asks.into_iter().map(Event::Ask).for_each(tell);
                         tell(Event::Suspended { state });
@@ -259,64 +260,6 @@ impl Desk {
             }
             outcome => tell(Event::Done(outcome.into())),
         }
-    }
-
-    fn progress(&mut self, token: u64, params: &Raw) {
-        self.trace.notified("notifications/progress", Some(params));
-        let Some(call) = self.calls.get_mut(&token) else { return };
-        let Some(own) = &call.permitted.operation().params.meta.progress_token else { return };
-        let Ok(members) = Object::parse(params) else { return };
-        let value = members.get("progress").and_then(|value| value.read::<f64>().ok());
-        // Values must rise (basic/utilities/progress); one that does not tells the client nothing.
-        let Some(value) = value.filter(|value| *value > call.progress) else { return };
-        call.progress = value;
-        let restored = members.with(&[(meta::PROGRESS_TOKEN, Some(own.as_str()))]);
-        call.mailbox.push(Event::Progress(restored), Keep::IfRoom);
-    }
-
-    /// A log message belongs to the only call that it can belong to (checklist 5.30).
-    fn log(&mut self, level: LogLevel, params: Raw) {
-        self.trace.notified("notifications/message", Some(&params));
-        let modern = self.hello.era() == Era::Modern;
-        let wants = |call: &Call| {
-            if call.awaits_answers() {
-                return false;
-            }
-            let caller = &call.permitted.operation().caller;
-            match (modern, caller.era) {
-                // Only requests that named a level get messages from a modern server.
-                (true, _) => caller.log_level.is_some_and(|least| level >= least),
-                // A legacy server does not know who asked, so every call is a candidate.
-                (false, _) => true,
-            }
-        };
-        let mut candidates = self.calls.values().filter(|call| wants(call));
-        match (candidates.next(), candidates.next()) {
-            (Some(call), None) => {
-                let caller = &call.permitted.operation().caller;
-                let asked = caller.log_level.is_some_and(|least| level >= least);
-                if call.cancelled.is_none() && (asked || caller.era == Era::Legacy) {
-                    call.mailbox.push(Event::Log(params), Keep::IfRoom);
-                }
-            }
-            (None, _) if !modern => {
-                let notice = Notice::Log { level, params };
-                self.audience.tell_only_session(notice, Keep::IfRoom);
-            }
-            _ => {
-                let legacy = |call: &Call| call.permitted.operation().caller.era == Era::Legacy;
-                if !modern && self.calls.values().all(legacy) {
-                    let notice = Notice::Log { level, params };
-                    self.audience.tell_only_session(notice, Keep::IfRoom);
-                }
-            }
-        }
-    }
-
-    fn subscription(&mut self, listen: u64, method: bytestring::ByteString, params: &Raw) {
-        self.trace.notified(&method, Some(params));
-        let Some(call) = self.calls.get(&listen) else { return };
-        call.mailbox.push(Event::Subscription { method, params: params.clone() }, Keep::Always);
     }
 
     /// Forgets cancelled calls that were never answered, and asks that nobody could place in time.
@@ -393,47 +336,4 @@ impl From<Result<Raw, ErrorObject>> for Outcome {
             Err(error) => Self::Error(error),
         }
     }
-}
-
-/// A cheap look first: most results do not contain the word at all.
-fn is_input_required(result: &Raw) -> bool {
-    memchr::memmem::find(result.as_str().as_bytes(), b"input_required").is_some()
-        && Object::parse(result).is_ok_and(|members| {
-            members.get("resultType").is_some_and(|kind| kind.as_str() == r#""input_required""#)
-        })
-}
-
-/// Reads and checks an `InputRequiredResult` (checklist 3.50, 3.51, 6.27).
-fn read_input_required(
-    result: &Raw,
-    operation: &Operation,
-) -> Result<(Vec<Ask>, Option<String>), ErrorObject> {
-    let broken = |what: &str| {
-        tracing::warn!(what, "the server broke the input_required protocol");
-        ErrorObject::internal(format!("the server broke the protocol: {what}"))
-    };
-    if !operation.may_ask() {
-        return Err(broken("input_required is not allowed for this method"));
-    }
-    let members = Object::parse(result).map_err(|_| broken("a result that repeats a member"))?;
-    let state = match members.get("requestState") {
-        None => None,
-        Some(state) => Some(state.read().map_err(|_| broken("requestState is no string"))?),
-    };
-    let mut asks = Vec::new();
-    if let Some(requests) = members.get("inputRequests") {
-        let requests = Object::parse(&requests).map_err(|_| broken("inputRequests"))?.entries();
-        for (key, request) in requests {
-            let request = Object::parse(&request).map_err(|_| broken("an input request"))?;
-            let method = request.get_str("method").unwrap_or_default();
-            let ask = Ask { key: key.into(), method: method.into(), params: request.get("params") };
-            if !super::asks::is_covered(&ask, &operation.caller.capabilities) {
-                return Err(broken("an input request that the client cannot answer"));
-            }
-            asks.push(ask);
-        }
-    } else if state.is_none() {
-        return Err(broken("neither inputRequests nor requestState"));
-    }
-    Ok((asks, state))
 }

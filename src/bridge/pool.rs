@@ -230,32 +230,41 @@ impl Pool {
     ) -> (Seat, Vec<Child>) {
         let mut groups = self.lock();
         let group = groups.entry(key).or_default();
-        let full = group.len() >= MOST_PROFILES - 1;
-        let exact = |wanted: &Profile| group.iter().find(|slot| slot.profile == *wanted);
-        let within = || {
-            let fitting = group.iter().filter(|slot| slot.profile.is_within(profile));
-            fitting.max_by_key(|slot| slot.profile.weight())
+        let mut leaving = Vec::new();
+        let exact = |group: &[Arc<Slot>], wanted: &Profile| {
+            group.iter().find(|slot| slot.profile == *wanted).cloned()
         };
         let found = match era {
-            Some(Era::Modern) => group.first(),
-            Some(Era::Legacy) if full => {
-                exact(profile).or_else(within).or_else(|| exact(&Profile::plain()))
-            }
-            _ => exact(profile),
+            Some(Era::Modern) => group.first().cloned(),
+            _ => exact(group, profile),
         };
         if let Some(slot) = found {
-            return (take(slot), Vec::new());
+            return (take(&slot), leaving);
+        }
+        // What was only warmed up makes room, and so does the profile that nobody has used for longest.
+        let plain = Profile::plain();
+        group.retain(|slot| {
+            let spare = slot.is_spare() && slot.child().is_some();
+            leaving.extend(slot.child().filter(|_| spare));
+            !spare
+        });
+        if group.iter().filter(|slot| slot.profile != plain).count() >= MOST_PROFILES - 1 {
+            let unused = group.iter().enumerate().filter(|(_, slot)| slot.profile != plain);
+            let oldest = unused.filter_map(|(at, slot)| Some((slot.idle_for()?, at))).max();
+            if let Some((_, at)) = oldest {
+                leaving.extend(group.remove(at).child());
+            }
+        }
+        let full = group.iter().filter(|slot| slot.profile != plain).count() >= MOST_PROFILES - 1;
+        if full && era == Some(Era::Legacy) {
+            let fitting = group.iter().filter(|slot| slot.profile.is_within(profile));
+            let within = fitting.max_by_key(|slot| slot.profile.weight()).cloned();
+            if let Some(slot) = within.or_else(|| exact(group, &plain)) {
+                return (take(&slot), leaving);
+            }
         }
         // Once the others are used up, only the empty profile may still come.
-        let profile = if full { Profile::plain() } else { profile.clone() };
-        let mut leaving = Vec::new();
-        group.retain(|slot| {
-            let unused = slot.idle_for().is_some();
-            let child = slot.child().filter(|_| unused);
-            let leaves = child.is_some();
-            leaving.extend(child);
-            !leaves
-        });
+        let profile = if full { plain } else { profile.clone() };
         let slot = Arc::new(Slot::new(Arc::clone(connect.principal()), profile));
         group.push(Arc::clone(&slot));
         (take(&slot), leaving)

@@ -8,6 +8,7 @@ use bytestring::ByteString;
 use http::{HeaderMap, Method};
 
 use super::legacy::Sessions;
+use super::legacy::sse::{self, Links};
 use super::modern::{self, Parked};
 use super::reply::{Refusal, Reply, Status};
 use super::{legacy, modern::headers};
@@ -24,6 +25,8 @@ use crate::shutdown::Shutdown;
 /// Bounds and habits of the client side.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The endpoint's own path, which HTTP+SSE clients are told.
+    pub path: String,
     /// How long a server may be quiet while it works on a call.
     pub call_timeout: Duration,
     /// A stream that is quiet for this long gets a comment; a call that takes longer becomes a stream.
@@ -68,6 +71,7 @@ pub struct Front {
     pub(super) settings: Settings,
     pub(super) sessions: Sessions,
     pub(super) parked: Parked,
+    pub(super) links: Links,
     pub(super) shutdown: Shutdown,
 }
 
@@ -95,6 +99,8 @@ pub struct Arrival {
     pub principal: Arc<Principal>,
     /// GET, POST or DELETE.
     pub method: Method,
+    /// The query of its address.
+    pub query: Option<String>,
     /// Its headers.
     pub headers: HeaderMap,
     /// Its body, within the size limit.
@@ -116,6 +122,7 @@ impl Front {
             settings,
             sessions: Sessions::default(),
             parked: Parked::default(),
+            links: Links::default(),
             shutdown,
         });
         let sweeper = Arc::clone(&front);
@@ -163,6 +170,11 @@ impl Front {
                 return bad(id, codes::INVALID_PARAMS, &error.to_string());
             }
         };
+        if self.settings.legacy_sse == LegacySse::Served
+            && let Some(link) = arrival.query.as_deref().and_then(sse::link_id)
+        {
+            return sse::post(self, &arrival, link, message, params);
+        }
         match era(&message, &params, &arrival.headers) {
             Some(Era::Modern) => modern::post(self, &arrival, message, params).await,
             Some(Era::Legacy) => legacy::post(self, &arrival, message, params).await,
@@ -180,6 +192,11 @@ impl Front {
     fn get(self: &Arc<Self>, arrival: &Arrival) -> Reply {
         if headers::version(&arrival.headers).is_some_and(|version| version.era() == Era::Modern) {
             return not_allowed("POST");
+        }
+        if self.settings.legacy_sse == LegacySse::Served
+            && legacy::session_id(&arrival.headers).is_none()
+        {
+            return sse::open(self, arrival);
         }
         legacy::get(self, arrival)
     }
@@ -204,6 +221,7 @@ impl Front {
         }
         self.sessions.close_all();
         self.parked.close_all();
+        self.links.close_all();
     }
 }
 

@@ -92,7 +92,8 @@ async fn answer(endpoint: &Endpoint, request: Request) -> Result<Response, Unrea
         Method::POST => body::read(body, endpoint.max_body).await?,
         _ => bytes::Bytes::new(),
     };
-    let arrival = Arrival { principal, method: parts.method, headers: parts.headers, body };
+    let query = parts.uri.query().map(str::to_owned);
+    let arrival = Arrival { principal, method: parts.method, query, headers: parts.headers, body };
     let reply = endpoint.front.serve(arrival).await;
     Ok(status::write(reply, endpoint.keep_alive))
 }

@@ -7,6 +7,7 @@ use futures_util::{FutureExt as _, StreamExt as _, stream};
 use super::follow;
 use super::session::{Beginning, Session};
 use super::session_id;
+use crate::auth::Principal;
 use crate::bridge::Role;
 use crate::client::call::NotBegun;
 use crate::client::front::{Arrival, ChildScope, Front, bad};
@@ -15,7 +16,7 @@ use crate::mcp::{Era, ErrorObject, Object, Params, ProtocolVersion, Raw, Request
 use crate::server::{Hello, Profile};
 
 /// What the client said.
-struct Wish {
+pub(super) struct Wish {
     version: ProtocolVersion,
     capabilities: Raw,
     info: Option<Raw>,
@@ -47,50 +48,7 @@ pub(super) async fn initialize(
             return Reply::error(Status::Unavailable { retry_after: None }, Some(id), error);
         }
     };
-    let begin = {
-        let (front, name) = (Arc::clone(front), name.clone());
-        let principal = Arc::clone(&arrival.principal);
-        async move {
-            let scope = match front.settings.scope {
-                ChildScope::User => None,
-                ChildScope::Session => Some(Arc::<str>::from(name.as_str())),
-            };
-            let connect = front.policy.connect(&principal).map_err(|refused| NotBegun {
-                status: Status::Ok,
-                error: ErrorObject::invalid_params(refused.to_string()),
-            })?;
-            let profile = Profile::new(wish.version, &wish.capabilities, wish.info.clone());
-            let seat = front.pool.seat(&connect, &profile, scope.clone()).await?;
-            let child = front.pool.ready(&seat).await?;
-            let (version, result) = introduce(child.hello(), wish.version);
-            let role = Role::Session { capabilities: wish.capabilities.clone() };
-            let member = seat.audience().join(role);
-            let Wish { capabilities, info, .. } = wish;
-            let (follow, changes) = match child.hello().era() {
-                Era::Legacy => (None, None),
-                Era::Modern => {
-                    let (follow, changes) = follow::channel();
-                    (Some(follow), Some(changes))
-                }
-            };
-            let beginning = Beginning { version, capabilities, info, seat, member, scope, follow };
-            let session = Arc::new(Session::new(name, &principal, beginning));
-            if let Some(changes) = changes {
-                let (front_, session) = (Arc::clone(&front), Arc::downgrade(&session));
-                let hello = child.hello().clone();
-                let work = follow::run(front_, principal, session, hello, changes);
-                let stop = front.shutdown.clone();
-                front.shutdown.spawn_work(async move {
-                    tokio::select! {
-                        () = work => {}
-                        () = stop.finishing() => {}
-                    }
-                });
-            }
-            front.sessions.add(session);
-            Ok::<Raw, NotBegun>(result)
-        }
-    };
+    let begin = begin(Arc::clone(front), Arc::clone(&arrival.principal), name.clone(), wish);
     let mut begin = Box::pin(begin.map(|begun| match begun {
         Ok(result) => (Status::Ok, Ok(result)),
         Err(not_begun) => (not_begun.status, Err(not_begun.error)),
@@ -112,7 +70,54 @@ pub(super) async fn initialize(
     }
 }
 
-fn read(params: &Params) -> Result<Wish, &'static str> {
+/// Finds or starts the child that fits the client, and opens the session `name` on it.
+pub(super) async fn begin(
+    front: Arc<Front>,
+    principal: Arc<Principal>,
+    name: String,
+    wish: Wish,
+) -> Result<Raw, NotBegun> {
+    let scope = match front.settings.scope {
+        ChildScope::User => None,
+        ChildScope::Session => Some(Arc::<str>::from(name.as_str())),
+    };
+    let connect = front.policy.connect(&principal).map_err(|refused| NotBegun {
+        status: Status::Ok,
+        error: ErrorObject::invalid_params(refused.to_string()),
+    })?;
+    let profile = Profile::new(wish.version, &wish.capabilities, wish.info.clone());
+    let seat = front.pool.seat(&connect, &profile, scope.clone()).await?;
+    let child = front.pool.ready(&seat).await?;
+    let (version, result) = introduce(child.hello(), wish.version);
+    let role = Role::Session { capabilities: wish.capabilities.clone() };
+    let member = seat.audience().join(role);
+    let Wish { capabilities, info, .. } = wish;
+    let (follow, changes) = match child.hello().era() {
+        Era::Legacy => (None, None),
+        Era::Modern => {
+            let (follow, changes) = follow::channel();
+            (Some(follow), Some(changes))
+        }
+    };
+    let beginning = Beginning { version, capabilities, info, seat, member, scope, follow };
+    let session = Arc::new(Session::new(name, &principal, beginning));
+    if let Some(changes) = changes {
+        let hello = child.hello().clone();
+        let session = Arc::downgrade(&session);
+        let work = follow::run(Arc::clone(&front), principal, session, hello, changes);
+        let stop = front.shutdown.clone();
+        front.shutdown.spawn_work(async move {
+            tokio::select! {
+                () = work => {}
+                () = stop.finishing() => {}
+            }
+        });
+    }
+    front.sessions.add(session);
+    Ok(result)
+}
+
+pub(super) fn read(params: &Params) -> Result<Wish, &'static str> {
     let raw = params.raw.as_ref().ok_or("initialize needs params")?;
     let members = Object::parse(raw).map_err(|_| "params repeat a member")?;
     let asked =
@@ -145,7 +150,7 @@ fn introduce(hello: &Hello, asked: ProtocolVersion) -> (ProtocolVersion, Raw) {
 }
 
 /// 128 random bits, as visible ASCII (checklist 2.2).
-fn fresh_id() -> Result<String, ErrorObject> {
+pub(super) fn fresh_id() -> Result<String, ErrorObject> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
         .map_err(|_| ErrorObject::internal("no random numbers for a session id"))?;

@@ -60,7 +60,7 @@ fn standalone(session: &Arc<Session>, reader: Reader) -> Frames {
     }))
 }
 
-fn note(session: &Session, stream: &EventStream, notice: Notice) {
+pub(super) fn note(session: &Session, stream: &EventStream, notice: Notice) {
     match notice {
         Notice::ListChanged(kind) => stream.push(Content::notification(kind.method(), None)),
         Notice::Updated { params, .. } => {

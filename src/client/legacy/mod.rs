@@ -9,6 +9,7 @@ mod follow;
 mod initialize;
 mod listen;
 mod session;
+pub(super) mod sse;
 mod stream;
 mod translate;
 

@@ -294,6 +294,11 @@ impl Sessions {
         Some(session)
     }
 
+    /// The session for its own stream, which was checked when it was opened.
+    pub(super) fn peek(&self, id: &str) -> Option<Arc<Session>> {
+        lock(&self.all).get(id).cloned()
+    }
+
     pub(in crate::client) fn end(&self, session: &Arc<Session>) {
         lock(&self.all).remove(&session.id);
         session.end();
