@@ -1,0 +1,66 @@
+//! How fast mcpwrap is, as ratios of floors that were measured in the same run (DESIGN.md section 10).
+//!
+//! `BENCH_ROUNDS` (10) and `BENCH_SECONDS` (0.5, of one slice) say how long; `BENCH_CHECK=half` or `full`
+//! makes the exit code 1 when a number is beyond twice its budget, or beyond it; `BENCH_PEERS` (see `peers`
+//! beside this file) names others that are measured with the same child.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that fails may panic")]
+
+mod echo;
+mod floor;
+mod http;
+mod load;
+mod peers;
+mod proc;
+mod report;
+mod rounds;
+mod served;
+mod stdio;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use echo::Era;
+use report::{Check, Report};
+
+/// How long everything takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    pub(crate) rounds: usize,
+    pub(crate) slice: Duration,
+}
+
+fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    match (words.next().as_deref(), words.next().as_deref()) {
+        (Some("echo"), Some("modern")) => echo::serve(Era::Modern).unwrap(),
+        (Some("echo"), _) => echo::serve(Era::Legacy).unwrap(),
+        (Some("floor"), _) => floor::serve().unwrap(),
+        _ => return measure(),
+    }
+    ExitCode::SUCCESS
+}
+
+fn measure() -> ExitCode {
+    let number = |name: &str, default: f64| {
+        std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    };
+    let effort = Effort {
+        rounds: number("BENCH_ROUNDS", 10.0).max(1.0) as usize,
+        slice: Duration::from_secs_f64(number("BENCH_SECONDS", 0.5)),
+    };
+    let check = Check::read(std::env::var("BENCH_CHECK").ok().as_deref());
+    let mut report = Report::default();
+    rounds::memory(&mut report);
+    rounds::run(effort, &mut report);
+    let (text, failed) = report.text(check);
+    println!("{text}");
+    if let Ok(peers) = std::env::var("BENCH_PEERS") {
+        println!("{}", peers::table(&peers, effort));
+    }
+    if failed.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    println!("too far beyond the budget: {}", failed.join(", "));
+    ExitCode::FAILURE
+}

@@ -1,0 +1,132 @@
+//! The ratios, their budgets (DESIGN.md section 10), and whether they hold.
+
+use super::load::median;
+
+/// How strictly budgets are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// They are printed.
+    Off,
+    /// Twice over a budget fails: what a busy machine can still tell.
+    Half,
+    /// Over a budget fails.
+    Full,
+}
+
+/// What a number must be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Budget {
+    AtLeast(f64),
+    AtMost(f64),
+    /// It is good to know.
+    None,
+}
+
+/// One number of the report, a value for each round.
+#[derive(Debug)]
+pub(crate) struct Line {
+    name: &'static str,
+    budget: Budget,
+    values: Vec<f64>,
+    unit: &'static str,
+}
+
+/// Everything that was measured.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    lines: Vec<Line>,
+}
+
+// === impl Check ===
+
+impl Check {
+    /// Reads `BENCH_CHECK`.
+    pub(crate) fn read(text: Option<&str>) -> Self {
+        match text {
+            Some("half") => Self::Half,
+            Some("full") => Self::Full,
+            _ => Self::Off,
+        }
+    }
+
+    fn slack(self) -> f64 {
+        match self {
+            Self::Off => f64::INFINITY,
+            Self::Half => 2.0,
+            Self::Full => 1.0,
+        }
+    }
+}
+
+// === impl Budget ===
+
+impl Budget {
+    fn holds(self, value: f64, slack: f64) -> bool {
+        match self {
+            Self::AtLeast(least) => value >= least / slack,
+            Self::AtMost(most) => value <= most * slack,
+            Self::None => true,
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::AtLeast(least) => format!("≥ {least}"),
+            Self::AtMost(most) => format!("≤ {most}"),
+            Self::None => String::new(),
+        }
+    }
+}
+
+// === impl Report ===
+
+impl Report {
+    /// Adds a round's value of a number.
+    pub(crate) fn add(
+        &mut self,
+        name: &'static str,
+        unit: &'static str,
+        budget: Budget,
+        value: f64,
+    ) {
+        match self.lines.iter_mut().find(|line| line.name == name) {
+            Some(line) => line.values.push(value),
+            None => self.lines.push(Line { name, budget, values: vec![value], unit }),
+        }
+    }
+
+    /// The report as text, and the names of what is too far beyond its budget.
+    pub(crate) fn text(&self, check: Check) -> (String, Vec<&'static str>) {
+        let mut text = format!(
+            "{:<52} {:>10} {:>10} {:>10}  {:<6} {}\n",
+            "median of the rounds", "value", "lowest", "highest", "budget", "holds"
+        );
+        let mut failed = Vec::new();
+        for Line { name, budget, values, unit } in &self.lines {
+            let value = median(values.clone());
+            let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);
+            let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let holds = match budget {
+                Budget::None => "",
+                budget if budget.holds(value, 1.0) => "yes",
+                _ => "NO",
+            };
+            if !budget.holds(value, check.slack()) {
+                failed.push(*name);
+            }
+            let name = format!("{name} [{unit}]");
+            text += &format!(
+                "{name:<52} {} {} {}  {:<6} {holds}\n",
+                number(value),
+                number(lowest),
+                number(highest),
+                budget.text(),
+            );
+        }
+        (text, failed)
+    }
+}
+
+fn number(value: f64) -> String {
+    if value.abs() >= 1000.0 { format!("{value:>10.0}") } else { format!("{value:>10.2}") }
+}

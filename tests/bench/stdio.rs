@@ -1,0 +1,80 @@
+//! The direct way: the same child over its pipes, with nobody between.
+
+use std::io::{self, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::load::Sample;
+
+const READ: usize = 256 * 1024;
+
+/// A child that is spoken to directly.
+#[derive(Debug)]
+pub(crate) struct Direct {
+    child: Child,
+    input: ChildStdin,
+    output: ChildStdout,
+    buffer: Vec<u8>,
+}
+
+impl Direct {
+    /// Starts the child.
+    pub(crate) fn start(mut command: Command) -> io::Result<Self> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let gone = || io::Error::other("a pipe is missing");
+        let input = child.stdin.take().ok_or_else(gone)?;
+        let output = child.stdout.take().ok_or_else(gone)?;
+        Ok(Self { child, input, output, buffer: vec![0; READ] })
+    }
+
+    /// Calls for a while, so many at a time; `{id}` in the line becomes a number.
+    pub(crate) fn load(
+        &mut self,
+        line: &str,
+        at_once: usize,
+        time: Duration,
+    ) -> io::Result<Sample> {
+        let mut sample = Sample::default();
+        let start = Instant::now();
+        let mut id = 0;
+        let mut waiting = 0;
+        while start.elapsed() < time || waiting > 0 {
+            let sent = Instant::now();
+            while waiting < at_once && start.elapsed() < time {
+                id += 1;
+                let text = line.replace("{id}", &id.to_string());
+                self.input.write_all(text.as_bytes())?;
+                waiting += 1;
+            }
+            let answered = self.receive()?;
+            waiting -= answered.min(waiting);
+            for _ in 0..answered {
+                sample.took_one(sent.elapsed());
+            }
+        }
+        sample.took = start.elapsed();
+        Ok(sample)
+    }
+
+    /// Reads until at least one answer is whole; says how many were.
+    fn receive(&mut self) -> io::Result<usize> {
+        loop {
+            let count = self.output.read(&mut self.buffer)?;
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            match memchr::memchr_iter(b'\n', &self.buffer[..count]).count() {
+                0 => {}
+                answers => return Ok(answers),
+            }
+        }
+    }
+}
+
+impl Drop for Direct {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
