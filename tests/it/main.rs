@@ -5,6 +5,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
-mod world;
-
+mod batches;
 mod mapping;
+mod resume;
+mod sessions;
+mod world;

@@ -263,11 +263,15 @@ impl Events {
 
     /// The next event that is not a comment, with its id.
     pub(crate) async fn event(&mut self) -> Option<(Option<String>, String)> {
-        loop {
-            if let Spoken::Event { id, data } = self.spoken().await? {
-                return Some((id, data));
+        // Signs of life must not keep a test alive.
+        soon("an event or the end of the stream", async {
+            loop {
+                if let Spoken::Event { id, data } = self.spoken().await? {
+                    return Some((id, data));
+                }
             }
-        }
+        })
+        .await
     }
 
     /// The next message; nothing at the end of the stream.

@@ -39,7 +39,8 @@ impl Session {
         let answer = reply.answer().await;
         let version = answer["result"]["protocolVersion"].as_str();
         let version = version.unwrap_or_else(|| panic!("{answer}")).to_owned();
-        let session = Self { at: served.at, id, version, hello: answer, next: AtomicU64::new(1_000_000) };
+        let session =
+            Self { at: served.at, id, version, hello: answer, next: AtomicU64::new(1_000_000) };
         session.notify("notifications/initialized", json!({})).await;
         session
     }
