@@ -144,6 +144,14 @@ pub(super) fn read(params: &Params) -> Result<Wish, &'static str> {
 /// What the client is told: the server's own introduction, or one made from a modern server's.
 fn introduce(hello: &Hello, asked: ProtocolVersion) -> (ProtocolVersion, Raw) {
     match hello.era() {
+        // The child may have been told of a newer revision for another client; this one gets what it asked for
+        // (checklist 2.1, 6.24).
+        Era::Legacy if hello.version > asked => {
+            let version = format!("\"{asked}\"");
+            let changes = [("protocolVersion", Some(version.as_str()))];
+            let result = Object::parse(&hello.result).map(|members| members.with(&changes));
+            (asked, result.unwrap_or_else(|_| hello.result.clone()))
+        }
         Era::Legacy => (hello.version, hello.result.clone()),
         Era::Modern => (asked, super::translate::initialize_result(hello, asked)),
     }

@@ -125,6 +125,13 @@ pub(super) async fn batch(front: &Arc<Front>, arrival: &Arrival, text: &ByteStri
             Message::Request(request) if request.method == "initialize" => {
                 return bad(Some(&request.id), codes::INVALID_REQUEST, "initialize in a batch");
             }
+            Message::Request(request)
+                if session.has_call(&request.id)
+                    || requests.iter().any(|(id, _)| *id == request.id) =>
+            {
+                let text = "a request with this id is under way";
+                return bad(Some(&request.id), codes::INVALID_REQUEST, text);
+            }
             Message::Request(request) => {
                 let caller = session.caller();
                 let method = request.method;

@@ -14,6 +14,8 @@ use crate::client::reply::{Content, Frame};
 /// How many bytes of events one stream keeps for a client that comes back.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 const MOST_EVENTS: usize = 2048;
+/// How many events are kept for a reader that has not come for them yet.
+const MOST_UNREAD: usize = 4096;
 /// How many events may wait for a slow reader before droppable ones are dropped.
 const MOST_WAITING: u64 = 256;
 
@@ -31,6 +33,8 @@ struct State {
     /// The sequence number of the first stored event.
     first: u64,
     bytes: usize,
+    /// How many of them belong to events that were not delivered yet.
+    unread: usize,
     delivered: u64,
     finished: Option<Instant>,
     /// Counts the readers; only the newest one reads.
@@ -70,18 +74,13 @@ impl EventStream {
         self.number
     }
 
-    /// Adds an event that must arrive.
+    /// Adds an event that must arrive; the protocol bounds how many of them a call has.
     pub(in crate::client) fn push(&self, content: Content) {
         let mut state = self.lock();
         state.bytes += content.len();
+        state.unread += content.len();
         state.events.push_back(content);
-        while state.events.len() > 1
-            && (state.bytes > MOST_BYTES || state.events.len() > MOST_EVENTS)
-        {
-            let gone = state.events.pop_front().map_or(0, |content| content.len());
-            state.bytes -= gone;
-            state.first += 1;
-        }
+        state.evict();
         drop(state);
         self.changed.notify_waiters();
     }
@@ -89,7 +88,7 @@ impl EventStream {
     /// Adds an event that a slow reader can do without.
     pub(in crate::client) fn push_if_room(&self, content: Content) {
         let state = self.lock();
-        if state.next() - 1 - state.delivered < MOST_WAITING {
+        if state.next() - 1 - state.delivered < MOST_WAITING && state.unread < MOST_BYTES {
             drop(state);
             self.push(content);
         }
@@ -158,6 +157,23 @@ impl State {
     fn next(&self) -> u64 {
         self.first + self.events.len() as u64
     }
+
+    /// Forgets the oldest events while there are too many. What nobody has read goes last: a large answer
+    /// must not push out the events before it, or the reader would miss both.
+    fn evict(&mut self) {
+        let over = |state: &Self| state.bytes > MOST_BYTES || state.events.len() > MOST_EVENTS;
+        while self.events.len() > 1
+            && over(self)
+            && (self.first <= self.delivered || self.events.len() > MOST_UNREAD)
+        {
+            let gone = self.events.pop_front().map_or(0, |content| content.len());
+            self.bytes -= gone;
+            if self.first > self.delivered {
+                self.unread -= gone;
+            }
+            self.first += 1;
+        }
+    }
 }
 
 impl Reader {
@@ -181,7 +197,11 @@ impl Reader {
             Some(content) => {
                 let content = content.clone();
                 self.seen += 1;
-                state.delivered = state.delivered.max(self.seen);
+                if self.seen > state.delivered {
+                    state.delivered = self.seen;
+                    state.unread -= content.len();
+                    state.evict();
+                }
                 drop(state);
                 Step::Frame(Frame { id: Some(self.position()), content, ..Frame::default() })
             }
@@ -256,8 +276,19 @@ mod tests {
         for _ in 0..MOST_EVENTS + 10 {
             stream.push(event("x"));
         }
+        assert_eq!(texts(&mut stream.read(Some(0)).unwrap()).len(), MOST_EVENTS + 10);
         assert_eq!(stream.read(Some(1)).unwrap_err(), Evicted);
         assert!(stream.read(Some(10)).is_ok());
+    }
+
+    #[test]
+    fn what_nobody_has_read_is_not_pushed_out_by_its_size() {
+        let stream = EventStream::new(1);
+        let mut reader = stream.read(None).unwrap();
+        stream.push(event("a"));
+        stream.push(event(&"x".repeat(MOST_BYTES + 1)));
+        assert_eq!(texts(&mut reader).len(), 2);
+        assert_eq!(stream.read(Some(0)).unwrap_err(), Evicted);
     }
 
     #[test]

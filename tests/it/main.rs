@@ -1,0 +1,12 @@
+//! What a user of `mcpwrap dev` could name: the real binary, real children, real sockets, one file per behaviour.
+//!
+//! Readiness is the printed URL. Every wait ends with an event or with a panic that says what never came.
+//! Numbers in parentheses are those of the protocol checklist.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+mod batches;
+mod mapping;
+mod resume;
+mod sessions;
+mod world;
