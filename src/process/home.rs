@@ -28,7 +28,7 @@ const PASSABLE: u32 = 0o711;
 /// The directories of one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
-    /// What holds all of them.
+    /// What holds all of them; mcpwrap's own, so that a child cannot put a link in the place of one of them.
     pub root: PathBuf,
     /// `HOME`.
     pub home: PathBuf,
@@ -108,7 +108,7 @@ pub fn prepare(
     let state = Entered::state_dir(state_dir, above)?;
     let tenants = state.directory(HOMES, above, own)?;
     let users = tenants.directory(tenant.unwrap_or(NO_TENANT), above, own)?;
-    let root = users.directory(user, PRIVATE, ids.unwrap_or(own))?;
+    let root = users.directory(user, above, own)?;
     let make = |name| Ok(root.directory(name, PRIVATE, ids.unwrap_or(own))?.path);
     Ok(Home {
         home: make("home")?,
@@ -121,6 +121,17 @@ pub fn prepare(
         root: root.path.clone(),
         state_dir: state.path,
     })
+}
+
+// === impl Home ===
+
+impl Home {
+    /// Everything that its user may write to.
+    #[must_use]
+    pub fn writable(&self) -> [&Path; 7] {
+        let Self { home, tmp, cache, config, data, state, runtime, .. } = self;
+        [home, tmp, cache, config, data, state, runtime].map(PathBuf::as_path)
+    }
 }
 
 // === impl Entered ===

@@ -204,7 +204,7 @@ impl Paths {
         let system = SYSTEM.iter().map(PathBuf::from);
         Self {
             readable: system.chain(etc).chain(trees.iter().cloned()).collect(),
-            writable: vec![home.root.clone()],
+            writable: home.writable().map(Path::to_owned).into(),
             tmp: Some(home.tmp.clone()),
             start: Some(home.home.clone()),
             hidden: vec![home.state_dir.clone()],

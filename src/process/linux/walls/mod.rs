@@ -24,7 +24,7 @@ pub(super) use identity::drop_capabilities;
 #[derive(Debug)]
 pub(super) struct Step {
     step: String,
-    errno: Errno,
+    pub(super) errno: Errno,
 }
 
 /// Walls the calling process in; it must have one thread only.

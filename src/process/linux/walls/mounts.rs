@@ -45,12 +45,15 @@ enum What {
     Read(PathBuf),
     Write(PathBuf),
     Link(PathBuf),
+    /// Nothing, for ever.
     Empty,
+    /// Nothing, to begin with; gone with the child.
+    Scratch,
 }
 
 /// Moves the calling process into mount and ipc namespaces of its own, with a new root and a fresh `/proc`.
 pub(super) fn build(paths: &Paths) -> Result<(), Step> {
-    let entries = plan(paths);
+    let entries = plan(paths)?;
     unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC)
         .map_err(Step::of("make mount and ipc namespaces"))?;
     mount_at(None, Path::new("/"), None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None)?;
@@ -60,9 +63,6 @@ pub(super) fn build(paths: &Paths) -> Result<(), Step> {
     }
     let new = Path::new("/new");
     special(new)?;
-    if let Some(tmp) = &paths.tmp {
-        place(&Entry { at: BASE.into(), what: What::Write(real(tmp)) })?;
-    }
     umount2("/old", MntFlags::MNT_DETACH).map_err(Step::of("detach the old root"))?;
     chdir(new).map_err(Step::of("enter the new root"))?;
     pivot_root(".", ".").map_err(Step::of("make the new root the root"))?;
@@ -72,7 +72,7 @@ pub(super) fn build(paths: &Paths) -> Result<(), Step> {
 }
 
 /// What is to be placed, parents first. Paths that are not there are left out.
-fn plan(paths: &Paths) -> Vec<Entry> {
+fn plan(paths: &Paths) -> Result<Vec<Entry>, Step> {
     let reals: Vec<PathBuf> = paths.readable.iter().map(|path| real(path)).collect();
     let mut entries = Vec::new();
     for path in &paths.readable {
@@ -92,10 +92,28 @@ fn plan(paths: &Paths) -> Vec<Entry> {
     entries.extend(
         paths.writable.iter().map(|path| Entry { at: path.clone(), what: What::Write(real(path)) }),
     );
+    let occupied = entries.iter().any(|entry| entry.at.starts_with(BASE));
+    let temporary = match &paths.tmp {
+        Some(tmp) if !occupied => What::Write(real(tmp)),
+        _ => What::Scratch,
+    };
+    entries.push(Entry { at: BASE.into(), what: temporary });
     // At the same depth the order given above holds, so nothing readable can cover what is hidden.
     entries.sort_by_key(|entry| entry.at.components().count());
     entries.dedup_by(|second, first| second.at == first.at && second.what == first.what);
-    entries
+    // A former child may have left links in what it could write, and the way to a mount would follow them.
+    let writable = |entry: &Entry| matches!(entry.what, What::Write(_));
+    let unsafe_at = |inner: &&Entry| {
+        let around = |outer: &Entry| writable(outer) && outer.at != inner.at && inner.at.starts_with(&outer.at);
+        entries.iter().any(around)
+    };
+    match entries.iter().find(unsafe_at) {
+        Some(entry) => {
+            let step = format!("place {} in something writable", entry.at.display());
+            Err(Step::new(step, Errno::EINVAL))
+        }
+        None => Ok(entries),
+    }
 }
 
 fn real(path: &Path) -> PathBuf {
@@ -134,6 +152,11 @@ fn place(entry: &Entry) -> Result<(), Step> {
             directory(&at).map_err(Step::io(said()))?;
             let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
             mount_at(Some(Path::new("tmpfs")), &at, Some("tmpfs"), flags, Some(ROOT_OPTIONS))
+        }
+        What::Scratch => {
+            directory(&at).map_err(Step::io(said()))?;
+            let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+            mount_at(Some(Path::new("tmpfs")), &at, Some("tmpfs"), flags, Some(SHM_OPTIONS))
         }
         What::Read(source) => {
             bind(source, &at)?;
@@ -205,7 +228,7 @@ fn special(new: &Path) -> Result<(), Step> {
     }
     let tmpfs = Some(Path::new("tmpfs"));
     mount_at(tmpfs, &made("dev/shm")?, Some("tmpfs"), quiet, Some(SHM_OPTIONS))?;
-    made("tmp").map(drop)
+    Ok(())
 }
 
 fn mount_at(
@@ -246,8 +269,24 @@ mod tests {
             hidden: vec!["/usr/state".into(), "/elsewhere".into()],
             ..Paths::default()
         };
-        let order: Vec<_> = plan(&paths).into_iter().map(|entry| entry.at).collect();
-        let expected = ["/usr", "/usr/bin", "/usr/state", "/usr/state/home"];
+        let order: Vec<_> = plan(&paths).unwrap().into_iter().map(|entry| entry.at).collect();
+        let expected = ["/usr", "/tmp", "/usr/bin", "/usr/state", "/usr/state/home"];
         assert_eq!(order, expected.map(PathBuf::from));
+    }
+
+    #[test]
+    fn nothing_is_placed_where_a_child_could_have_left_a_link() {
+        let paths = Paths {
+            readable: vec!["/usr/bin".into()],
+            writable: vec!["/usr".into()],
+            ..Paths::default()
+        };
+        assert_eq!(plan(&paths).unwrap_err().errno, Errno::EINVAL);
+        let paths = Paths {
+            writable: vec!["/tmp/state/home".into()],
+            tmp: Some("/tmp/state/tmp".into()),
+            ..Paths::default()
+        };
+        assert!(plan(&paths).unwrap().iter().any(|entry| entry.what == What::Scratch));
     }
 }
