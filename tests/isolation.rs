@@ -5,6 +5,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
+#[path = "isolation/attacks.rs"]
+mod attacks;
 #[path = "isolation/world.rs"]
 mod world;
 #[path = "isolation/walls.rs"]

@@ -24,6 +24,8 @@ const DIGEST: usize = 128;
 const PRIVATE: u32 = 0o700;
 /// Others may pass through, if they know where to.
 const PASSABLE: u32 = 0o711;
+/// One group may pass through.
+const GROUP_ONLY: u32 = 0o710;
 
 /// The directories of one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,14 +70,14 @@ pub enum Error {
         source: io::Error,
     },
     /// The directory belongs to somebody else.
-    #[error("the directory {path} belongs to user id {found}, not {expected}")]
+    #[error("the directory {path} belongs to {found:?} (user and group id), not to {expected:?}")]
     Owner {
         /// The directory.
         path: PathBuf,
         /// Whose it is.
-        found: u32,
+        found: (u32, u32),
         /// Whose it should be.
-        expected: u32,
+        expected: (u32, u32),
     },
 }
 
@@ -108,7 +110,11 @@ pub fn prepare(
     let state = Entered::state_dir(state_dir, above)?;
     let tenants = state.directory(HOMES, above, own)?;
     let users = tenants.directory(tenant.unwrap_or(NO_TENANT), above, own)?;
-    let root = users.directory(user, above, own)?;
+    // Only the user's own group passes: what he opens to everybody is still not open to his neighbours.
+    let root = match ids {
+        Some((_, gid)) => users.directory(user, GROUP_ONLY, (own.0, gid))?,
+        None => users.directory(user, PRIVATE, own)?,
+    };
     let make = |name| Ok(root.directory(name, PRIVATE, ids.unwrap_or(own))?.path);
     Ok(Home {
         home: make("home")?,
@@ -146,7 +152,8 @@ impl Entered {
         let found = file.metadata().map_err(failed)?;
         let own = geteuid().as_raw();
         if found.uid() != own {
-            return Err(Error::Owner { path, found: found.uid(), expected: own });
+            let gid = found.gid();
+            return Err(Error::Owner { path, found: (found.uid(), gid), expected: (own, gid) });
         }
         // Nobody else may put anything in its place; who passes through depends on who has to.
         let wanted = (found.mode() & 0o700) | (mode & 0o011);
@@ -174,8 +181,9 @@ impl Entered {
             fchown(&file, ids.0, ids.1).map_err(|errno| failed(errno.into()))?;
         }
         let found = file.metadata().map_err(failed)?;
-        if found.uid() != owner.0 {
-            return Err(Error::Owner { path, found: found.uid(), expected: owner.0 });
+        let (uid, gid) = (found.uid(), found.gid());
+        if uid != owner.0 || gid != owner.1 {
+            return Err(Error::Owner { path, found: (uid, gid), expected: owner });
         }
         if found.mode() & 0o7777 != mode {
             file.set_permissions(Permissions::from_mode(mode)).map_err(failed)?;

@@ -2,16 +2,15 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use mcpwrap::process::home::{self, Home};
 use mcpwrap::process::walls::{Identity, Paths, Walls};
 use mcpwrap::process::{ChildCommand, Deadlines, Exit, Process, Program, Spawner, environment};
-use nix::unistd::{Uid, geteuid};
+use nix::unistd::geteuid;
 use tokio::io::AsyncReadExt;
 
 /// Longer than anything here takes on a loaded machine.
@@ -22,7 +21,11 @@ pub(crate) const ORDINARY: u32 = 65_534;
 const AS_ORDINARY: &str = "ISOLATION_AS_ORDINARY";
 
 /// A state directory that goes with its test.
-pub(crate) struct State(pub(crate) PathBuf);
+pub(crate) struct State {
+    pub(crate) path: PathBuf,
+    /// No two tests share a user id, or their children could meet.
+    first_uid: u32,
+}
 
 /// One user of a state directory.
 pub(crate) struct User {
@@ -49,17 +52,18 @@ impl State {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("isolation-{}-{number}", std::process::id()));
         fs::create_dir(&path).unwrap();
-        Self(path.canonicalize().unwrap())
+        Self { path: path.canonicalize().unwrap(), first_uid: 200_000 + number * 10 }
     }
 
-    pub(crate) fn user(&self, name: &'static str, uid: u32, kind: Kind) -> User {
+    pub(crate) fn user(&self, name: &'static str, nth: u32, kind: Kind) -> User {
+        let uid = self.first_uid + nth;
         let identity = match kind {
             Kind::Uid => Some(Identity::Uid { uid, gid: uid }),
             Kind::UidAlone => Some(Identity::UidAlone { uid, gid: uid }),
             Kind::Namespaces => Some(Identity::Namespaces),
             Kind::Basic | Kind::None => None,
         };
-        let home = home::prepare(&self.0, name, None, identity.and_then(Identity::ids)).unwrap();
+        let home = home::prepare(&self.path, name, None, identity.and_then(Identity::ids)).unwrap();
         let own = std::env::current_exe().unwrap();
         let paths = Paths::for_home(&home, &[own.parent().unwrap().to_owned()]);
         let walls = match (identity, kind) {
@@ -73,7 +77,7 @@ impl State {
 
 impl Drop for State {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.path);
     }
 }
 
@@ -91,22 +95,14 @@ impl User {
         }
     }
 
+    #[allow(dead_code)]
     pub(crate) async fn says(&self, script: &str) -> String {
         output(self.command("/bin/sh", &["-c", script])).await
     }
 }
 
-// === impl Kind ===
-
-impl Kind {
-    /// What can be tried as whoever we are.
-    pub(crate) fn possible() -> &'static [Self] {
-        if geteuid().is_root() {
-            &[Self::Uid, Self::UidAlone]
-        } else {
-            &[Self::Namespaces, Self::Basic]
-        }
-    }
+pub(crate) fn is_root() -> bool {
+    geteuid().is_root()
 }
 
 pub(crate) fn spawner() -> Spawner {
