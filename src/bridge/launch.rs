@@ -72,6 +72,7 @@ impl Launcher {
             env: self.env.clone(),
             cwd: self.cwd.clone(),
             name: self.name.clone(),
+            walls: process::walls::Walls::None,
         };
         let process =
             self.spawner.spawn(command).await.map_err(|cause| LaunchError::Process { cause })?;

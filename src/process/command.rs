@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Error;
+use super::walls::Walls;
 
 /// A program to run, with everything it gets.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct ChildCommand {
     pub cwd: Option<PathBuf>,
     /// How the logs call it.
     pub name: String,
+    /// What stands between it and everybody else.
+    pub walls: Walls,
 }
 
 /// The environment of a child.

@@ -1,6 +1,7 @@
 //! What can go wrong when a process is started.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,15 @@ pub enum Error {
     /// The program, an argument or the directory holds a zero byte.
     #[error("the command holds a zero byte")]
     ZeroByte,
+    /// A path of the walls is no text.
+    #[error("a path that the walls name is not valid unicode")]
+    PathText,
+    /// Walls without namespaces cannot hide this, because something around it is readable.
+    #[error("{path} cannot be hidden from a child that may read what is around it")]
+    Exposed {
+        /// What has to stay hidden.
+        path: PathBuf,
+    },
     /// The working directory of mcpwrap itself is gone.
     #[error("the current directory cannot be read")]
     CurrentDirectory {

@@ -21,10 +21,14 @@
 //! namespace or a control group.
 
 mod command;
+pub mod environment;
 mod error;
 mod exit;
+#[cfg(unix)]
+pub mod home;
 mod settings;
 pub mod stderr;
+pub mod walls;
 
 #[cfg(not(target_os = "linux"))]
 mod fallback;

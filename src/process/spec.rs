@@ -10,6 +10,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
+use super::walls::Walls;
 use super::{ChildCommand, Error};
 
 /// Everything that stage 2 has to know.
@@ -19,6 +20,7 @@ pub(super) struct Spec<'a> {
     pub(super) args: Vec<Text<'a>>,
     pub(super) env: Vec<(Text<'a>, Text<'a>)>,
     pub(super) cwd: Text<'a>,
+    pub(super) walls: Cow<'a, Walls>,
 }
 
 /// A string of the system, which need not be UTF-8: a JSON string where it is, else a list of bytes.
@@ -32,7 +34,11 @@ struct Count(usize);
 impl<'a> Spec<'a> {
     /// The encoded specification of a command; the buffer is wiped when dropped.
     pub(super) fn encode(command: &'a ChildCommand) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let cwd = match &command.cwd {
+        if let Some(path) = command.walls.exposed() {
+            return Err(Error::Exposed { path: path.to_owned() });
+        }
+        let start = command.walls.paths().and_then(|paths| paths.start.as_ref());
+        let cwd = match command.cwd.as_ref().or(start) {
             Some(path) => Cow::Borrowed(path.as_os_str()),
             None => {
                 let path =
@@ -54,14 +60,15 @@ impl<'a> Spec<'a> {
             args: command.args.iter().map(|arg| Text(Cow::Borrowed(arg.as_os_str()))).collect(),
             env,
             cwd: Text(cwd),
+            walls: Cow::Borrowed(&command.walls),
         };
         if spec.args.iter().chain([&spec.program, &spec.cwd]).any(Text::holds_zero) {
             return Err(Error::ZeroByte);
         }
         let mut count = Count(0);
-        serde_json::to_writer(&mut count, &spec).map_err(|_| Error::ZeroByte)?;
+        serde_json::to_writer(&mut count, &spec).map_err(|_| Error::PathText)?;
         let mut bytes = Zeroizing::new(Vec::with_capacity(count.0));
-        serde_json::to_writer(&mut *bytes, &spec).map_err(|_| Error::ZeroByte)?;
+        serde_json::to_writer(&mut *bytes, &spec).map_err(|_| Error::PathText)?;
         Ok(bytes)
     }
 }
@@ -144,6 +151,7 @@ mod tests {
             env: Environment::cleared().with("TOKEN", "s\"ecret"),
             cwd: Some("/tmp".into()),
             name: "test".into(),
+            walls: Walls::None,
         };
         let bytes = Spec::encode(&command).unwrap();
         assert_eq!(bytes.len(), bytes.capacity());

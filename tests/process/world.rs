@@ -95,6 +95,7 @@ pub(crate) fn command(program: &str, args: &[&str]) -> ChildCommand {
         env: environment(),
         cwd: None,
         name: "test".into(),
+        walls: mcpwrap::process::walls::Walls::None,
     }
 }
 

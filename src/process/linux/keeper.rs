@@ -20,6 +20,7 @@ use super::launch::{Capacity, Streams, launch};
 use super::live::{Ending, Lifeline, Live};
 use super::{signals, tree};
 use crate::process::exit::State;
+use crate::process::walls::Room;
 use crate::process::{Exit, Program};
 
 /// With more processes than this, pipes keep their default size: an unprivileged user may widen 64 MiB in all,
@@ -35,6 +36,7 @@ const QUIET_ROUNDS: u8 = 2;
 /// A request to start a supervisor.
 pub(super) struct Job {
     pub(super) program: Program,
+    pub(super) room: Room,
     pub(super) terms: Terms,
     pub(super) reply: oneshot::Sender<io::Result<Started>>,
 }
@@ -120,15 +122,16 @@ impl Keeper {
 
     fn start_requested(&mut self) {
         while let Ok(job) = self.jobs.try_recv() {
-            let started = self.start(&job.program, job.terms);
+            let started = self.start(&job.program, job.room, job.terms);
             // A caller that has gone away drops the handle, and that ends the process.
             let _ = job.reply.send(started);
         }
     }
 
-    fn start(&mut self, program: &Program, terms: Terms) -> io::Result<Started> {
+    fn start(&mut self, program: &Program, room: Room, terms: Terms) -> io::Result<Started> {
         let few = self.live.len() < WIDENED_PROCESSES;
-        let launched = launch(program, if few { Capacity::Wide } else { Capacity::Default })?;
+        let capacity = if few { Capacity::Wide } else { Capacity::Default };
+        let launched = launch(program, capacity, room)?;
         let lifeline = launched.lifeline.try_clone();
         let (sender, state) = watch::channel(State::default());
         let live = Live::new(terms.name.clone(), launched.child, launched.lifeline, sender);

@@ -11,6 +11,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 
 use super::SUPERVISOR;
 use crate::process::Program;
+use crate::process::walls::Room;
 
 /// What a pipe is widened to, so that large messages stream; the system's default is a sixteenth of it.
 const WIDE: i32 = 1024 * 1024;
@@ -38,7 +39,7 @@ pub(super) struct Streams {
 }
 
 /// Starts a supervisor, which starts stage 2, which waits for its specification.
-pub(super) fn launch(program: &Program, capacity: Capacity) -> io::Result<Launched> {
+pub(super) fn launch(program: &Program, capacity: Capacity, room: Room) -> io::Result<Launched> {
     let (lifeline, theirs) = UnixStream::pair()?;
     lifeline.set_nonblocking(true)?;
     let (child_spec, spec) = io::pipe()?;
@@ -51,7 +52,7 @@ pub(super) fn launch(program: &Program, capacity: Capacity) -> io::Result<Launch
         let _ = fcntl(&stdout, FcntlArg::F_SETPIPE_SZ(WIDE));
     }
     let own = std::process::id().cast_signed();
-    let numbers = [own, child_stdin.as_raw_fd(), child_spec.as_raw_fd()];
+    let numbers = [own, child_stdin.as_raw_fd(), child_spec.as_raw_fd(), room.number()];
     // The descriptors keep their numbers: moving them to fixed ones could hit the pipe over which the standard
     // library learns that the execution failed.
     let child = Command::new(program.path())

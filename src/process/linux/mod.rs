@@ -1,18 +1,24 @@
 //! Processes on Linux: the stages of a child, and the handles that the rest of mcpwrap holds.
 
+mod descriptors;
 mod handle;
+mod init;
 mod keeper;
 mod launch;
 mod live;
 mod report;
+mod room;
 mod signals;
 mod spawn;
 mod stage2;
 mod supervisor;
 mod tree;
+mod walls;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+
+use super::walls::Room;
 
 pub use handle::{Process, ProcessHandle};
 pub use spawn::Spawner;
@@ -22,6 +28,8 @@ pub use tokio::net::unix::pipe::{Receiver as Stdout, Receiver as Stderr, Sender 
 const SUPERVISOR: &str = "__supervisor";
 /// The first argument that makes the binary the second stage.
 const STAGE_2: &str = "__stage2";
+/// The first argument that makes the binary the first process of a pid namespace.
+const INIT: &str = "__init";
 /// What a stage that was not started by mcpwrap ends with.
 const MISUSED: u8 = 2;
 
@@ -30,16 +38,17 @@ const MISUSED: u8 = 2;
 pub fn stage_main(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     let mut args = args.into_iter().skip(1);
     let stage = args.next()?;
-    if stage != SUPERVISOR && stage != STAGE_2 {
+    if stage != SUPERVISOR && stage != STAGE_2 && stage != INIT {
         return None;
     }
     let numbers: Vec<i32> = args.filter_map(|arg| arg.to_str()?.parse().ok()).collect();
-    let [parent, first, second] = numbers[..] else {
-        return Some(ExitCode::from(MISUSED));
-    };
-    if stage == SUPERVISOR {
-        Some(supervisor::run(parent, first, second))
-    } else {
-        Some(stage2::run(parent, first, second))
-    }
+    Some(match (stage.to_str(), &numbers[..]) {
+        (Some(SUPERVISOR), [parent, stdin, spec, room]) => match Room::from_number(*room) {
+            Some(room) => supervisor::run(*parent, *stdin, *spec, room),
+            None => ExitCode::from(MISUSED),
+        },
+        (Some(INIT), [gate, outcome, spec, status]) => init::run(*gate, *outcome, *spec, *status),
+        (Some(STAGE_2), [supervisor, spec, status]) => stage2::run(*supervisor, *spec, *status),
+        _ => ExitCode::from(MISUSED),
+    })
 }

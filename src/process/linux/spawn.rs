@@ -70,7 +70,8 @@ impl Spawner {
             deadlines: self.deadlines,
             keeper: self.keeper.clone(),
         };
-        let job = Job { program: self.program.clone(), terms, reply };
+        let room = command.walls.room();
+        let job = Job { program: self.program.clone(), room, terms, reply };
         self.keeper.jobs.send(job).await.map_err(|_| Error::ThreadEnded)?;
         self.keeper.ring();
         let started = started.await.map_err(|_| Error::ThreadEnded)?;

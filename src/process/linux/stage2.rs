@@ -2,7 +2,7 @@
 //!
 //! The one place besides mcpwrap itself that sees the specification; its memory is replaced by the command's.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::process::CommandExt;
@@ -13,10 +13,11 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
-use nix::unistd::{close, getppid, setsid};
+use nix::unistd::{getppid, setsid};
 use zeroize::Zeroizing;
 
-use super::{MISUSED, report, signals};
+use super::descriptors::close_others;
+use super::{MISUSED, report, signals, walls};
 use crate::process::ExecFailure;
 use crate::process::spec::Spec;
 
@@ -36,7 +37,10 @@ pub(super) fn run(supervisor: i32, spec: RawFd, status: RawFd) -> ExitCode {
 fn become_command(supervisor: i32, spec: RawFd, status: &File) -> ExecFailure {
     match prepare(supervisor, spec, status) {
         Ok(bytes) => match serde_json::from_slice::<Spec<'_>>(&bytes) {
-            Ok(spec) => execute(&spec),
+            Ok(spec) => match walls::raise(&spec.walls, supervisor) {
+                Ok(()) => execute(&spec),
+                Err(step) => step.into(),
+            },
             Err(_) => preparation("understand its specification", Errno::EPROTO),
         },
         Err(failure) => failure,
@@ -53,7 +57,7 @@ fn prepare(supervisor: i32, spec: RawFd, status: &File) -> Result<Zeroizing<Vec<
     }
     let bytes =
         read_spec(spec).map_err(|error| preparation("read its specification", errno_of(&error)))?;
-    close_others(status.as_raw_fd())
+    close_others(&[status.as_raw_fd()])
         .map_err(|error| preparation("close descriptors", errno_of(&error)))?;
     setsid().map_err(step("start a session"))?;
     signals::catch_ignored();
@@ -66,19 +70,6 @@ fn read_spec(spec: RawFd) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
     File::open(format!("/proc/self/fd/{spec}"))?.take(MAX_SPEC).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// Leaves the command its three streams and us the way to report.
-fn close_others(kept: RawFd) -> io::Result<()> {
-    let open: Vec<RawFd> = fs::read_dir("/proc/self/fd")?
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|fd| *fd > libc::STDERR_FILENO && *fd != kept)
-        .collect();
-    for fd in open {
-        // The directory itself was in the list and is closed already.
-        let _ = close(fd);
-    }
-    Ok(())
 }
 
 /// Only returns if the command could not be executed.

@@ -4,7 +4,7 @@
 //! in its memory.
 
 use std::fs::File;
-use std::io::{self, PipeReader, Read, Stdin};
+use std::io::{self, PipeReader, PipeWriter, Read, Stdin};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
@@ -19,7 +19,8 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, close, dup2_stderr, dup2_stdout, getpid, getppid};
 
 use super::report::{KILL, Report, TERMINATE};
-use super::{MISUSED, STAGE_2, signals, tree};
+use super::{INIT, MISUSED, STAGE_2, signals, tree, walls};
+use crate::process::walls::Room;
 
 /// Between a SIGTERM to the supervisor itself and the end of the tree.
 const TERM_GRACE: Duration = Duration::from_secs(3);
@@ -31,7 +32,7 @@ const GIVE_UP: Duration = Duration::from_secs(4);
 const ORPHANED: Signal = Signal::SIGUSR1;
 
 /// Stands for any real-time signal.
-const UNNAMED: i32 = nix::libc::SIGSYS + 1;
+pub(super) const UNNAMED: i32 = nix::libc::SIGSYS + 1;
 
 /// One command and what is known of it.
 struct Supervisor {
@@ -41,8 +42,18 @@ struct Supervisor {
     signals: SignalFd,
     /// Ends when stage 2 has become the command; brings a failure if it could not.
     status: Option<PipeReader>,
+    /// Where there is a pid namespace: the way to its first process, which stands above the command.
+    init: Option<Init>,
     outcome: Option<Report>,
     phase: Phase,
+}
+
+/// The first process of a pid namespace, as seen from outside.
+struct Init {
+    /// How the command ended, which the end of the namespace does not tell.
+    outcome: PipeReader,
+    /// Its end is ours: the namespace goes when this does.
+    _gate: PipeWriter,
 }
 
 /// Whether mcpwrap can still give orders.
@@ -66,8 +77,16 @@ enum Tree {
     Gone,
 }
 
-pub(super) fn run(parent: i32, stdin: i32, spec: i32) -> ExitCode {
-    match Supervisor::start(parent, stdin, spec) {
+pub(super) fn run(parent: i32, stdin: i32, spec: i32, room: Room) -> ExitCode {
+    if let Err(step) = room.make() {
+        let reports = [Report::Failed(step.into()), Report::Exited(i32::from(MISUSED))];
+        for report in reports {
+            // Nobody may be listening any more.
+            let _ = nix::unistd::write(io::stdin(), report.line().as_bytes());
+        }
+        return ExitCode::from(MISUSED);
+    }
+    match Supervisor::start(parent, stdin, spec, room) {
         Ok(mut supervisor) => supervisor.watch(),
         // mcpwrap sees the end of the lifeline without a report, which says all there is to say.
         Err(_) => ExitCode::from(MISUSED),
@@ -77,7 +96,7 @@ pub(super) fn run(parent: i32, stdin: i32, spec: i32) -> ExitCode {
 // === impl Supervisor ===
 
 impl Supervisor {
-    fn start(parent: i32, stdin: i32, spec: i32) -> io::Result<Self> {
+    fn start(parent: i32, stdin: i32, spec: i32, room: Room) -> io::Result<Self> {
         prctl::set_name(c"mcpwrap-watch")?;
         prctl::set_dumpable(false)?;
         prctl::set_child_subreaper(true)?;
@@ -95,19 +114,30 @@ impl Supervisor {
             return Err(io::ErrorKind::NotConnected.into());
         }
 
-        let (status, status_writer) = nix::unistd::pipe()?;
-        let status = PipeReader::from(status);
-        nix::fcntl::fcntl(&status, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
-        let child = Command::new("/proc/self/exe")
-            .arg0("mcpwrap")
-            .arg(STAGE_2)
-            .args(
-                [getpid().as_raw(), spec, status_writer.as_raw_fd()]
-                    .map(|number| number.to_string()),
-            )
+        let (status, status_writer) = passed_pipe()?;
+        let mut next = Command::new("/proc/self/exe");
+        next.arg0("mcpwrap")
             .env_clear()
-            .stdin(Stdio::from(File::open(format!("/proc/self/fd/{stdin}"))?))
-            .spawn()?;
+            .stdin(Stdio::from(File::open(format!("/proc/self/fd/{stdin}"))?));
+        let status_number = status_writer.as_raw_fd();
+        let (child, init) = if room == Room::Shared {
+            let numbers = [getpid().as_raw(), spec, status_number];
+            let child = next.arg(STAGE_2).args(numbers.map(|number| number.to_string())).spawn()?;
+            (child, None)
+        } else {
+            let (outcome, outcome_writer) = passed_pipe()?;
+            let (gate, gate_writer) = io::pipe()?;
+            share(&gate)?;
+            let numbers = [gate.as_raw_fd(), outcome_writer.as_raw_fd(), spec, status_number];
+            let child = next.arg(INIT).args(numbers.map(|number| number.to_string())).spawn()?;
+            // Those of the user namespace, which only the stages inside have a use for.
+            if room == Room::UserAndPids {
+                walls::drop_capabilities().map_err(|_| io::ErrorKind::PermissionDenied)?;
+            }
+            (child, Some(Init { outcome, _gate: gate_writer }))
+        };
+        // It still holds what the command is to get.
+        drop(next);
         // The command alone holds its pipes: otherwise mcpwrap would not see them end with it.
         drop(status_writer);
         close(stdin)?;
@@ -121,6 +151,7 @@ impl Supervisor {
             orders: Orders::Open,
             signals,
             status: Some(status),
+            init,
             outcome: None,
             phase: Phase::Running,
         })
@@ -187,11 +218,24 @@ impl Supervisor {
         // Stage 2 writes at once or not at all, so this does not wait.
         let _ = status.read_to_end(&mut failure);
         if failure.is_empty() {
-            let pid = self.command.as_raw().unsigned_abs();
-            self.report(Report::Started(pid).line().as_bytes());
+            self.report(Report::Started(self.visible_pid()).line().as_bytes());
         } else {
             self.report(&[Report::FAILED.as_bytes(), &failure, b"\n"].concat());
         }
+    }
+
+    /// The command's number as mcpwrap sees it; in a namespace it is the first child of the first process.
+    fn visible_pid(&self) -> u32 {
+        let first = self.command.as_raw();
+        let inside = self.init.as_ref().and_then(|_| tree::children(first).first().copied());
+        inside.unwrap_or(first).unsigned_abs()
+    }
+
+    /// How the command in a namespace ended, if its first process lived to tell.
+    fn outcome_inside(&mut self) -> Option<Report> {
+        let mut line = String::new();
+        self.init.take()?.outcome.read_to_string(&mut line).ok()?;
+        Report::parse(line.trim_end())
     }
 
     fn take_orders(&mut self) {
@@ -247,7 +291,7 @@ impl Supervisor {
             if ended.0 == self.command {
                 // What stage 2 wrote before it ended comes before the news of its end.
                 self.read_status();
-                self.outcome = Some(ended.1);
+                self.outcome = Some(self.outcome_inside().unwrap_or(ended.1));
                 self.kill();
             }
         }
@@ -268,6 +312,19 @@ impl Supervisor {
         // Nobody may be listening any more; the work is the same.
         let _ = nix::unistd::write(&self.lifeline, line);
     }
+}
+
+/// A pipe whose writing end the next stage inherits.
+fn passed_pipe() -> io::Result<(PipeReader, PipeWriter)> {
+    let (reader, writer) = io::pipe()?;
+    share(&writer)?;
+    Ok((reader, writer))
+}
+
+/// Lets a descriptor survive the execution of the next stage.
+fn share(fd: &impl AsFd) -> io::Result<()> {
+    nix::fcntl::fcntl(fd, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty()))?;
+    Ok(())
 }
 
 /// What a wait found.

@@ -1,0 +1,237 @@
+//! The directories of one user: his home, his temporary files, his caches. Knows users only by their digests.
+//!
+//! Every step is taken from the open parent directory and refuses symbolic links, so nothing that a child left behind
+//! can lead mcpwrap, which may be root, to another place.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::{Mode, mkdirat};
+use nix::unistd::{Gid, Uid, fchown, geteuid};
+
+/// Where the homes are, beneath the state directory.
+const HOMES: &str = "homes";
+/// The tenant of users that have none; no digest looks like this.
+const NO_TENANT: &str = "_";
+/// The longest digest.
+const DIGEST: usize = 128;
+/// For the owner alone.
+const PRIVATE: u32 = 0o700;
+/// Others may pass through, if they know where to.
+const PASSABLE: u32 = 0o711;
+/// One group may pass through.
+const GROUP_ONLY: u32 = 0o710;
+
+/// The directories of one user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// What holds all of them; mcpwrap's own, so that a child cannot put a link in the place of one of them.
+    pub root: PathBuf,
+    /// `HOME`.
+    pub home: PathBuf,
+    /// `TMPDIR`.
+    pub tmp: PathBuf,
+    /// `XDG_CACHE_HOME`.
+    pub cache: PathBuf,
+    /// `XDG_CONFIG_HOME`.
+    pub config: PathBuf,
+    /// `XDG_DATA_HOME`.
+    pub data: PathBuf,
+    /// `XDG_STATE_HOME`.
+    pub state: PathBuf,
+    /// `XDG_RUNTIME_DIR`.
+    pub runtime: PathBuf,
+    /// The state directory that holds every home.
+    pub state_dir: PathBuf,
+}
+
+/// Why a home could not be prepared.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A name that could lead elsewhere.
+    #[error("a digest must be 1 to {DIGEST} letters, digits or '-', and {digest:?} is not")]
+    Digest {
+        /// The digest as given.
+        digest: String,
+    },
+    /// A directory could not be made or entered; a symbolic link is refused here.
+    #[error("the directory {path} cannot be prepared")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The directory belongs to somebody else.
+    #[error("the directory {path} belongs to {found:?} (user and group id), not to {expected:?}")]
+    Owner {
+        /// The directory.
+        path: PathBuf,
+        /// Whose it is.
+        found: (u32, u32),
+        /// Whose it should be.
+        expected: (u32, u32),
+    },
+}
+
+/// A directory that has been entered.
+struct Entered {
+    path: PathBuf,
+    file: File,
+}
+
+/// Makes the directories of a user, or checks those that are there.
+///
+/// # Errors
+///
+/// If a digest is no plain name, a directory cannot be made, is a symbolic link, or belongs to somebody else.
+pub fn prepare(
+    state_dir: &Path,
+    user: &str,
+    tenant: Option<&str>,
+    ids: Option<(u32, u32)>,
+) -> Result<Home, Error> {
+    for digest in [Some(user), tenant].into_iter().flatten() {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if digest.is_empty() || digest.len() > DIGEST || !digest.bytes().all(plain) {
+            return Err(Error::Digest { digest: digest.to_owned() });
+        }
+    }
+    let own = (geteuid().as_raw(), nix::unistd::getegid().as_raw());
+    // Somebody with another user id has to pass through what is ours to reach what is his.
+    let above = if ids.is_some() { PASSABLE } else { PRIVATE };
+    let state = Entered::state_dir(state_dir, above)?;
+    let tenants = state.directory(HOMES, above, own)?;
+    let users = tenants.directory(tenant.unwrap_or(NO_TENANT), above, own)?;
+    // Only the user's own group passes: what he opens to everybody is still not open to his neighbours.
+    let root = match ids {
+        Some((_, gid)) => users.directory(user, GROUP_ONLY, (own.0, gid))?,
+        None => users.directory(user, PRIVATE, own)?,
+    };
+    let make = |name| Ok(root.directory(name, PRIVATE, ids.unwrap_or(own))?.path);
+    Ok(Home {
+        home: make("home")?,
+        tmp: make("tmp")?,
+        cache: make("cache")?,
+        config: make("config")?,
+        data: make("data")?,
+        state: make("state")?,
+        runtime: make("run")?,
+        root: root.path.clone(),
+        state_dir: state.path,
+    })
+}
+
+// === impl Home ===
+
+impl Home {
+    /// Everything that its user may write to.
+    #[must_use]
+    pub fn writable(&self) -> [&Path; 7] {
+        let Self { home, tmp, cache, config, data, state, runtime, .. } = self;
+        [home, tmp, cache, config, data, state, runtime].map(PathBuf::as_path)
+    }
+}
+
+// === impl Entered ===
+
+impl Entered {
+    fn state_dir(path: &Path, mode: u32) -> Result<Self, Error> {
+        let failed = |source| Error::Directory { path: path.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(PRIVATE).create(path).map_err(failed)?;
+        let path = path.canonicalize().map_err(failed)?;
+        let flags = (OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW).bits();
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(&path).map_err(failed)?;
+        let found = file.metadata().map_err(failed)?;
+        let own = geteuid().as_raw();
+        if found.uid() != own {
+            let gid = found.gid();
+            return Err(Error::Owner { path, found: (found.uid(), gid), expected: (own, gid) });
+        }
+        // Nobody else may put anything in its place; who passes through depends on who has to.
+        let wanted = (found.mode() & 0o700) | (mode & 0o011);
+        if found.mode() & 0o777 & !wanted != 0 || found.mode() & wanted != wanted {
+            file.set_permissions(Permissions::from_mode(wanted)).map_err(failed)?;
+        }
+        Ok(Self { path, file })
+    }
+
+    /// A directory in this one, made if it is not there; an empty new one is given to its owner.
+    fn directory(&self, name: &str, mode: u32, owner: (u32, u32)) -> Result<Self, Error> {
+        let path = self.path.join(name);
+        let failed = |source: io::Error| Error::Directory { path: path.clone(), source };
+        let made = match mkdirat(self.file.as_fd(), name, Mode::S_IRWXU) {
+            Ok(()) => true,
+            Err(Errno::EEXIST) => false,
+            Err(errno) => return Err(failed(errno.into())),
+        };
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let fd = openat(self.file.as_fd(), name, flags, Mode::empty())
+            .map_err(|errno| failed(errno.into()))?;
+        let file = File::from(fd);
+        if made {
+            let ids = (Some(Uid::from_raw(owner.0)), Some(Gid::from_raw(owner.1)));
+            fchown(&file, ids.0, ids.1).map_err(|errno| failed(errno.into()))?;
+        }
+        let found = file.metadata().map_err(failed)?;
+        let (uid, gid) = (found.uid(), found.gid());
+        if uid != owner.0 || gid != owner.1 {
+            return Err(Error::Owner { path, found: (uid, gid), expected: owner });
+        }
+        if found.mode() & 0o7777 != mode {
+            file.set_permissions(Permissions::from_mode(mode)).map_err(failed)?;
+        }
+        Ok(Self { path, file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("home-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        path
+    }
+
+    #[test]
+    fn every_directory_is_for_its_owner_alone() {
+        let dir = scratch("modes");
+        let home = prepare(&dir, "abc", Some("t1"), None).unwrap();
+        for path in [&home.root, &home.home, &home.tmp, &home.runtime, &home.state_dir] {
+            let mode = std::fs::metadata(path).unwrap().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", path.display());
+        }
+        assert_eq!(prepare(&dir, "abc", Some("t1"), None).unwrap(), home);
+        assert_ne!(prepare(&dir, "abc", None, None).unwrap().root, home.root);
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_is_refused() {
+        let dir = scratch("names");
+        for name in ["", ".", "..", "a/b", "_", "a\0", &"x".repeat(DIGEST + 1)] {
+            assert!(matches!(prepare(&dir, name, None, None), Err(Error::Digest { .. })));
+            assert!(matches!(prepare(&dir, "a", Some(name), None), Err(Error::Digest { .. })));
+        }
+        assert!(!dir.exists());
+    }
+
+    #[test]
+    fn a_symbolic_link_is_refused() {
+        let dir = scratch("links");
+        let home = prepare(&dir, "abc", None, None).unwrap();
+        std::fs::remove_dir(&home.tmp).unwrap();
+        std::os::unix::fs::symlink("/etc", &home.tmp).unwrap();
+        assert!(matches!(prepare(&dir, "abc", None, None), Err(Error::Directory { .. })));
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+}

@@ -1,0 +1,73 @@
+//! The walls, built by the process that will live behind them. Each one is a step; the first that fails ends the start.
+//!
+//! The order matters. Mounts need capabilities, so they come first. Identity needs them too, and takes them away.
+//! Without capabilities nobody gets out of Landlock, and seccomp comes last because it forbids what the others use.
+
+mod calls;
+mod files;
+mod identity;
+mod mounts;
+
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::Signal;
+use nix::unistd::getppid;
+
+use crate::process::walls::{Identity, Walls};
+use crate::process::{ExecFailure, walls::Room};
+
+pub(super) use files::abi;
+pub(super) use identity::drop_capabilities;
+
+/// A step that failed.
+#[derive(Debug)]
+pub(super) struct Step {
+    step: String,
+    pub(super) errno: Errno,
+}
+
+/// Walls the calling process in; it must have one thread only.
+pub(super) fn raise(walls: &Walls, supervisor: i32) -> Result<(), Step> {
+    let Some(paths) = walls.paths() else {
+        return Ok(());
+    };
+    let identity = if let Walls::Strict { identity, .. } = walls { Some(*identity) } else { None };
+    let confined = walls.room() != Room::Shared;
+    if confined {
+        mounts::build(paths)?;
+    }
+    identity::take(identity.and_then(Identity::ids))?;
+    // The kernel forgets the signal whenever an identity changes.
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(Step::of("bind its life to its supervisor"))?;
+    if getppid().as_raw() != supervisor {
+        return Err(Step::new("find its supervisor", Errno::ESRCH));
+    }
+    drop_capabilities()?;
+    prctl::set_no_new_privs().map_err(Step::of("give up new privileges"))?;
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(Step::of("forbid core dumps"))?;
+    files::restrict(paths, if confined { files::Temporary::Own } else { files::Temporary::Shared })?;
+    calls::restrict(if confined { calls::Others::Hidden } else { calls::Others::Visible })
+}
+
+// === impl Step ===
+
+impl Step {
+    pub(super) fn new(step: impl Into<String>, errno: Errno) -> Self {
+        Self { step: step.into(), errno }
+    }
+
+    pub(super) fn of(step: &'static str) -> impl Fn(Errno) -> Self {
+        move |errno| Self::new(step, errno)
+    }
+
+    pub(super) fn io(step: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        move |error| Self::new(step, Errno::from_raw(error.raw_os_error().unwrap_or_default()))
+    }
+}
+
+impl From<Step> for ExecFailure {
+    fn from(step: Step) -> Self {
+        Self::Preparation { step: step.step, errno: step.errno as i32 }
+    }
+}

@@ -1,0 +1,13 @@
+//! The promise of the walls: two users' children cannot touch each other, whatever they try.
+//!
+//! `attacks.rs` is what a hostile child tries, `walls.rs` what must come of it. Every attack is first shown to work
+//! where there are no walls, so none of them fails for a wrong reason.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
+
+#[path = "isolation/attacks.rs"]
+mod attacks;
+#[path = "isolation/world.rs"]
+mod world;
+#[path = "isolation/walls.rs"]
+mod walls;

@@ -1,0 +1,73 @@
+//! What two users' children can do to each other behind each kind of walls.
+
+use std::collections::BTreeSet;
+
+use crate::attacks::{Breaches, Victim};
+use crate::world::*;
+
+/// What must work where there are no walls, or the attacks prove nothing.
+const ATTACKS: &[&str] = &[
+    "abstract", "chmod", "cmdline", "environ", "fd", "ionice", "link", "list", "listed", "mem",
+    "plant", "priority", "prlimit", "ptrace", "read", "root", "segment", "signal", "socket", "stat",
+    "utime", "vm", "write",
+];
+
+/// The sentences of `OPEN_WITHOUT_NAMESPACES`, as attacks.
+const OPEN_WITHOUT_NAMESPACES: &[&str] = &["cmdline", "listed", "stat"];
+/// The sentences of `OPEN_IN_BASIC`, as attacks.
+const OPEN_IN_BASIC: &[&str] = &["chmod", "cmdline", "fd", "listed", "socket", "stat", "utime"];
+
+async fn attack(kind: Kind) -> Breaches {
+    let state = State::new();
+    let alice = state.user("alice", 1, kind);
+    let bob = state.user("bob", 2, kind);
+    let victim = Victim::start(&state, &alice).await;
+    let breaches = victim.attacked_by(&bob).await;
+    victim.survives().await;
+    breaches
+}
+
+fn kinds(breaches: &Breaches) -> BTreeSet<&str> {
+    breaches.keys().map(String::as_str).collect()
+}
+
+async fn nothing_works_but(kind: Kind, open: &[&str]) {
+    let mut breaches = attack(kind).await;
+    breaches.retain(|kind, _| !open.contains(&kind.as_str()));
+    assert!(breaches.is_empty(), "{kind:?}: {breaches:#?}");
+}
+
+#[tokio::test]
+async fn without_walls_every_attack_works() {
+    let breaches = attack(Kind::None).await;
+    let missing: Vec<_> = ATTACKS.iter().filter(|kind| !kinds(&breaches).contains(**kind)).collect();
+    assert!(missing.is_empty(), "{missing:?} fail even without walls");
+}
+
+#[tokio::test]
+async fn nothing_works_on_a_child_with_a_user_id_of_its_own() {
+    if is_root() {
+        nothing_works_but(Kind::Uid, &[]).await;
+    }
+}
+
+#[tokio::test]
+async fn without_namespaces_nothing_works_but_what_is_said() {
+    if is_root() {
+        nothing_works_but(Kind::UidAlone, OPEN_WITHOUT_NAMESPACES).await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_works_on_a_child_in_namespaces_of_its_own() {
+    if as_ordinary("walls::nothing_works_on_a_child_in_namespaces_of_its_own") {
+        nothing_works_but(Kind::Namespaces, &[]).await;
+    }
+}
+
+#[tokio::test]
+async fn in_basic_nothing_works_but_what_is_said() {
+    if as_ordinary("walls::in_basic_nothing_works_but_what_is_said") {
+        nothing_works_but(Kind::Basic, OPEN_IN_BASIC).await;
+    }
+}

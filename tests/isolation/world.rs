@@ -1,0 +1,150 @@
+//! Two users with their homes, and children of theirs behind walls.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use mcpwrap::process::home::{self, Home};
+use mcpwrap::process::walls::{Identity, Paths, Walls};
+use mcpwrap::process::{ChildCommand, Deadlines, Exit, Process, Program, Spawner, environment};
+use nix::unistd::geteuid;
+use tokio::io::AsyncReadExt;
+
+/// Longer than anything here takes on a loaded machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// Somebody who owns nothing.
+pub(crate) const ORDINARY: u32 = 65_534;
+/// Set in the run of this binary as an ordinary user.
+const AS_ORDINARY: &str = "ISOLATION_AS_ORDINARY";
+
+/// A state directory that goes with its test.
+pub(crate) struct State {
+    pub(crate) path: PathBuf,
+    /// No two tests share a user id, or their children could meet.
+    first_uid: u32,
+}
+
+/// One user of a state directory.
+pub(crate) struct User {
+    pub(crate) name: &'static str,
+    pub(crate) home: Home,
+    pub(crate) walls: Walls,
+}
+
+/// The kinds of walls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Uid,
+    UidAlone,
+    Namespaces,
+    Basic,
+    None,
+}
+
+// === impl State ===
+
+impl State {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("isolation-{}-{number}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        Self { path: path.canonicalize().unwrap(), first_uid: 200_000 + number * 10 }
+    }
+
+    pub(crate) fn user(&self, name: &'static str, nth: u32, kind: Kind) -> User {
+        let uid = self.first_uid + nth;
+        let identity = match kind {
+            Kind::Uid => Some(Identity::Uid { uid, gid: uid }),
+            Kind::UidAlone => Some(Identity::UidAlone { uid, gid: uid }),
+            Kind::Namespaces => Some(Identity::Namespaces),
+            Kind::Basic | Kind::None => None,
+        };
+        let home = home::prepare(&self.path, name, None, identity.and_then(Identity::ids)).unwrap();
+        let own = std::env::current_exe().unwrap();
+        let paths = Paths::for_home(&home, &[own.parent().unwrap().to_owned()]);
+        let walls = match (identity, kind) {
+            (Some(identity), _) => Walls::Strict { identity, paths },
+            (None, Kind::Basic) => Walls::Basic { paths },
+            (None, _) => Walls::None,
+        };
+        User { name, home, walls }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+// === impl User ===
+
+impl User {
+    pub(crate) fn command(&self, program: &str, args: &[&str]) -> ChildCommand {
+        ChildCommand {
+            program: program.into(),
+            args: args.iter().map(OsString::from).collect(),
+            env: environment::for_stranger(&self.home, self.name, None),
+            cwd: None,
+            name: self.name.into(),
+            walls: self.walls.clone(),
+        }
+    }
+
+    #[allow(dead_code)]
+    pub(crate) async fn says(&self, script: &str) -> String {
+        output(self.command("/bin/sh", &["-c", script])).await
+    }
+}
+
+pub(crate) fn is_root() -> bool {
+    geteuid().is_root()
+}
+
+pub(crate) fn spawner() -> Spawner {
+    let quick = Duration::from_millis(300);
+    let deadlines = Deadlines { start: PATIENCE, close: quick, term: quick, kill: PATIENCE };
+    Spawner::new(Program::At(PathBuf::from(env!("CARGO_BIN_EXE_mcpwrap"))), deadlines).unwrap()
+}
+
+pub(crate) async fn start(command: ChildCommand) -> Process {
+    spawner().spawn(command).await.unwrap()
+}
+
+pub(crate) async fn output(command: ChildCommand) -> String {
+    let mut process = start(command).await;
+    drop(process.stdin);
+    let (mut text, mut errors) = (String::new(), String::new());
+    let read = async {
+        tokio::join!(
+            process.stdout.read_to_string(&mut text),
+            process.stderr.read_to_string(&mut errors)
+        )
+    };
+    let (first, second) = tokio::time::timeout(PATIENCE, read).await.unwrap();
+    (first.unwrap(), second.unwrap());
+    assert_eq!(process.handle.exited().await, Exit::Code(0), "{text}{errors}");
+    text
+}
+
+/// Runs a test of this binary once more as somebody who is not root, and tells whether this is that run.
+pub(crate) fn as_ordinary(test: &str) -> bool {
+    if !geteuid().is_root() {
+        return true;
+    }
+    let status = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(AS_ORDINARY, "1")
+        .env("HOME", "/nonexistent")
+        .current_dir("/")
+        .uid(ORDINARY)
+        .gid(ORDINARY)
+        .status()
+        .unwrap();
+    assert!(status.success(), "as uid {ORDINARY}: {status}");
+    false
+}
