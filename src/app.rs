@@ -1,8 +1,12 @@
 //! The composition root: builds the parts that a mode needs and runs them. The only file that knows both modes.
 
 mod dev;
+mod parts;
 mod run;
+mod serve;
+mod walls;
 mod watch;
 
 pub use dev::dev;
-pub use run::{Error, News};
+pub use run::{Error, Fault, News, chain};
+pub use serve::{check, serve};

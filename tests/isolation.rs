@@ -7,7 +7,7 @@
 
 #[path = "isolation/attacks.rs"]
 mod attacks;
-#[path = "isolation/world.rs"]
-mod world;
 #[path = "isolation/walls.rs"]
 mod walls;
+#[path = "isolation/world.rs"]
+mod world;

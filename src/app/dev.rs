@@ -3,24 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::parts;
 use super::run::{Error, News, bind, until_stopped};
 use super::watch::Watch;
-use crate::audit;
 use crate::auth::{Authenticator, Principal};
-use crate::bridge::{self, Child, Launcher, Outcome, Pool, Trace};
-use crate::client::{self, Front, Parts};
-use crate::config::{self, Audit, ChildEra, ChildScope, Dev, LegacySse};
+use crate::bridge::{Child, Launcher, Outcome, Place, Pool, Trace};
+use crate::client::{Front, Parts};
+use crate::config::{self, Dev};
+use crate::credentials::{Backends, Delivery, SharedWatch, Sources};
 use crate::http::{Allowed, Endpoint};
-use crate::mcp::{Era, Object, Raw};
+use crate::mcp::{Object, Raw};
 use crate::policy::Policy;
 use crate::process::{Deadlines, Environment, Program, Spawner};
+use crate::redact::Redactor;
 use crate::seal::Keyring;
-use crate::server::EraChoice;
 use crate::shutdown::Shutdown;
 
-/// Calls that one child works on at a time.
-const MOST_IN_FLIGHT: usize = 4096;
-const MOST_SESSIONS: usize = 1024;
 /// A developer who stops the server does not want to wait.
 const DEADLINES: Deadlines = Deadlines {
     start: Deadlines::START,
@@ -28,8 +26,6 @@ const DEADLINES: Deadlines = Deadlines {
     term: Duration::from_secs(2),
     kill: Deadlines::KILL,
 };
-/// How long calls may go on when a child is told to close.
-const DRAIN: Duration = Duration::from_secs(5);
 
 /// Serves one developer until a signal.
 ///
@@ -46,14 +42,15 @@ pub fn dev(config: Dev, tell: impl Fn(News) + Send + Sync + 'static) -> Result<(
 async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> Result<(), Error> {
     let shutdown = Shutdown::new();
     let allowed = Allowed::new(&config.http.allowed_hosts, &config.http.allowed_origins)?;
-    let audit = open_audit(&config.audit, &shutdown)?;
+    let audit = parts::audit(&config.audit, &shutdown)?;
     let keyring = match &config.state_dir {
         Some(dir) => Keyring::load_or_create(dir)?,
         None => Keyring::ephemeral()?,
     };
     let mut watch = Watch::over(&config.watch)?;
     let launcher = launcher(&config)?;
-    let pool = Pool::new(launcher, pool_settings(&config), &shutdown);
+    let pool =
+        Pool::new(launcher, parts::pool(&config.child, &config.roots, trace(&config)), &shutdown);
     let (listener, moved_from) = bind(config.listen).await?;
     let address = listener.local_addr().map_err(|cause| Error::Runtime { cause })?;
     let url = format!("http://{address}{}", config.endpoint_path);
@@ -64,7 +61,7 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
         policy,
         audit,
         keyring,
-        settings: client_settings(&config),
+        settings: parts::client(&config.endpoint_path, &config.child, &config.http),
         shutdown: shutdown.clone(),
     });
     let endpoint = Endpoint {
@@ -72,6 +69,7 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
         allowed,
         authenticator: Authenticator::Local,
         challenge: None,
+        metadata: None,
         front,
         max_body: config.http.max_body,
         keep_alive: config.http.keep_alive,
@@ -126,71 +124,28 @@ fn launcher(config: &Dev) -> Result<Launcher, Error> {
     for (name, value) in &child.env {
         env.set(name, value.clone());
     }
+    let specs = parts::specs(&child.credentials, Delivery::Env, &config.origins)?;
+    let watch = SharedWatch::new(&[]).map_err(|cause| Error::Watching { cause })?;
+    let sources = Sources::new(specs, Backends::default(), watch)
+        .map_err(|cause| Error::Sources { cause })?;
     let mut argv = child.argv.iter().cloned();
     Ok(Launcher {
         spawner: Spawner::new(Program::Own, DEADLINES)?,
         program: argv.next().unwrap_or_default(),
         args: argv.collect(),
-        env,
         cwd: child.cwd.clone(),
         name: config.name.clone(),
         max_line: child.max_line,
+        sources,
+        redactor: Redactor::new(),
+        place: Place::Developer { env },
     })
 }
 
-fn pool_settings(config: &Dev) -> bridge::Settings {
-    let roots = (!config.roots.is_empty()).then(|| {
-        let uris = config.roots.iter().filter_map(|path| {
-            let path = std::path::absolute(path).ok()?;
-            url::Url::from_file_path(path)
-                .ok()
-                .map(|url| serde_json::json!({ "uri": url.as_str() }))
-        });
-        Raw::of(&serde_json::json!({ "roots": uris.collect::<Vec<_>>() }))
-    });
-    bridge::Settings {
-        era: match config.child.era {
-            ChildEra::Auto => EraChoice::Probe,
-            ChildEra::Legacy => EraChoice::Known(Era::Legacy),
-            ChildEra::Modern => EraChoice::Known(Era::Modern),
-        },
-        start_timeout: config.child.start_timeout,
-        idle: config.child.idle,
-        grace: DRAIN,
-        most_in_flight: MOST_IN_FLIGHT,
-        max_line: config.child.max_line,
-        roots,
-        trace: match config.trace {
-            config::Trace::Off => Trace::Off,
-            config::Trace::Lines => Trace::Lines,
-            config::Trace::Full => Trace::Full,
-        },
+fn trace(config: &Dev) -> Trace {
+    match config.trace {
+        config::Trace::Off => Trace::Off,
+        config::Trace::Lines => Trace::Lines,
+        config::Trace::Full => Trace::Full,
     }
-}
-
-fn client_settings(config: &Dev) -> client::Settings {
-    client::Settings {
-        path: config.endpoint_path.clone(),
-        call_timeout: config.child.call_timeout,
-        keep_alive: config.http.keep_alive,
-        session_idle: config.http.session_idle,
-        most_sessions: MOST_SESSIONS,
-        parked_for: config.http.sealed_ttl,
-        scope: match config.child.scope {
-            ChildScope::User => client::ChildScope::User,
-            ChildScope::Session => client::ChildScope::Session,
-        },
-        legacy_sse: match config.http.legacy_sse {
-            LegacySse::Off => client::LegacySse::Off,
-            LegacySse::On => client::LegacySse::Served,
-        },
-    }
-}
-
-fn open_audit(audit: &Audit, shutdown: &Shutdown) -> Result<audit::Log, Error> {
-    Ok(match audit {
-        Audit::Off => audit::Log::off(),
-        Audit::Stderr => audit::Log::open("-".as_ref(), shutdown)?,
-        Audit::File(path) => audit::Log::open(path, shutdown)?,
-    })
 }

@@ -8,9 +8,10 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::bridge::Pool;
-use crate::config::{Listen, Port};
+use crate::config::{Listen, Origins, Port};
+use crate::credentials;
 use crate::shutdown::Shutdown;
-use crate::{audit, http, process, seal};
+use crate::{audit, http, outbound, process, seal};
 
 /// How long everything may take to finish after the first signal.
 const GRACE: Duration = Duration::from_secs(20);
@@ -43,8 +44,37 @@ pub enum News {
     },
     /// Watched files changed and the server is being restarted.
     Restarting,
+    /// Something that the operator should know although it works.
+    Caution {
+        /// A sentence without an end.
+        text: String,
+    },
     /// The process is about to end.
     Stopping,
+}
+
+/// One thing that is wrong with the configuration, found when the parts were put together.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// The setting, without dashes.
+    pub option: String,
+    /// What is wrong.
+    pub message: String,
+    /// The remedy.
+    pub hint: String,
+}
+
+/// An error and its causes in one line, for a fault's message.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
 }
 
 /// Why a mode ends with an error.
@@ -90,6 +120,79 @@ pub enum Error {
     /// The listener failed.
     #[error(transparent)]
     Http(#[from] http::Error),
+    /// The configuration is wrong in one or more places.
+    #[error("the configuration is wrong")]
+    Faults {
+        /// All of them.
+        faults: Vec<Fault>,
+        /// Who said what.
+        origins: Origins,
+    },
+    /// The memory of who holds which credential could not be set up.
+    #[error("set up the watch for shared credentials")]
+    Watching {
+        /// Why not.
+        #[source]
+        cause: getrandom::Error,
+    },
+    /// The outbound HTTP client could not be set up.
+    #[error("set up the outbound http client")]
+    Outbound {
+        /// Why not.
+        #[source]
+        cause: outbound::Error,
+    },
+    /// The vault's address or login is not usable.
+    #[error("read the vault's settings from the environment")]
+    VaultSettings {
+        /// What is wrong.
+        #[source]
+        cause: credentials::SettingsError,
+    },
+    /// The vault cannot be used.
+    #[error("set up the vault")]
+    Vault {
+        /// Why not.
+        #[source]
+        cause: credentials::VaultError,
+    },
+    /// The store's master key is not there.
+    #[error("load the store's master key")]
+    MasterKey {
+        /// Why not.
+        #[source]
+        cause: crate::store::keys::Error,
+    },
+    /// The encrypted store cannot be used.
+    #[error("open the encrypted store")]
+    Store {
+        /// Why not.
+        #[source]
+        cause: crate::store::Error,
+    },
+    /// The state directory cannot be used.
+    #[error("make the state directory {}", path.display())]
+    StateDir {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The public URL is none.
+    #[error("read the public url")]
+    PublicUrl {
+        /// What is wrong.
+        #[source]
+        cause: url::ParseError,
+    },
+    /// A credential source lacks what it needs.
+    #[error("set up the credential sources")]
+    Sources {
+        /// What.
+        #[source]
+        cause: credentials::Error,
+    },
     /// A part of the process ended by itself.
     #[error("a part of the process ended unexpectedly; the log says which")]
     Part,

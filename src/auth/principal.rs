@@ -113,6 +113,18 @@ impl UserId {
         &self.subject
     }
 
+    /// A name for the tenant that is safe in any path, where there is one: 32 hex digits.
+    #[must_use]
+    pub fn tenant_digest(&self) -> Option<String> {
+        let tenant = self.tenant.as_deref()?;
+        let mut hash = Sha256::new();
+        for part in [self.issuer.as_ref(), tenant] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        Some(hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// A name that is safe in any path, variable or log line: 32 hex digits over all three parts.
     #[must_use]
     pub fn digest(&self) -> String {

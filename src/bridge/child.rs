@@ -29,6 +29,7 @@ pub struct Child {
 struct Shared {
     number: u64,
     hello: Hello,
+    given: Vec<String>,
     // Each call in flight adds at most its call, its answers and its end to this queue, so the bound on
     // calls bounds it.
     commands: mpsc::UnboundedSender<Command>,
@@ -79,7 +80,12 @@ pub(super) struct Inbox {
 }
 
 impl Child {
-    pub(super) fn new(number: u64, hello: Hello, most_in_flight: usize) -> (Self, Inbox) {
+    pub(super) fn new(
+        number: u64,
+        hello: Hello,
+        given: Vec<String>,
+        most_in_flight: usize,
+    ) -> (Self, Inbox) {
         let (commands, receiver) = mpsc::unbounded_channel();
         let (closed_sender, closed) = watch::channel(false);
         let in_flight = Arc::new(AtomicUsize::new(0));
@@ -94,6 +100,7 @@ impl Child {
         let shared = Shared {
             number,
             hello,
+            given,
             commands,
             next_id,
             in_flight,
@@ -115,6 +122,12 @@ impl Child {
     #[must_use]
     pub fn hello(&self) -> &Hello {
         &self.shared.hello
+    }
+
+    /// Names, sources and keyed fingerprints of its credentials.
+    #[must_use]
+    pub fn given(&self) -> &[String] {
+        &self.shared.given
     }
 
     /// Starts a conversation about what policy permitted; `idle_limit` is how long the server may be quiet.

@@ -1,4 +1,4 @@
-//! Starts the operating-system process of one principal's child.
+//! Starts the operating-system process of one principal's child: its environment, its credentials, its walls.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -6,28 +6,64 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::Principal;
+use crate::credentials::{self, CredentialSet, Delivery, Sources, Template, files};
 use crate::mcp::Lines;
+use crate::process::walls::{Form, Identity, Paths, Walls};
 use crate::process::{
-    self, ChildCommand, Environment, Exit, ProcessHandle, Spawner, Stdin, stderr,
+    self, ChildCommand, Environment, Exit, ProcessHandle, Spawner, Stdin, environment, home,
+    stderr,
+    uids::{self, Uids},
 };
+use crate::redact::{Learned, Redactor};
 
 /// How children are started: everything but whose they are.
 #[derive(Clone, Debug)]
 pub struct Launcher {
     /// Starts the processes.
     pub spawner: Spawner,
-    /// The program and its arguments, the same for everybody.
+    /// The program, the same for everybody.
     pub program: OsString,
-    /// See `program`.
+    /// Its arguments, the same for everybody: no secret and nothing of a caller belongs here.
     pub args: Vec<OsString>,
-    /// What every child's environment begins with.
-    pub env: Environment,
-    /// The working directory; mcpwrap's own where absent.
+    /// The working directory; mcpwrap's own, or the child's home, where absent.
     pub cwd: Option<PathBuf>,
     /// How the logs call the children.
     pub name: String,
     /// The longest line a child may write, in bytes.
     pub max_line: usize,
+    /// Where credentials come from.
+    pub sources: Sources,
+    /// Masks them wherever a child's output is shown.
+    pub redactor: Redactor,
+    /// What a child finds around it.
+    pub place: Place,
+}
+
+/// What a child finds around it.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// The developer's own environment.
+    Developer {
+        /// It.
+        env: Environment,
+    },
+    /// A home and walls for each user.
+    Stranger(Arc<Stranger>),
+}
+
+/// How strangers live.
+#[derive(Debug)]
+pub struct Stranger {
+    /// Holds the homes.
+    pub state_dir: PathBuf,
+    /// What is added to each environment.
+    pub env: Vec<(String, Template)>,
+    /// The kind of walls.
+    pub form: Form,
+    /// One user id for each, where children get ids of their own.
+    pub uids: Option<Uids>,
+    /// What of the file system the program needs beside the system.
+    pub trees: Vec<PathBuf>,
 }
 
 /// A process and its streams.
@@ -38,6 +74,9 @@ pub struct Launched {
     handle: ProcessHandle,
     tail: stderr::Tail,
     name: String,
+    /// What the child holds: while it lives, these values are this user's.
+    credentials: CredentialSet,
+    _masks: Vec<Learned>,
 }
 
 /// Why there is no process.
@@ -50,37 +89,110 @@ pub enum LaunchError {
         #[source]
         cause: process::Error,
     },
+    /// The user's credentials.
+    #[error("fetch the user's credentials")]
+    Credentials {
+        /// Which, and why.
+        #[source]
+        cause: credentials::Error,
+    },
+    /// The user's token does not fill a template.
+    #[error("render --env {name}")]
+    Template {
+        /// The variable.
+        name: String,
+        /// Which claim, and why.
+        #[source]
+        cause: credentials::RenderError,
+    },
+    /// The user's directories.
+    #[error("prepare the user's home")]
+    Home {
+        /// What exactly.
+        #[source]
+        cause: home::Error,
+    },
+    /// The user's id.
+    #[error("give the user an id of his own")]
+    Uid {
+        /// What exactly.
+        #[source]
+        cause: uids::Error,
+    },
+    /// A credential could not be delivered as a file.
+    #[error("write the user's credential to a file")]
+    File {
+        /// What exactly.
+        #[source]
+        cause: files::Error,
+    },
+}
+
+/// The environment, directory and walls of one child.
+struct Fitted {
+    env: Environment,
+    cwd: Option<PathBuf>,
+    walls: Walls,
+    files: Option<PathBuf>,
 }
 
 // === impl Launcher ===
 
 impl Launcher {
     /// What the child may do beyond being its user (DESIGN.md section 5).
-    #[must_use]
-    pub fn authority(&self, _principal: &Principal) -> Arc<str> {
-        "local".into()
+    ///
+    /// # Errors
+    /// When a claim that a template names is missing or unfit.
+    pub fn authority(&self, principal: &Principal) -> Result<Arc<str>, LaunchError> {
+        let env: Vec<String> = match &self.place {
+            Place::Developer { .. } => Vec::new(),
+            Place::Stranger(stranger) => stranger.rendered(principal)?.into_values().collect(),
+        };
+        let extra: Vec<&str> = env.iter().map(String::as_str).collect();
+        let digest = self.sources.authority_digest(principal, &extra);
+        digest.map(Into::into).map_err(|cause| LaunchError::Credentials { cause })
     }
 
     /// Starts a process for `principal`.
     ///
     /// # Errors
     /// See [`LaunchError`].
-    pub async fn launch(&self, _principal: &Principal) -> Result<Launched, LaunchError> {
+    pub async fn launch(&self, principal: &Principal) -> Result<Launched, LaunchError> {
+        let fetched = self.sources.fetch(principal).await;
+        let credentials = fetched.map_err(|cause| LaunchError::Credentials { cause })?;
+        let mut fitted = self.fit(principal)?;
+        let mut masks = Vec::new();
+        for credential in credentials.iter() {
+            masks.push(self.redactor.learn(&credential.value));
+            let value = match (credential.delivery, &fitted.files) {
+                (Delivery::File, Some(dir)) => {
+                    files::write(dir, &credential.name, &credential.value)
+                        .map_err(|cause| LaunchError::File { cause })?
+                        .to_string_lossy()
+                        .into_owned()
+                        .into()
+                }
+                (Delivery::File, None) | (Delivery::Env, _) => credential.value.clone(),
+            };
+            fitted.env.set(&credential.name, value);
+        }
         let command = ChildCommand {
             program: self.program.clone(),
             args: self.args.clone(),
-            env: self.env.clone(),
-            cwd: self.cwd.clone(),
+            env: fitted.env,
+            cwd: self.cwd.clone().or(fitted.cwd),
             name: self.name.clone(),
-            walls: process::walls::Walls::None,
+            walls: fitted.walls,
         };
         let process =
             self.spawner.spawn(command).await.map_err(|cause| LaunchError::Process { cause })?;
         let tail = stderr::Tail::default();
         let (sink, kept) = (stderr::log(self.name.clone()), tail.clone());
+        let redactor = self.redactor.clone();
         tokio::spawn(async move {
             let limits = stderr::Limits::default();
-            let drained = stderr::drain(process.stderr, limits, kept, str::to_owned, sink).await;
+            let mask = |line: &str| redactor.mask(line).into_owned();
+            let drained = stderr::drain(process.stderr, limits, kept, mask, sink).await;
             if let Err(error) = drained {
                 tracing::debug!(%error, "the server's stderr broke");
             }
@@ -91,7 +203,56 @@ impl Launcher {
             handle: process.handle,
             tail,
             name: self.name.clone(),
+            credentials,
+            _masks: masks,
         })
+    }
+
+    fn fit(&self, principal: &Principal) -> Result<Fitted, LaunchError> {
+        match &self.place {
+            Place::Developer { env } => {
+                Ok(Fitted { env: env.clone(), cwd: None, walls: Walls::None, files: None })
+            }
+            Place::Stranger(stranger) => stranger.fit(principal),
+        }
+    }
+}
+
+// === impl Stranger ===
+
+impl Stranger {
+    fn fit(&self, principal: &Principal) -> Result<Fitted, LaunchError> {
+        let user = principal.user().digest();
+        let tenant = principal.user().tenant_digest();
+        let uid = self.uids.as_ref().map(|uids| uids.allocate(&user)).transpose();
+        let uid = uid.map_err(|cause| LaunchError::Uid { cause })?;
+        let ids = uid.map(|uid| (uid, uid));
+        let home = home::prepare(&self.state_dir, &user, tenant.as_deref(), ids)
+            .map_err(|cause| LaunchError::Home { cause })?;
+        let mut env = environment::for_stranger(&home, &user, tenant.as_deref());
+        for (name, value) in self.rendered(principal)? {
+            env.set(name, value);
+        }
+        let paths = Paths::for_home(&home, &self.trees);
+        let (uid, gid) = ids.unwrap_or_default();
+        let walls = match self.form {
+            Form::Uid => Walls::Strict { identity: Identity::Uid { uid, gid }, paths },
+            Form::UidAlone => Walls::Strict { identity: Identity::UidAlone { uid, gid }, paths },
+            Form::Namespaces => Walls::Strict { identity: Identity::Namespaces, paths },
+            Form::Basic => Walls::Basic { paths },
+        };
+        Ok(Fitted { env, cwd: Some(home.home.clone()), walls, files: Some(home.runtime.clone()) })
+    }
+
+    fn rendered(
+        &self,
+        principal: &Principal,
+    ) -> Result<std::collections::BTreeMap<String, String>, LaunchError> {
+        let render = |(name, template): &(String, Template)| match template.render_env(principal) {
+            Ok(value) => Ok((name.clone(), value)),
+            Err(cause) => Err(LaunchError::Template { name: name.clone(), cause }),
+        };
+        self.env.iter().map(render).collect()
     }
 }
 
@@ -104,6 +265,14 @@ impl Launched {
 
     pub(super) fn last_words(&self) -> Vec<String> {
         self.tail.lines()
+    }
+
+    /// Names, sources and keyed fingerprints of what the child was given, for the audit log.
+    pub(super) fn given(&self) -> Vec<String> {
+        let show = |one: &credentials::Credential| {
+            format!("{} from {} ({})", one.name, one.source, one.fingerprint)
+        };
+        self.credentials.iter().map(show).collect()
     }
 
     /// How the process ended, if it does so in time.
@@ -132,10 +301,14 @@ impl LaunchError {
     #[must_use]
     pub fn for_user(&self) -> String {
         match self {
-            Self::Process { cause } => match cause {
-                process::Error::Exec { source, .. } => source.to_string(),
-                cause => cause.to_string(),
-            },
+            Self::Process { cause: process::Error::Exec { source, .. } } => source.to_string(),
+            Self::Process { .. } | Self::Home { .. } | Self::Uid { .. } | Self::File { .. } => {
+                "the process could not be prepared; tell your operator".to_owned()
+            }
+            Self::Credentials { cause } => cause.for_user(),
+            Self::Template { name, cause } => {
+                format!("{name} cannot be set for you: {cause}; ask your operator")
+            }
         }
     }
 }

@@ -27,7 +27,7 @@ pub use audience::{Audience, Member, Notice, Remaining, Role};
 pub use catalogue::{ANNOTATION, Annotated, Catalogue, Changed, without_broken_annotations};
 pub use child::{Child, Freshness};
 pub use conversation::{Ask, AskKey, Canceller, Conversation, Event, Outcome, Undeclared};
-pub use launch::{LaunchError, Launcher};
+pub use launch::{LaunchError, Launcher, Place, Stranger};
 pub use mailbox::{Keep, Mailbox};
 pub use pool::{Pool, Settings};
 pub use slot::{ChildKey, Seat, Slot, Unavailable};

@@ -102,7 +102,7 @@ impl Pool {
         if self.shared.shutdown.is_finishing() {
             return Err(unavailable("the server is shutting down"));
         }
-        let key = self.key(connect.principal(), session);
+        let key = self.key(connect.principal(), session)?;
         let era = self.settle_era().await?;
         let (seat, leaving) = self.choose(key, connect, profile, era, Seat::take);
         for child in leaving {
@@ -117,7 +117,7 @@ impl Pool {
     /// # Errors
     /// When it cannot be started.
     pub async fn warm(&self, connect: &Connect) -> Result<(Child, Outcome), Unavailable> {
-        let key = self.key(connect.principal(), None);
+        let key = self.key(connect.principal(), None)?;
         let era = self.settle_era().await?;
         let (seat, _) = self.choose(key, connect, &Profile::plain(), era, Seat::warm);
         let child = self.ready(&seat).await?;
@@ -177,7 +177,7 @@ impl Pool {
 
     /// Ends the sessions and children of one session scope.
     pub fn forget(&self, principal: &Principal, session: &Arc<str>) {
-        let key = self.key(principal, Some(Arc::clone(session)));
+        let Ok(key) = self.key(principal, Some(Arc::clone(session))) else { return };
         for slot in self.lock().remove(&key).unwrap_or_default() {
             if let Some(child) = slot.child() {
                 child.close();
@@ -185,12 +185,27 @@ impl Pool {
         }
     }
 
-    fn key(&self, principal: &Principal, session: Option<Arc<str>>) -> ChildKey {
-        ChildKey {
-            user: principal.user().clone(),
-            authority: self.shared.launcher.authority(principal),
-            session,
-        }
+    /// What a principal's child may do beyond being his.
+    ///
+    /// # Errors
+    /// When a claim that the configuration needs is missing or unfit; the message names it.
+    pub fn authority(&self, principal: &Principal) -> Result<Arc<str>, Unavailable> {
+        self.shared.launcher.authority(principal).map_err(|error| {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a caller's claims do not fit"
+            );
+            unavailable(&error.for_user())
+        })
+    }
+
+    fn key(
+        &self,
+        principal: &Principal,
+        session: Option<Arc<str>>,
+    ) -> Result<ChildKey, Unavailable> {
+        let (user, authority) = (principal.user().clone(), self.authority(principal)?);
+        Ok(ChildKey { user, authority, session })
     }
 
     /// Waits while somebody probes; returns the era, or nothing to whom has to probe now.

@@ -147,8 +147,12 @@ impl Shared {
             Ok(verdict) => {
                 let number = self.next_number.fetch_add(1, Ordering::Relaxed);
                 let hello = verdict.hello;
-                let (child, inbox) =
-                    Child::new(number, hello.clone(), self.settings.most_in_flight);
+                let (child, inbox) = Child::new(
+                    number,
+                    hello.clone(),
+                    launched.given(),
+                    self.settings.most_in_flight,
+                );
                 let desk = Desk::new(
                     hello,
                     Arc::clone(&slot.audience),

@@ -23,5 +23,5 @@ pub(super) fn demo(args: &DemoArgs, typed: &Typed, run: &Run) -> Result<(), Vec<
     let demo = config::demo(rounds, typed, |var| std::env::var_os(var));
     let demo = demo.map_err(|problems| failure::all(&problems))?;
     telemetry::init(&demo.log).map_err(|error| vec![Failure::of(&error)])?;
-    (run.demo)(demo).map_err(|failure| vec![failure])
+    (run.demo)(demo)
 }

@@ -51,5 +51,5 @@ pub(super) fn dev(typed: &Typed, run: &Run) -> Result<(), Vec<Failure>> {
         return stdout(&settings::whole(app, &url, &dev.name)).map_err(|failure| vec![failure]);
     }
     telemetry::init(&dev.log).map_err(|error| vec![Failure::of(&error)])?;
-    (run.dev)(dev).map_err(|failure| vec![failure])
+    (run.dev)(dev)
 }

@@ -80,15 +80,15 @@ Exit codes: 0 done, 1 failed while running, 2 usage or configuration";
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
     /// `mcpwrap dev`
-    pub dev: fn(config::Dev) -> Result<(), Failure>,
+    pub dev: fn(config::Dev) -> Result<(), Vec<Failure>>,
     /// `mcpwrap serve`
-    pub serve: fn(config::Serve) -> Result<(), Failure>,
+    pub serve: fn(config::Serve) -> Result<(), Vec<Failure>>,
     /// `mcpwrap check`
-    pub check: fn(config::Serve) -> Result<(), Failure>,
+    pub check: fn(config::Serve) -> Result<(), Vec<Failure>>,
     /// `mcpwrap demo`
-    pub demo: fn(config::Demo) -> Result<(), Failure>,
+    pub demo: fn(config::Demo) -> Result<(), Vec<Failure>>,
     /// `mcpwrap secret`
-    pub secret: fn(config::Secret) -> Result<(), Failure>,
+    pub secret: fn(config::Secret) -> Result<(), Vec<Failure>>,
 }
 
 /// Does what the words say; the first word is the program's name.

@@ -88,5 +88,5 @@ pub(super) fn secret(args: SecretArgs, run: &Run) -> Result<(), Vec<Failure>> {
     let owner = TypedOwner { issuer: owner.issuer, tenant: owner.tenant, subject: owner.subject };
     let secret = config::secret(asked, owner, &typed, |var| std::env::var_os(var));
     let secret = secret.map_err(|problems| failure::all(&problems))?;
-    (run.secret)(secret).map_err(|failure| vec![failure])
+    (run.secret)(secret)
 }

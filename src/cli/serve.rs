@@ -56,13 +56,13 @@ In its path {user}, {sub}, {iss}, {tenant}, {tenant_id}, {email} and
 /// What `serve` and `check` share: the configuration, and its warnings said.
 pub(super) fn serve(
     typed: &Typed,
-    run: fn(Serve) -> Result<(), Failure>,
+    run: fn(Serve) -> Result<(), Vec<Failure>>,
 ) -> Result<(), Vec<Failure>> {
     let serve = config::serve(typed, |var| std::env::var_os(var), read);
     let serve = serve.map_err(|problems| failure::all(&problems))?;
     failure::warn(&serve.warnings);
     telemetry::init(&serve.log).map_err(|error| vec![Failure::of(&error)])?;
-    run(serve).map_err(|failure| vec![failure])
+    run(serve)
 }
 
 /// The file's text, cut one byte after the limit so that `config` notices.

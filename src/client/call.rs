@@ -78,7 +78,7 @@ impl Front {
                 target: operation.target().map(str::to_owned),
                 child: child.number(),
                 arguments: arguments.unwrap_or_default(),
-                credentials: Vec::new(),
+                credentials: child.given().to_vec(),
                 trace: None,
             }
         };

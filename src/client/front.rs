@@ -22,6 +22,9 @@ use crate::policy::Policy;
 use crate::seal::Keyring;
 use crate::shutdown::Shutdown;
 
+/// How long the stream of one modern call may go on after its token has ended.
+const FINISH_WITHIN: Duration = Duration::from_secs(600);
+
 /// Bounds and habits of the client side.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -176,8 +179,14 @@ impl Front {
             return sse::post(self, &arrival, link, message, params);
         }
         match era(&message, &params, &arrival.headers) {
-            Some(Era::Modern) => modern::post(self, &arrival, message, params).await,
-            Some(Era::Legacy) => legacy::post(self, &arrival, message, params).await,
+            Some(Era::Modern) => {
+                let reply = modern::post(self, &arrival, message, params).await;
+                reply.until(ended(&arrival.principal, FINISH_WITHIN))
+            }
+            Some(Era::Legacy) => {
+                let reply = legacy::post(self, &arrival, message, params).await;
+                reply.until(ended(&arrival.principal, Duration::ZERO))
+            }
             // Neither era: a code that no client takes for a modern one, so that it falls back to
             // `initialize` (checklist 1.23 e, 10.2).
             None => bad(
@@ -196,9 +205,9 @@ impl Front {
         if self.settings.legacy_sse == LegacySse::Served
             && legacy::session_id(&arrival.headers).is_none()
         {
-            return sse::open(self, arrival);
+            return sse::open(self, arrival).until(ended(&arrival.principal, Duration::ZERO));
         }
-        legacy::get(self, arrival)
+        legacy::get(self, arrival).until(ended(&arrival.principal, Duration::ZERO))
     }
 
     fn delete(self: &Arc<Self>, arrival: &Arrival) -> Reply {
@@ -246,6 +255,18 @@ fn era(message: &Message, params: &Params, headers: &HeaderMap) -> Option<Era> {
             None => Some(Era::Modern),
         },
         None => legacy::session_id(headers).map(|_| Era::Legacy),
+    }
+}
+
+/// Resolves when the caller's token has ended, and a while after that (checklist 2.35, 7.17).
+fn ended(
+    principal: &Arc<Principal>,
+    and_then: Duration,
+) -> impl Future<Output = ()> + Send + 'static {
+    let principal = Arc::clone(principal);
+    async move {
+        principal.ended().await;
+        tokio::time::sleep(and_then).await;
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
+use futures_util::StreamExt as _;
 
 use crate::mcp::{ErrorObject, Notification, Raw, Request, RequestId, Response};
 
@@ -99,6 +100,17 @@ pub enum Refusal {
 // === impl Reply ===
 
 impl Reply {
+    /// The same reply, whose stream ends when `end` resolves.
+    #[must_use]
+    pub fn until(self, end: impl Future<Output = ()> + Send + 'static) -> Self {
+        match self {
+            Self::Events { frames, session } => {
+                Self::Events { frames: Box::pin(frames.take_until(Box::pin(end))), session }
+            }
+            other => other,
+        }
+    }
+
     /// The answer to a request.
     #[must_use]
     pub fn answer(status: Status, id: &RequestId, outcome: &Result<Raw, ErrorObject>) -> Self {

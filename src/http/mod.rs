@@ -9,5 +9,5 @@ mod sse;
 mod status;
 
 pub use guard::{Allowed, NotAnOrigin};
-pub use serve::{Endpoint, Error, serve};
+pub use serve::{Endpoint, Error, Metadata, serve};
 pub use status::Challenge;

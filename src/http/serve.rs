@@ -28,12 +28,23 @@ pub struct Endpoint {
     pub authenticator: Authenticator,
     /// What a caller without a good token is told about getting one.
     pub challenge: Option<Challenge>,
+    /// The RFC 9728 document, where there is authentication.
+    pub metadata: Option<Metadata>,
     /// The client side.
     pub front: Arc<Front>,
     /// The largest body, in bytes.
     pub max_body: usize,
     /// A stream that is quiet for this long gets a comment.
     pub keep_alive: Duration,
+}
+
+/// The document that tells clients where to get a token (RFC 9728).
+#[derive(Clone, Debug)]
+pub struct Metadata {
+    /// Where it is served.
+    pub paths: Vec<String>,
+    /// It.
+    pub document: bytes::Bytes,
 }
 
 /// The listener failed.
@@ -80,7 +91,12 @@ async fn answer(endpoint: &Endpoint, request: Request) -> Result<Response, Unrea
         return Err(Unread::Foreign);
     }
     if parts.uri.path() != endpoint.path {
-        return Err(Unread::Path);
+        let metadata = endpoint.metadata.as_ref();
+        let asked = metadata.filter(|own| own.paths.iter().any(|path| path == parts.uri.path()));
+        return match asked {
+            Some(metadata) if parts.method == Method::GET => Ok(status::document(metadata)),
+            _ => Err(Unread::Path),
+        };
     }
     let principal =
         match endpoint.authenticator.authenticate(&parts.headers, parts.uri.query()).await {

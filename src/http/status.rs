@@ -5,6 +5,7 @@ use axum::response::Response;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
+use super::serve::Metadata;
 use super::{body, sse};
 use crate::auth::{self, Denied};
 use crate::client::{Content, Refusal, Reply, Status};
@@ -121,6 +122,16 @@ fn with_session(mut response: Response, session: Option<&str>, status: Status) -
     if let Some(wait) = wait {
         headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
     }
+    response
+}
+
+/// Writes the metadata document: for every origin, and cached for a short while (checklist 7.3).
+pub(super) fn document(metadata: &Metadata) -> Response {
+    let mut response = Response::new(Body::from(metadata.document.clone()));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=300"));
+    headers.insert("access-control-allow-origin", HeaderValue::from_static("*"));
     response
 }
 

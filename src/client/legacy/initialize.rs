@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 
 use super::follow;
-use super::session::{Beginning, Session};
+use super::session::{Beginning, Owner, Session};
 use super::session_id;
 use crate::auth::Principal;
 use crate::bridge::Role;
@@ -30,7 +30,7 @@ pub(super) async fn initialize(
     params: &Params,
 ) -> Reply {
     if let Some(name) = session_id(&arrival.headers)
-        && front.sessions.get(name, &arrival.principal).is_some()
+        && front.sessions.get(name, &arrival.principal, &front.pool).is_some()
     {
         return bad(Some(id), codes::INVALID_REQUEST, "the session is initialized already");
     }
@@ -100,7 +100,8 @@ pub(super) async fn begin(
         }
     };
     let beginning = Beginning { version, capabilities, info, seat, member, scope, follow };
-    let session = Arc::new(Session::new(name, &principal, beginning));
+    let owner = Owner::of(&principal, front.pool.authority(&principal)?);
+    let session = Arc::new(Session::new(name, owner, beginning));
     if let Some(changes) = changes {
         let hello = child.hello().clone();
         let session = Arc::downgrade(&session);

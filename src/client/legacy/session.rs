@@ -56,6 +56,7 @@ pub(in crate::client) struct Session {
 pub(in crate::client) struct Owner {
     user: UserId,
     client: Option<String>,
+    authority: Arc<str>,
 }
 
 /// Who waits for a client's answer.
@@ -90,12 +91,12 @@ pub(in crate::client) struct Sessions {
 // === impl Session ===
 
 impl Session {
-    pub(in crate::client) fn new(id: String, principal: &Principal, begin: Beginning) -> Self {
+    pub(in crate::client) fn new(id: String, owner: Owner, begin: Beginning) -> Self {
         let Beginning { version, capabilities, info, seat, member, scope, follow } = begin;
         let standalone = EventStream::new(STANDALONE);
         Self {
             id,
-            owner: Owner::of(principal),
+            owner,
             version,
             capabilities,
             info,
@@ -260,8 +261,17 @@ impl Session {
 }
 
 impl Owner {
-    pub(in crate::client) fn of(principal: &Principal) -> Self {
-        Self { user: principal.user().clone(), client: principal.client().map(str::to_owned) }
+    /// Who a principal is to what was begun by him.
+    pub(in crate::client) fn of(principal: &Principal, authority: Arc<str>) -> Self {
+        let (user, client) = (principal.user().clone(), principal.client().map(str::to_owned));
+        Self { user, client, authority }
+    }
+
+    /// Whether `principal`, with this authority, is the owner.
+    pub(in crate::client) fn is(&self, principal: &Principal, authority: &str) -> bool {
+        self.user == *principal.user()
+            && self.client.as_deref() == principal.client()
+            && *self.authority == *authority
     }
 }
 
@@ -280,9 +290,15 @@ impl Sessions {
     }
 
     /// The session, if it lives and belongs to the caller; a foreign one looks like none (checklist 2.5).
-    pub(in crate::client) fn get(&self, id: &str, principal: &Principal) -> Option<Arc<Session>> {
+    pub(in crate::client) fn get(
+        &self,
+        id: &str,
+        principal: &Principal,
+        pool: &Pool,
+    ) -> Option<Arc<Session>> {
         let session = lock(&self.all).get(id).cloned()?;
-        if session.owner != Owner::of(principal) {
+        let authority = pool.authority(principal).ok()?;
+        if !session.owner.is(principal, &authority) {
             tracing::warn!(user = ?principal.user(), "a session was presented by somebody else");
             return None;
         }

@@ -53,7 +53,12 @@ pub(in crate::client) fn open(front: &Arc<Front>, arrival: &Arrival) -> Reply {
         Err(error) => return busy(error),
     };
     let stream = EventStream::new(STANDALONE);
-    let link = Link { owner: Owner::of(&arrival.principal), stream: Arc::clone(&stream) };
+    let authority = match front.pool.authority(&arrival.principal) {
+        Ok(authority) => authority,
+        Err(why) => return busy(ErrorObject::internal(why.message)),
+    };
+    let owner = Owner::of(&arrival.principal, authority);
+    let link = Link { owner, stream: Arc::clone(&stream) };
     {
         let mut links = front.links.lock();
         if links.len() >= MOST {
@@ -106,7 +111,8 @@ pub(in crate::client) fn post(
     params: Params,
 ) -> Reply {
     let found = front.links.lock().get(link).cloned();
-    let Some(found) = found.filter(|found| found.owner == Owner::of(&arrival.principal)) else {
+    let authority = front.pool.authority(&arrival.principal).unwrap_or_default();
+    let Some(found) = found.filter(|found| found.owner.is(&arrival.principal, &authority)) else {
         let error = ErrorObject::new(codes::INVALID_REQUEST, "session not found");
         return Reply::error(Status::NotFound, None, error);
     };
@@ -116,7 +122,7 @@ pub(in crate::client) fn post(
     {
         return initialize(front, arrival, link, &request.id, &params, stream);
     }
-    let Some(session) = front.sessions.get(link, &arrival.principal) else {
+    let Some(session) = front.sessions.get(link, &arrival.principal, &front.pool) else {
         return bad(None, codes::INVALID_REQUEST, "send initialize first");
     };
     match message {
@@ -153,7 +159,7 @@ fn initialize(
         Ok(wish) => wish,
         Err(message) => return bad(Some(id), codes::INVALID_PARAMS, message),
     };
-    if front.sessions.get(link, &arrival.principal).is_some() {
+    if front.sessions.get(link, &arrival.principal, &front.pool).is_some() {
         return bad(Some(id), codes::INVALID_REQUEST, "the session is initialized already");
     }
     let begin = begin(Arc::clone(front), Arc::clone(&arrival.principal), link.to_owned(), wish);

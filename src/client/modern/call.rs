@@ -128,8 +128,12 @@ impl Story {
         let mut held = None;
         if let Some(state) = request.operation.params.request_state.take() {
             let (keyring, principal) = (&front.keyring, &request.principal);
-            let ticket =
-                Ticket::open(&state, keyring, principal, &request.operation).map_err(invalid)?;
+            let ticket = {
+                let authority =
+                    front.pool.authority(principal).map_err(|why| failed(why.into()))?;
+                Ticket::open(&state, keyring, principal, &authority, &request.operation)
+                    .map_err(invalid)?
+            };
             request.round = ticket.round;
             let responses = request.operation.params.input_responses.clone();
             match ticket.rest {
@@ -263,7 +267,8 @@ impl Story {
     fn input_required(&self, round: u32, rest: Rest) -> Told {
         let Work { front, principal, operation, .. } = &self.request;
         let lifetime = front.settings.parked_for;
-        let ticket = Ticket::new(principal, operation, round, lifetime, rest);
+        let authority = front.pool.authority(principal).unwrap_or_default();
+        let ticket = Ticket::new(principal, &authority, operation, round, lifetime, rest);
         let Ok(state) = ticket.seal(&front.keyring) else {
             let error = ErrorObject::internal("the state of the call could not be sealed");
             return Told::Answer(Status::Ok, Err(error));

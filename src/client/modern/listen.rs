@@ -222,9 +222,11 @@ impl Listen {
 
     async fn next(&mut self) -> Next {
         let shutdown = self.front.shutdown.clone();
+        let principal = Arc::clone(&self.principal);
         tokio::select! {
             next = self.heard() => next,
             () = shutdown.finishing() => Next::End,
+            _ = principal.ended() => Next::End,
         }
     }
 

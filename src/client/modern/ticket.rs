@@ -22,6 +22,7 @@ const PURPOSE: &[u8] = b"mcpwrap requestState v1";
 pub(super) struct Ticket {
     user: String,
     client: Option<String>,
+    authority: String,
     call: String,
     expires: u64,
     pub(super) round: u32,
@@ -45,6 +46,7 @@ pub(super) struct Invalid;
 impl Ticket {
     pub(super) fn new(
         principal: &Principal,
+        authority: &str,
         operation: &Operation,
         round: u32,
         lifetime: Duration,
@@ -53,6 +55,7 @@ impl Ticket {
         Self {
             user: principal.user().digest(),
             client: principal.client().map(str::to_owned),
+            authority: authority.to_owned(),
             call: digest(operation),
             expires: now() + lifetime.as_secs(),
             round,
@@ -70,12 +73,14 @@ impl Ticket {
         sealed: &str,
         keyring: &Keyring,
         principal: &Principal,
+        authority: &str,
         operation: &Operation,
     ) -> Result<Self, Invalid> {
         let plain = keyring.open_text(PURPOSE, sealed).map_err(|_| Invalid)?;
         let ticket: Self = serde_json::from_slice(&plain).map_err(|_| Invalid)?;
         let fits = ticket.user == principal.user().digest()
             && ticket.client.as_deref() == principal.client()
+            && ticket.authority == authority
             && ticket.expires >= now()
             && ticket.call == digest(operation);
         fits.then_some(ticket).ok_or(Invalid)
@@ -165,7 +170,7 @@ mod tests {
         let rest = Rest::Portable(Some("server's own \u{1F600}".to_owned()));
         let call = operation(r#"{"name":"a","arguments":{"x":1,"y":[true]}}"#);
         let lifetime = Duration::from_secs(lifetime);
-        Ticket::new(&Principal::local(), &call, 1, lifetime, rest).seal(keyring).unwrap()
+        Ticket::new(&Principal::local(), "a", &call, 1, lifetime, rest).seal(keyring).unwrap()
     }
 
     #[test]
@@ -174,7 +179,7 @@ mod tests {
         let again = operation(
             r#"{"_meta":{"progressToken":1},"arguments":{"y":[true],"x":1.0},"name":"a","requestState":"s"}"#,
         );
-        let open = Ticket::open(&sealed(&keyring, 60), &keyring, &Principal::local(), &again);
+        let open = Ticket::open(&sealed(&keyring, 60), &keyring, &Principal::local(), "a", &again);
         let own = Some("server's own \u{1F600}".to_owned());
         assert_eq!(open.unwrap().rest, Rest::Portable(own));
     }
@@ -186,16 +191,17 @@ mod tests {
         let same = operation(r#"{"name":"a","arguments":{"x":1,"y":[true]}}"#);
         let different = operation(r#"{"name":"a","arguments":{"x":2,"y":[true]}}"#);
         let me = Principal::local();
-        assert!(Ticket::open(&state, &keyring, &me, &different).is_err());
-        assert!(Ticket::open(&state, &other, &me, &same).is_err());
-        assert!(Ticket::open(&state, &keyring, &me, &same).is_ok());
+        assert!(Ticket::open(&state, &keyring, &me, "a", &different).is_err());
+        assert!(Ticket::open(&state, &other, &me, "a", &same).is_err());
+        assert!(Ticket::open(&state, &keyring, &me, "b", &same).is_err());
+        assert!(Ticket::open(&state, &keyring, &me, "a", &same).is_ok());
     }
 
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in any::<String>()) {
             let keyring = Keyring::ephemeral().unwrap();
-            let opened = Ticket::open(&text, &keyring, &Principal::local(), &operation("{}"));
+            let opened = Ticket::open(&text, &keyring, &Principal::local(), "a", &operation("{}"));
             prop_assert!(opened.is_err());
         }
     }

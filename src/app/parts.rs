@@ -1,0 +1,102 @@
+//! The parts that both modes build alike, from the groups of configuration that they share.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::run::{Error, Fault};
+use crate::bridge::{self, Trace};
+use crate::config::{Audit, Child, ChildEra, ChildScope, Http, LegacySse, NamedSource, Origins};
+use crate::credentials::{CredentialSpec, Delivery};
+use crate::mcp::{Era, Raw};
+use crate::server::EraChoice;
+use crate::shutdown::Shutdown;
+use crate::{audit, client};
+
+/// Calls that one child works on at a time.
+const MOST_IN_FLIGHT: usize = 4096;
+const MOST_SESSIONS: usize = 1024;
+/// How long calls may go on when a child is told to close.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Reads credential sources.
+pub(super) fn specs(
+    named: &[NamedSource],
+    delivery: Delivery,
+    origins: &Origins,
+) -> Result<Vec<CredentialSpec>, Error> {
+    let mut specs = Vec::new();
+    let mut faults = Vec::new();
+    for NamedSource { name, source, .. } in named {
+        match CredentialSpec::parse_for(&format!("{name}={source}"), delivery) {
+            Ok(spec) => specs.push(spec),
+            Err(error) => {
+                let flag = match delivery {
+                    Delivery::Env => "credential",
+                    Delivery::File => "credential-file",
+                };
+                faults.push(Fault {
+                    option: flag.to_owned(),
+                    message: super::run::chain(&error),
+                    hint: error.hint().to_owned(),
+                });
+            }
+        }
+    }
+    if faults.is_empty() {
+        Ok(specs)
+    } else {
+        Err(Error::Faults { faults, origins: origins.clone() })
+    }
+}
+
+pub(super) fn pool(child: &Child, roots: &[PathBuf], trace: Trace) -> bridge::Settings {
+    let roots = (!roots.is_empty()).then(|| {
+        let uris = roots.iter().filter_map(|path| {
+            let path = std::path::absolute(path).ok()?;
+            let url = url::Url::from_file_path(path).ok()?;
+            Some(serde_json::json!({ "uri": url.as_str() }))
+        });
+        Raw::of(&serde_json::json!({ "roots": uris.collect::<Vec<_>>() }))
+    });
+    bridge::Settings {
+        era: match child.era {
+            ChildEra::Auto => EraChoice::Probe,
+            ChildEra::Legacy => EraChoice::Known(Era::Legacy),
+            ChildEra::Modern => EraChoice::Known(Era::Modern),
+        },
+        start_timeout: child.start_timeout,
+        idle: child.idle,
+        grace: DRAIN,
+        most_in_flight: MOST_IN_FLIGHT,
+        max_line: child.max_line,
+        roots,
+        trace,
+    }
+}
+
+pub(super) fn client(path: &str, child: &Child, http: &Http) -> client::Settings {
+    client::Settings {
+        path: path.to_owned(),
+        call_timeout: child.call_timeout,
+        keep_alive: http.keep_alive,
+        session_idle: http.session_idle,
+        most_sessions: MOST_SESSIONS,
+        parked_for: http.sealed_ttl,
+        scope: match child.scope {
+            ChildScope::User => client::ChildScope::User,
+            ChildScope::Session => client::ChildScope::Session,
+        },
+        legacy_sse: match http.legacy_sse {
+            LegacySse::Off => client::LegacySse::Off,
+            LegacySse::On => client::LegacySse::Served,
+        },
+    }
+}
+
+pub(super) fn audit(audit: &Audit, shutdown: &Shutdown) -> Result<audit::Log, Error> {
+    Ok(match audit {
+        Audit::Off => audit::Log::off(),
+        Audit::Stderr => audit::Log::open("-".as_ref(), shutdown)?,
+        Audit::File(path) => audit::Log::open(path, shutdown)?,
+    })
+}

@@ -1,0 +1,400 @@
+//! `mcpwrap serve`: every request is somebody, every user has his own child, his own credential, his own walls.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use url::Url;
+
+use super::run::{Error, Fault, News, bind, chain, until_stopped};
+use super::{parts, walls};
+use crate::auth::{self, Authenticator, Clock, Verifier, metadata};
+use crate::bridge::{Launcher, Place, Pool, Stranger, Trace};
+use crate::client::{Front, Parts};
+use crate::config::{Audience, Claim, PublicUrl, Serve};
+use crate::credentials::{
+    Backends, CredentialSpec, Delivery, Facts, SharedWatch, Sources, Template, Vault,
+    VaultSettings, check_env, check_per_user,
+};
+use crate::http::{Allowed, Challenge, Endpoint, Metadata};
+use crate::outbound;
+use crate::policy::Policy;
+use crate::process::{Deadlines, Program, Spawner};
+use crate::redact::Redactor;
+use crate::seal::Keyring;
+use crate::shutdown::Shutdown;
+use crate::store::{Store, keys::KeySource};
+
+/// Serves until a signal.
+///
+/// # Errors
+/// See [`Error`].
+pub fn serve(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Result<(), Error> {
+    runtime()?.block_on(async move {
+        let shutdown = Shutdown::new();
+        let built = build(&config, &shutdown, &outbound_client()?).await?;
+        for news in built.news {
+            tell(news);
+        }
+        tell(News::Listening { url: built.url, moved_from: built.moved_from });
+        until_stopped(built.listener, built.endpoint, built.pool, shutdown, &tell).await
+    })
+}
+
+/// Builds everything that `serve` needs, asks the identity providers for their keys, and takes it down again.
+///
+/// # Errors
+/// What users would run into.
+pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Result<(), Error> {
+    runtime()?.block_on(async move {
+        let shutdown = Shutdown::new();
+        let built = build(&config, &shutdown, &outbound_client()?).await?;
+        for news in built.news {
+            tell(news);
+        }
+        let mut faults = Vec::new();
+        for issuer in built.verifier.warm_up().await {
+            if issuer.keys == 0 {
+                faults.push(Fault {
+                    option: "oidc".to_owned(),
+                    message: format!("no keys could be fetched from {}", issuer.name),
+                    hint: "the log above says why; tokens cannot be verified without them"
+                        .to_owned(),
+                });
+            }
+        }
+        drop(built.listener);
+        shutdown.finish();
+        built.pool.close().await;
+        shutdown.finished().await;
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Faults { faults, origins: config.origins })
+        }
+    })
+}
+
+/// Everything that serves, ready to run.
+pub(super) struct Built {
+    pub(super) url: String,
+    pub(super) moved_from: Option<u16>,
+    pub(super) listener: TcpListener,
+    pub(super) endpoint: Endpoint,
+    pub(super) pool: Pool,
+    pub(super) verifier: Arc<Verifier>,
+    pub(super) news: Vec<News>,
+}
+
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|cause| Error::Runtime { cause })
+}
+
+pub(super) fn outbound_client() -> Result<outbound::Client, Error> {
+    outbound::Client::new().map_err(|cause| Error::Outbound { cause })
+}
+
+/// Puts everything together; whatever is wrong with the configuration is said at once.
+pub(super) async fn build(
+    config: &Serve,
+    shutdown: &Shutdown,
+    outbound: &outbound::Client,
+) -> Result<Built, Error> {
+    let mut faults = not_yet(config);
+    let specs = sources(config, &mut faults)?;
+    let env = environment(config, &mut faults);
+    let spawner = Spawner::new(Program::Own, Deadlines::default())?;
+    let walls = walls::choose(config, &spawner, &mut faults).await?;
+    let (listener, moved_from) = bind(config.listen).await?;
+    let address = listener.local_addr().map_err(|cause| Error::Runtime { cause })?;
+    let local = format!("http://{address}{}", config.endpoint_path);
+    let public = match &config.public_url {
+        PublicUrl::Given(url) => url.to_string(),
+        PublicUrl::FromListen => local.clone(),
+    };
+    let settings = who_may_call(config, &public, &mut faults);
+    let verifier = match &settings {
+        Some(settings) => {
+            match Verifier::start(settings.clone(), outbound, Clock::system(), shutdown) {
+                Ok(verifier) => Some(verifier),
+                Err(problems) => {
+                    faults.extend(problems.into_iter().map(fault_of));
+                    None
+                }
+            }
+        }
+        None => None,
+    };
+    let (Some(settings), Some(verifier), true) = (settings, verifier, faults.is_empty()) else {
+        return Err(Error::Faults { faults, origins: config.origins.clone() });
+    };
+    let mut news: Vec<News> = Vec::new();
+    news.extend(settings.cautions().into_iter().map(|c| News::Caution { text: c.message }));
+    news.extend(walls.open.iter().map(|text| News::Caution { text: (*text).to_owned() }));
+    let sources = credentials(config, specs, shutdown).await?;
+    let allowed = allowed(config, &public)?;
+    let pool = pool(config, spawner, sources, env, walls, shutdown)?;
+    let audit = parts::audit(&config.audit, shutdown)?;
+    let front = Front::new(Parts {
+        pool: pool.clone(),
+        policy: Policy::WholeServer,
+        audit,
+        keyring: Keyring::load_or_create(&config.state_dir)?,
+        settings: parts::client(&config.endpoint_path, &config.child, &config.http),
+        shutdown: shutdown.clone(),
+    });
+    let public_url = Url::parse(&public).map_err(|cause| Error::PublicUrl { cause })?;
+    let document = metadata::protected_resource(&public, &settings, &config.name);
+    let endpoint = Endpoint {
+        path: config.endpoint_path.clone(),
+        allowed,
+        authenticator: Authenticator::Oidc(Arc::clone(&verifier)),
+        challenge: Some(Challenge {
+            metadata_url: metadata::document_url(&public_url),
+            scopes: metadata::challenge_scopes(&settings),
+        }),
+        metadata: Some(Metadata {
+            paths: metadata::well_known_paths(&public_url),
+            document: document.to_string().into(),
+        }),
+        front,
+        max_body: config.http.max_body,
+        keep_alive: config.http.keep_alive,
+    };
+    Ok(Built { url: local, moved_from, listener, endpoint, pool, verifier, news })
+}
+
+/// What this version does not do is refused, not ignored.
+fn not_yet(config: &Serve) -> Vec<Fault> {
+    let later = |option: &str, given: bool| {
+        given.then(|| Fault {
+            option: option.to_owned(),
+            message: "is not part of this version".to_owned(),
+            hint: format!("leave --{option} out"),
+        })
+    };
+    let mut faults: Vec<Fault> = [
+        later("policy", config.policy.is_some()),
+        later("rate-limit", config.limits.rate.is_some()),
+        later("admin-listen", config.admin_listen.is_some()),
+        later("tls-cert", config.tls.is_some()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let open = !config.listen.addr.ip().is_loopback();
+    if open && config.auth.trusted_proxies.is_empty() {
+        faults.push(Fault {
+            option: "listen".to_owned(),
+            message: format!(
+                "{} is not loopback, and tokens would travel unencrypted",
+                config.listen.addr
+            ),
+            hint: "put a proxy that speaks TLS in front and name it with --trusted-proxy"
+                .to_owned(),
+        });
+    }
+    faults
+}
+
+fn sources(config: &Serve, faults: &mut Vec<Fault>) -> Result<Vec<CredentialSpec>, Error> {
+    let mut specs = Vec::new();
+    for (named, delivery) in
+        [(&config.child.credentials, Delivery::Env), (&config.credentials.files, Delivery::File)]
+    {
+        match parts::specs(named, delivery, &config.origins) {
+            Ok(read) => specs.extend(read),
+            Err(Error::Faults { faults: found, .. }) => faults.extend(found),
+            Err(error) => return Err(error),
+        }
+    }
+    let tenant_claim = matches!(config.auth.tenant_claim, Claim::Named(_));
+    let facts = Facts { issuers: config.auth.issuers.len(), tenant_claim };
+    let shared = check_per_user(&specs, &facts, &config.credentials.shared);
+    faults.extend(shared.into_iter().map(|problem| Fault {
+        option: problem.option.trim_start_matches('-').to_owned(),
+        message: problem.message,
+        hint: problem.hint,
+    }));
+    Ok(specs)
+}
+
+fn environment(config: &Serve, faults: &mut Vec<Fault>) -> Vec<(String, Template)> {
+    let mut env = Vec::new();
+    for (name, value) in &config.child.env {
+        match Template::parse(value) {
+            Ok(template) => env.push((name.clone(), template)),
+            Err(error) => faults.push(Fault {
+                option: "env".to_owned(),
+                message: format!("{name}: {}", chain(&error)),
+                hint: "write {user}, {sub}, {iss}, {tenant}, {tenant_id}, {email} or {claim:NAME}"
+                    .to_owned(),
+            }),
+        }
+    }
+    let literal = check_env(&env, &config.credentials.shared);
+    faults.extend(literal.into_iter().map(|problem| Fault {
+        option: "env".to_owned(),
+        message: format!("{}: {}", problem.option, problem.message),
+        hint: problem.hint,
+    }));
+    env
+}
+
+/// The resource server's settings, from what the operator said.
+fn who_may_call(config: &Serve, public: &str, faults: &mut Vec<Fault>) -> Option<auth::Settings> {
+    let auth = &config.auth;
+    let named = |claim: &Claim| match claim {
+        Claim::Preset => None,
+        Claim::Named(name) => Some(name.clone()),
+    };
+    let introspection = match &auth.introspection {
+        None => None,
+        Some(asked) => match std::fs::read_to_string(&asked.client_secret_file) {
+            Ok(secret) => Some(auth::Introspection {
+                issuer: None,
+                endpoint: asked.endpoint.as_ref().map(Url::to_string),
+                client_id: asked.client_id.clone(),
+                client_secret: SecretString::from(secret.trim_end().to_owned()),
+                when: auth::AskWhen::Opaque,
+            }),
+            Err(error) => {
+                faults.push(Fault {
+                    option: "introspection-client-secret-file".to_owned(),
+                    message: format!("cannot read {}: {error}", asked.client_secret_file.display()),
+                    hint: "name a file that this user may read".to_owned(),
+                });
+                return None;
+            }
+        },
+    };
+    let issuers = auth.issuers.iter().map(|issuer| auth::Issuer {
+        name: issuer.name.clone(),
+        url: issuer.id.clone(),
+        idp: issuer.idp,
+        token_type: None,
+        clients: Vec::new(),
+        api_url: None,
+    });
+    Some(auth::Settings {
+        issuers: issuers.collect(),
+        audiences: match &auth.audience {
+            Audience::PublicUrl => vec![public.to_owned()],
+            Audience::Given(given) => given.clone(),
+        },
+        algorithms: auth.algorithms.clone(),
+        user_claim: named(&auth.user_claim),
+        tenant_claim: named(&auth.tenant_claim),
+        groups_claim: named(&auth.groups_claim),
+        required_scopes: auth.required_scopes.clone(),
+        allow: auth::Allow {
+            tenants: Vec::new(),
+            groups: auth.admission.groups.clone(),
+            domains: auth.admission.domains.clone(),
+            users: auth.admission.users.clone(),
+        },
+        introspection,
+        ..auth::Settings::default()
+    })
+}
+
+async fn credentials(
+    config: &Serve,
+    specs: Vec<CredentialSpec>,
+    shutdown: &Shutdown,
+) -> Result<Sources, Error> {
+    let vault = match specs.iter().any(CredentialSpec::needs_vault) {
+        false => None,
+        true => {
+            let settings = VaultSettings::from_env(|name| std::env::var(name).ok())
+                .map_err(|cause| Error::VaultSettings { cause })?;
+            let vault = Vault::new(settings).map_err(|cause| Error::Vault { cause })?;
+            let (upkeep, stop) = (vault.clone().upkeep(), shutdown.clone());
+            shutdown.spawn("renew the vault's token", async move {
+                tokio::select! {
+                    () = upkeep => {}
+                    () = stop.finishing() => {}
+                }
+            });
+            Some(vault)
+        }
+    };
+    let store = match specs.iter().any(CredentialSpec::needs_store) {
+        false => None,
+        true => Some(
+            open_store(config.state_dir.clone(), config.credentials.master_key.as_deref()).await?,
+        ),
+    };
+    let watch =
+        SharedWatch::new(&config.credentials.shared).map_err(|cause| Error::Watching { cause })?;
+    Sources::new(specs, Backends { vault, store }, watch).map_err(|cause| Error::Sources { cause })
+}
+
+/// Opens the embedded store with its master key.
+pub(super) async fn open_store(
+    state_dir: PathBuf,
+    master_key: Option<&str>,
+) -> Result<Store, Error> {
+    let keyring = match master_key {
+        None => Keyring::load_or_create(&state_dir)?,
+        Some(source) => {
+            let source = KeySource::parse(source).map_err(|cause| Error::MasterKey { cause })?;
+            source.load().await.map_err(|cause| Error::MasterKey { cause })?
+        }
+    };
+    let path = state_dir.join("store.sqlite");
+    let opened = tokio::task::spawn_blocking(move || Store::open(&path, keyring)).await;
+    match opened {
+        Ok(store) => store.map_err(|cause| Error::Store { cause }),
+        Err(_) => Err(Error::Part),
+    }
+}
+
+fn pool(
+    config: &Serve,
+    spawner: Spawner,
+    sources: Sources,
+    env: Vec<(String, Template)>,
+    walls: walls::Chosen,
+    shutdown: &Shutdown,
+) -> Result<Pool, Error> {
+    let mut argv = config.child.argv.iter().cloned();
+    let launcher = Launcher {
+        spawner,
+        program: argv.next().unwrap_or_default(),
+        args: argv.collect(),
+        cwd: config.child.cwd.clone(),
+        name: config.name.clone(),
+        max_line: config.child.max_line,
+        sources,
+        redactor: Redactor::new(),
+        place: Place::Stranger(Arc::new(Stranger {
+            state_dir: config.state_dir.clone(),
+            env,
+            form: walls.form,
+            uids: walls.uids,
+            trees: walls.trees,
+        })),
+    };
+    let settings = parts::pool(&config.child, &config.roots, Trace::Off);
+    Ok(Pool::new(launcher, settings, shutdown))
+}
+
+/// The names under which clients may address us: the public one, and the one we listen on.
+fn allowed(config: &Serve, public: &str) -> Result<Allowed, Error> {
+    let mut hosts = config.http.allowed_hosts.clone();
+    if let Ok(url) = Url::parse(public)
+        && let Some(host) = url.host_str()
+    {
+        hosts.push(host.to_owned());
+    }
+    Ok(Allowed::new(&hosts, &config.http.allowed_origins)?)
+}
+
+fn fault_of(problem: auth::Problem) -> Fault {
+    Fault { option: problem.option.to_owned(), message: problem.message, hint: problem.hint }
+}
