@@ -9,5 +9,7 @@
 mod attacks;
 #[path = "isolation/world.rs"]
 mod world;
+#[path = "isolation/life.rs"]
+mod life;
 #[path = "isolation/walls.rs"]
 mod walls;

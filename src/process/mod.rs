@@ -28,6 +28,8 @@ mod exit;
 pub mod home;
 mod settings;
 pub mod stderr;
+#[cfg(unix)]
+pub mod uids;
 pub mod walls;
 
 #[cfg(not(target_os = "linux"))]
@@ -43,5 +45,5 @@ pub use exit::Exit;
 #[cfg(not(target_os = "linux"))]
 pub use fallback::{Process, ProcessHandle, Spawner, Stderr, Stdin, Stdout, stage_main};
 #[cfg(target_os = "linux")]
-pub use linux::{Process, ProcessHandle, Spawner, Stderr, Stdin, Stdout, stage_main};
+pub use linux::{Process, ProcessHandle, Spawner, Stderr, Stdin, Stdout, probe, stage_main};
 pub use settings::Deadlines;

@@ -12,7 +12,7 @@ pub enum Walls {
     /// None: the child may do what mcpwrap may do. For the developer's own server.
     #[default]
     None,
-    /// The same user id for all, then Landlock and seccomp; see [`OPEN_IN_BASIC`].
+    /// The same user id for all, then Landlock and seccomp; see [`Findings::open`].
     Basic {
         /// What of the file system the child may use.
         paths: Paths,
@@ -36,7 +36,7 @@ pub enum Identity {
         /// The group id, the only one.
         gid: u32,
     },
-    /// A user id of its own alone, where root may not make namespaces; see [`OPEN_WITHOUT_NAMESPACES`].
+    /// A user id of its own alone, where root may not make namespaces; see [`Findings::open`].
     UidAlone {
         /// The user id.
         uid: u32,
@@ -74,22 +74,55 @@ pub(super) enum Room {
     UserAndPids,
 }
 
-/// What `basic` leaves open on every kernel: sentences for `check` and start-up.
-pub const OPEN_IN_BASIC: &[&str] = &[
-    "children of two users see each other's process list, command lines and resource usage",
-    "children can change the mode and the times of files that mcpwrap's user owns, although not their contents",
-    "children can change each other's scheduling priority",
-    "children can use each other's System V shared memory, semaphores and message queues",
-    "one user's children can exhaust the number of processes that mcpwrap's user may have",
-    "a hostile child that forks faster than it is killed can outlive its reason",
-];
+/// The kinds of walls that a machine may permit, from the highest to the lowest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Form {
+    /// Strict, by [`Identity::Uid`].
+    Uid,
+    /// Strict, by [`Identity::Namespaces`].
+    Namespaces,
+    /// Strict, by [`Identity::UidAlone`].
+    UidAlone,
+    /// [`Walls::Basic`].
+    Basic,
+}
 
-/// What an own user id without namespaces leaves open on every kernel.
-pub const OPEN_WITHOUT_NAMESPACES: &[&str] = &[
-    "children of two users see each other's process list and command lines",
-    "children can connect to listening sockets in the file system whose permissions allow everybody",
-    "a hostile child that forks faster than it is killed can outlive its reason",
+/// What this machine permits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Findings {
+    /// What can be built, best first.
+    pub possible: Vec<Form>,
+    /// What cannot, and why.
+    pub refusals: Vec<Refusal>,
+    /// The kernel's version of Landlock, 0 where there is none.
+    pub landlock: i32,
+}
+
+/// A form of walls that cannot be built here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which.
+    pub form: Form,
+    /// What the first step that failed said.
+    pub reason: String,
+}
+
+/// What a form leaves open: from which version of Landlock on it is closed, for whom it is open, and what it is.
+const OPEN: &[(i32, &[Form], &str)] = &[
+    (i32::MAX, ALL, "children share the network, loopback and its ports included"),
+    (6, ALL, "children can connect to each other's abstract sockets"),
+    (6, &[Form::Basic], "children can signal each other and mcpwrap"),
+    (i32::MAX, ALONE, "children see each other's processes and command lines"),
+    (i32::MAX, ALONE, "children see size and times of files in the state directory whose names they know"),
+    (i32::MAX, ALONE, "a hostile child that forks faster than it is killed can outlive its reason"),
+    (i32::MAX, ALONE, "children have no shared memory: System V calls, message queues and /dev/shm are denied"),
+    (9, ALONE, "children can connect to sockets in the file system whose permissions let their user id"),
+    (i32::MAX, &[Form::Basic], "children can change mode and times of files of mcpwrap's user, though not read or write them"),
+    (i32::MAX, &[Form::Basic], "children see which descriptors each other and mcpwrap have open, though not what they are"),
+    (i32::MAX, &[Form::Basic], "one user's children can use up the number of processes that mcpwrap's user may have"),
 ];
+const ALL: &[Form] = &[Form::Uid, Form::Namespaces, Form::UidAlone, Form::Basic];
+const ALONE: &[Form] = &[Form::UidAlone, Form::Basic];
 
 /// The system, without what mcpwrap's own user could read there but a stranger should not.
 const SYSTEM: &[&str] = &[
@@ -181,6 +214,48 @@ impl Walls {
     }
 }
 
+// === impl Findings ===
+
+impl Findings {
+    /// The best strict form, if there is one.
+    #[must_use]
+    pub fn strict(&self) -> Option<Form> {
+        self.possible.iter().copied().filter(|form| *form != Form::Basic).min()
+    }
+
+    /// What a form leaves open on this kernel, as sentences without an end.
+    #[must_use]
+    pub fn open(&self, form: Form) -> Vec<&'static str> {
+        let open = OPEN.iter().filter(|(closed, forms, _)| {
+            self.landlock < *closed && forms.contains(&form)
+        });
+        open.map(|(_, _, sentence)| *sentence).collect()
+    }
+
+    /// What an operator can do about the forms that are refused.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<&'static str> {
+        let refused = |form| self.refusals.iter().any(|refusal| refusal.form == form);
+        let mut remedies = Vec::new();
+        if self.landlock == 0 {
+            remedies.push("boot a kernel of 5.13 or later with landlock among its security modules (lsm=landlock,…)");
+        }
+        if refused(Form::Uid) && refused(Form::UidAlone) {
+            remedies.push("give a range of unused user ids with --uid-range FIRST-LAST, like 200000-265535");
+        } else if refused(Form::Uid) {
+            remedies.push("let root make namespaces (CAP_SYS_ADMIN, and a /proc that is not masked) for the higher walls");
+        }
+        if refused(Form::Namespaces) {
+            remedies.push("allow user namespaces (user.max_user_namespaces, kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0; in a container a seccomp profile that allows unshare and mount, and an unmasked /proc)");
+            remedies.push("or run as root with --uid-range FIRST-LAST");
+        }
+        if self.strict().is_none() && self.possible.contains(&Form::Basic) {
+            remedies.push("or accept what --isolation basic leaves open");
+        }
+        remedies
+    }
+}
+
 // === impl Identity ===
 
 impl Identity {
@@ -197,13 +272,21 @@ impl Identity {
 // === impl Paths ===
 
 impl Paths {
+    /// The system and nothing else.
+    #[must_use]
+    pub fn system() -> Self {
+        let etc = ETC.iter().map(|name| Path::new("/etc").join(name));
+        let system = SYSTEM.iter().map(PathBuf::from);
+        Self { readable: system.chain(etc).collect(), ..Self::default() }
+    }
+
     /// The system, the trees of the program, and the user's home; the state directory is hidden.
     #[must_use]
     pub fn for_home(home: &Home, trees: &[PathBuf]) -> Self {
-        let etc = ETC.iter().map(|name| Path::new("/etc").join(name));
-        let system = SYSTEM.iter().map(PathBuf::from);
+        let mut readable = Self::system().readable;
+        readable.extend_from_slice(trees);
         Self {
-            readable: system.chain(etc).chain(trees.iter().cloned()).collect(),
+            readable,
             writable: home.writable().map(Path::to_owned).into(),
             tmp: Some(home.tmp.clone()),
             start: Some(home.home.clone()),
@@ -215,6 +298,19 @@ impl Paths {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_open_depends_on_the_form_and_the_kernel() {
+        let on = |landlock| Findings { possible: vec![Form::Basic], refusals: Vec::new(), landlock };
+        let count = |landlock, form| on(landlock).open(form).len();
+        assert_eq!(count(7, Form::Uid), 1, "the network alone");
+        assert_eq!(count(7, Form::Namespaces), 1, "the network alone");
+        assert_eq!(count(5, Form::Namespaces), 2);
+        assert!(count(7, Form::UidAlone) < count(7, Form::Basic));
+        assert!(count(9, Form::Basic) < count(6, Form::Basic));
+        assert_eq!(on(0).strict(), None);
+        assert_eq!(on(0).remedies().len(), 2);
+    }
 
     #[test]
     fn what_lies_beneath_something_allowed_cannot_be_hidden_without_namespaces() {

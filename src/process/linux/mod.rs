@@ -6,6 +6,7 @@ mod init;
 mod keeper;
 mod launch;
 mod live;
+mod probe;
 mod report;
 mod room;
 mod signals;
@@ -20,6 +21,7 @@ use std::process::ExitCode;
 
 use super::walls::Room;
 
+pub use probe::probe;
 pub use handle::{Process, ProcessHandle};
 pub use spawn::Spawner;
 pub use tokio::net::unix::pipe::{Receiver as Stdout, Receiver as Stderr, Sender as Stdin};

@@ -1,0 +1,229 @@
+//! Which user id belongs to which user: given once, kept for ever in the state directory, never shared.
+//!
+//! The numbers are never given anew, not even those of users who are long gone: a file of theirs may still be there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::ops::RangeInclusive;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use nix::libc;
+
+/// The file in the state directory: a line for every user, number first.
+const FILE: &str = "uids";
+/// A million users; what is larger was not written by us.
+const MAX_FILE: u64 = 256 * 1024 * 1024;
+/// Whom the system itself knows.
+const PASSWD: &str = "/etc/passwd";
+
+/// Gives every user an id of his own.
+#[derive(Debug)]
+pub struct Uids {
+    range: RangeInclusive<u32>,
+    path: PathBuf,
+    file: Mutex<File>,
+}
+
+/// Why there is no id.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The system has a user in the range.
+    #[error("the user id {uid} of the range belongs to the system's user {name}")]
+    Taken {
+        /// The first such id.
+        uid: u32,
+        /// Whose it is.
+        name: String,
+    },
+    /// Every id of the range has been given to somebody.
+    #[error("all {count} user ids from {first} to {last} are given to users")]
+    Exhausted {
+        /// How many there are.
+        count: u64,
+        /// The first.
+        first: u32,
+        /// The last.
+        last: u32,
+    },
+    /// The user has one from another range, and his files belong to it.
+    #[error("the user has the id {uid}, which is not in the range from {first} to {last}")]
+    Elsewhere {
+        /// What he has.
+        uid: u32,
+        /// The first of the range.
+        first: u32,
+        /// The last of the range.
+        last: u32,
+    },
+    /// The digest has white space in it or nothing at all.
+    #[error("the digest {digest:?} of a user is not one word")]
+    Digest {
+        /// The digest as given.
+        digest: String,
+    },
+    /// The file holds what we did not write.
+    #[error("the line {line} of {path} is no user id and digest, or is there twice")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+    },
+    /// The file cannot be read or written.
+    #[error("{path} cannot be read or written")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+// === impl Uids ===
+
+impl Uids {
+    /// The ids of a range, as far as they are given already.
+    ///
+    /// # Errors
+    ///
+    /// If the system has a user in the range, or the file cannot be opened or was damaged.
+    pub fn open(state_dir: &Path, range: RangeInclusive<u32>) -> Result<Self, Error> {
+        if let Some((uid, name)) = known(&fs::read_to_string(PASSWD).unwrap_or_default(), &range) {
+            return Err(Error::Taken { uid, name });
+        }
+        let path = state_dir.join(FILE);
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+        let file =
+            options.open(&path).map_err(|source| Error::File { path: path.clone(), source })?;
+        let uids = Self { range, path, file: Mutex::new(file) };
+        uids.locked(|uids, file| uids.given(file).map(drop))?;
+        Ok(uids)
+    }
+
+    /// The id of a user; the first time it is written down before it is told.
+    ///
+    /// # Errors
+    ///
+    /// If none is left, the user has one outside the range, or the file cannot be used.
+    pub fn allocate(&self, digest: &str) -> Result<u32, Error> {
+        if digest.is_empty() || digest.contains(char::is_whitespace) {
+            return Err(Error::Digest { digest: digest.to_owned() });
+        }
+        let (first, last) = (*self.range.start(), *self.range.end());
+        self.locked(|uids, file| {
+            let given = uids.given(file)?;
+            if let Some(&uid) = given.get(digest) {
+                let inside = uids.range.contains(&uid);
+                return if inside { Ok(uid) } else { Err(Error::Elsewhere { uid, first, last }) };
+            }
+            let taken: BTreeSet<u32> = given.into_values().collect();
+            let free = uids.range.clone().find(|uid| !taken.contains(uid));
+            let count = u64::from(last - first) + 1;
+            let uid = free.ok_or(Error::Exhausted { count, first, last })?;
+            let written = file.write_all(format!("{uid} {digest}\n").as_bytes());
+            written.and_then(|()| file.sync_data()).map_err(|source| uids.failed(source))?;
+            Ok(uid)
+        })
+    }
+
+    /// Two processes may share a state directory, so the file is locked, for the few reads and writes of one look-up.
+    fn locked<T>(&self, work: impl FnOnce(&Self, &mut File) -> Result<T, Error>) -> Result<T, Error> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.lock().map_err(|source| self.failed(source))?;
+        let done = work(self, &mut file);
+        file.unlock().map_err(|source| self.failed(source))?;
+        done
+    }
+
+    fn given(&self, file: &mut File) -> Result<BTreeMap<String, u32>, Error> {
+        let mut text = String::new();
+        let read = file.rewind().and_then(|()| file.take(MAX_FILE).read_to_string(&mut text));
+        read.map_err(|source| self.failed(source))?;
+        // A crash may have cut the last line, whose number was then never told to anybody.
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        if whole < text.len() {
+            file.set_len(whole as u64).map_err(|source| self.failed(source))?;
+        }
+        let mut given = BTreeMap::new();
+        let mut taken = BTreeSet::new();
+        for (index, line) in text[..whole].lines().enumerate() {
+            let damaged = || Error::Damaged { path: self.path.clone(), line: index + 1 };
+            let (uid, digest) = line.split_once(' ').ok_or_else(damaged)?;
+            let uid: u32 = uid.parse().map_err(|_| damaged())?;
+            if !taken.insert(uid) || given.insert(digest.to_owned(), uid).is_some() {
+                return Err(damaged());
+            }
+        }
+        Ok(given)
+    }
+
+    fn failed(&self, source: io::Error) -> Error {
+        Error::File { path: self.path.clone(), source }
+    }
+}
+
+/// Somebody in the range whom the system knows.
+fn known(passwd: &str, range: &RangeInclusive<u32>) -> Option<(u32, String)> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        let uid = fields.nth(1)?.parse().ok()?;
+        range.contains(&uid).then(|| (uid, name.to_owned()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("uids-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        path
+    }
+
+    #[test]
+    fn everybody_keeps_his_own_and_nobody_gets_anothers() {
+        let dir = scratch("keep");
+        let uids = Uids::open(&dir, 300_000..=300_001).unwrap();
+        assert_eq!(uids.allocate("alice").unwrap(), 300_000);
+        assert_eq!(uids.allocate("bob").unwrap(), 300_001);
+        let second = Uids::open(&dir, 300_000..=300_001).unwrap();
+        assert_eq!(second.allocate("alice").unwrap(), 300_000);
+        assert!(matches!(second.allocate("carol"), Err(Error::Exhausted { count: 2, .. })));
+        let wider = Uids::open(&dir, 300_001..=300_002).unwrap();
+        assert_eq!(wider.allocate("carol").unwrap(), 300_002);
+        assert!(matches!(wider.allocate("alice"), Err(Error::Elsewhere { uid: 300_000, .. })));
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_cut_line_is_forgotten_and_a_damaged_one_is_not() {
+        let dir = scratch("cut");
+        fs::write(dir.join(FILE), "300000 alice\n30000").unwrap();
+        let uids = Uids::open(&dir, 300_000..=300_009).unwrap();
+        assert_eq!(uids.allocate("bob").unwrap(), 300_001);
+        assert_eq!(uids.allocate("alice").unwrap(), 300_000);
+        for damage in ["300000 x\n300000 y\n", "1 x\n2 x\n", "x\n"] {
+            fs::write(dir.join(FILE), damage).unwrap();
+            assert!(matches!(Uids::open(&dir, 1..=2), Err(Error::Damaged { .. } | Error::Taken { .. })));
+            assert!(matches!(uids.allocate("carol"), Err(Error::Damaged { .. })));
+        }
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_user_of_the_system_is_no_stranger() {
+        let passwd = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n";
+        assert_eq!(known(passwd, &(900..=1100)), Some((1000, "alice".to_owned())));
+        assert_eq!(known(passwd, &(200_000..=300_000)), None);
+    }
+}
