@@ -7,9 +7,11 @@
 
 #[path = "isolation/attacks.rs"]
 mod attacks;
-#[path = "isolation/world.rs"]
-mod world;
 #[path = "isolation/life.rs"]
 mod life;
+#[path = "isolation/programs.rs"]
+mod programs;
 #[path = "isolation/walls.rs"]
 mod walls;
+#[path = "isolation/world.rs"]
+mod world;

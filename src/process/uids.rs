@@ -134,7 +134,10 @@ impl Uids {
     }
 
     /// Two processes may share a state directory, so the file is locked, for the few reads and writes of one look-up.
-    fn locked<T>(&self, work: impl FnOnce(&Self, &mut File) -> Result<T, Error>) -> Result<T, Error> {
+    fn locked<T>(
+        &self,
+        work: impl FnOnce(&Self, &mut File) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.lock().map_err(|source| self.failed(source))?;
         let done = work(self, &mut file);
@@ -214,7 +217,10 @@ mod tests {
         assert_eq!(uids.allocate("alice").unwrap(), 300_000);
         for damage in ["300000 x\n300000 y\n", "1 x\n2 x\n", "x\n"] {
             fs::write(dir.join(FILE), damage).unwrap();
-            assert!(matches!(Uids::open(&dir, 1..=2), Err(Error::Damaged { .. } | Error::Taken { .. })));
+            assert!(matches!(
+                Uids::open(&dir, 1..=2),
+                Err(Error::Damaged { .. } | Error::Taken { .. })
+            ));
             assert!(matches!(uids.allocate("carol"), Err(Error::Damaged { .. })));
         }
         fs::remove_dir_all(dir).unwrap();

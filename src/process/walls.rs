@@ -113,13 +113,37 @@ const OPEN: &[(i32, &[Form], &str)] = &[
     (6, ALL, "children can connect to each other's abstract sockets"),
     (6, &[Form::Basic], "children can signal each other and mcpwrap"),
     (i32::MAX, ALONE, "children see each other's processes and command lines"),
-    (i32::MAX, ALONE, "children see size and times of files in the state directory whose names they know"),
+    (
+        i32::MAX,
+        ALONE,
+        "children see size and times of files in the state directory whose names they know",
+    ),
     (i32::MAX, ALONE, "a hostile child that forks faster than it is killed can outlive its reason"),
-    (i32::MAX, ALONE, "children have no shared memory: System V calls, message queues and /dev/shm are denied"),
-    (9, ALONE, "children can connect to sockets in the file system whose permissions let their user id"),
-    (i32::MAX, &[Form::Basic], "children can change mode and times of files of mcpwrap's user, though not read or write them"),
-    (i32::MAX, &[Form::Basic], "children see which descriptors each other and mcpwrap have open, though not what they are"),
-    (i32::MAX, &[Form::Basic], "one user's children can use up the number of processes that mcpwrap's user may have"),
+    (
+        i32::MAX,
+        ALONE,
+        "children have no shared memory: System V calls, message queues and /dev/shm are denied",
+    ),
+    (
+        9,
+        ALONE,
+        "children can connect to sockets in the file system whose permissions let their user id",
+    ),
+    (
+        i32::MAX,
+        &[Form::Basic],
+        "children can change mode and times of files of mcpwrap's user, though not read or write them",
+    ),
+    (
+        i32::MAX,
+        &[Form::Basic],
+        "children see which descriptors each other and mcpwrap have open, though not what they are",
+    ),
+    (
+        i32::MAX,
+        &[Form::Basic],
+        "one user's children can use up the number of processes that mcpwrap's user may have",
+    ),
 ];
 const ALL: &[Form] = &[Form::Uid, Form::Namespaces, Form::UidAlone, Form::Basic];
 const ALONE: &[Form] = &[Form::UidAlone, Form::Basic];
@@ -210,7 +234,9 @@ impl Walls {
         let paths = self.paths()?;
         let allowed = || paths.readable.iter().chain(&paths.writable);
         let beneath = |hidden: &&PathBuf| allowed().any(|path| hidden.starts_with(path));
-        (self.room() == Room::Shared).then(|| paths.hidden.iter().find(beneath))?.map(PathBuf::as_path)
+        (self.room() == Room::Shared)
+            .then(|| paths.hidden.iter().find(beneath))?
+            .map(PathBuf::as_path)
     }
 }
 
@@ -226,9 +252,9 @@ impl Findings {
     /// What a form leaves open on this kernel, as sentences without an end.
     #[must_use]
     pub fn open(&self, form: Form) -> Vec<&'static str> {
-        let open = OPEN.iter().filter(|(closed, forms, _)| {
-            self.landlock < *closed && forms.contains(&form)
-        });
+        let open = OPEN
+            .iter()
+            .filter(|(closed, forms, _)| self.landlock < *closed && forms.contains(&form));
         open.map(|(_, _, sentence)| *sentence).collect()
     }
 
@@ -241,7 +267,9 @@ impl Findings {
             remedies.push("boot a kernel of 5.13 or later with landlock among its security modules (lsm=landlock,…)");
         }
         if refused(Form::Uid) && refused(Form::UidAlone) {
-            remedies.push("give a range of unused user ids with --uid-range FIRST-LAST, like 200000-265535");
+            remedies.push(
+                "give a range of unused user ids with --uid-range FIRST-LAST, like 200000-265535",
+            );
         } else if refused(Form::Uid) {
             remedies.push("let root make namespaces (CAP_SYS_ADMIN, and a /proc that is not masked) for the higher walls");
         }
@@ -301,7 +329,8 @@ mod tests {
 
     #[test]
     fn what_is_open_depends_on_the_form_and_the_kernel() {
-        let on = |landlock| Findings { possible: vec![Form::Basic], refusals: Vec::new(), landlock };
+        let on =
+            |landlock| Findings { possible: vec![Form::Basic], refusals: Vec::new(), landlock };
         let count = |landlock, form| on(landlock).open(form).len();
         assert_eq!(count(7, Form::Uid), 1, "the network alone");
         assert_eq!(count(7, Form::Namespaces), 1, "the network alone");

@@ -293,7 +293,8 @@ fn descriptors(tally: &mut Tally) {
         let target = fs::read_link(format!("/proc/self/fd/{number}")).unwrap_or_default();
         let target = target.to_string_lossy();
         // The runtime of the test harness has pipes and timers of its own, but no files and no sockets.
-        let foreign = target.starts_with('/') && !target.starts_with("/proc") || target.starts_with("socket");
+        let foreign =
+            target.starts_with('/') && !target.starts_with("/proc") || target.starts_with("socket");
         tally.note("descriptor", &target, foreign);
     }
     let core = getrlimit(Resource::RLIMIT_CORE).unwrap();
@@ -312,7 +313,11 @@ fn escapes(tally: &mut Tally, targets: &Targets) {
     }
     tally.run("mount", "/mnt", "mount", &["-t", "tmpfs", "tmpfs", "/mnt"]);
     for path in ["/etc/shadow", "/root/.bashrc", "/proc/kcore", "/dev/mem", "/proc/1/environ"] {
-        tally.note("system", path, File::open(path).and_then(|mut file| file.read(&mut [0; 16])).is_ok());
+        tally.note(
+            "system",
+            path,
+            File::open(path).and_then(|mut file| file.read(&mut [0; 16])).is_ok(),
+        );
     }
     for path in ["/usr/planted", "/etc/planted", "/planted", "/bin/planted", "/opt/planted"] {
         tally.note("plant", path, File::create(path).is_ok());
@@ -332,7 +337,11 @@ fn contents(tally: &mut Tally, file: &Path) {
     if let Ok(found) = fs::metadata(file) {
         tally.note("chmod", &place, fs::set_permissions(file, found.permissions()).is_ok());
     } else {
-        tally.note("chmod", &place, fs::set_permissions(file, Permissions::from_mode(0o777)).is_ok());
+        tally.note(
+            "chmod",
+            &place,
+            fs::set_permissions(file, Permissions::from_mode(0o777)).is_ok(),
+        );
     }
     let moved = file.with_extension("moved");
     if fs::rename(file, &moved).is_ok() {
@@ -346,9 +355,8 @@ fn listing(tally: &mut Tally, directory: &Path) {
     // The way to his own home is all that he may see.
     let home = PathBuf::from(std::env::var("HOME").unwrap());
     let foreign = |name: PathBuf| !home.starts_with(name);
-    let seen = fs::read_dir(directory).is_ok_and(|mut list| {
-        list.any(|entry| entry.is_ok_and(|entry| foreign(entry.path())))
-    });
+    let seen = fs::read_dir(directory)
+        .is_ok_and(|mut list| list.any(|entry| entry.is_ok_and(|entry| foreign(entry.path()))));
     tally.note("list", &place, seen);
     let _ = File::create(directory.join(PLANTED));
     tally.tried += 1;
@@ -386,7 +394,8 @@ impl Tally {
 
     /// For what only a tool can do without unsafe code.
     fn run(&mut self, kind: &str, place: &str, program: &str, args: &[&str]) {
-        let quiet = Command::new(program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let quiet =
+            Command::new(program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
         let quiet = quiet.unwrap_or_else(|error| panic!("{program} is needed: {error}"));
         self.note(kind, place, quiet.success());
     }

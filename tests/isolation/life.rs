@@ -120,7 +120,16 @@ async fn its_environment_is_the_allow_list() {
         let seen = output(user.command("/usr/bin/env", &[])).await;
         for line in seen.lines() {
             let name = line.split('=').next().unwrap();
-            let listed = ["PATH", "LANG", "LANGUAGE", "TZ", "HOME", "TMPDIR", "MCPWRAP_USER", "NODE_EXTRA_CA_CERTS"];
+            let listed = [
+                "PATH",
+                "LANG",
+                "LANGUAGE",
+                "TZ",
+                "HOME",
+                "TMPDIR",
+                "MCPWRAP_USER",
+                "NODE_EXTRA_CA_CERTS",
+            ];
             let family = ["LC_", "XDG_", "SSL_CERT_"].iter().any(|prefix| name.starts_with(prefix));
             assert!(listed.contains(&name) || family, "{kind:?}: {line}");
         }
@@ -130,9 +139,15 @@ async fn its_environment_is_the_allow_list() {
 /// Trees that try to stay; each process has the marker in its arguments.
 const TREES: &[(&str, &str)] = &[
     ("own session", "setsid -f sleep $M; exec sleep $M"),
-    ("deaf", "trap '' TERM HUP; setsid -f sh -c \"trap '' TERM; sleep $M; sleep $M\"; sleep $M; sleep $M"),
+    (
+        "deaf",
+        "trap '' TERM HUP; setsid -f sh -c \"trap '' TERM; sleep $M; sleep $M\"; sleep $M; sleep $M",
+    ),
     // Each process starts its successor and ends: there is never one that could be waited for.
-    ("relay", "relay() { ( relay $M & ) ; }; echo 'r() { sh $0 $1 & }; r $1' > $TMPDIR/r; setsid -f sh $TMPDIR/r $M; exec sleep $M"),
+    (
+        "relay",
+        "relay() { ( relay $M & ) ; }; echo 'r() { sh $0 $1 & }; r $1' > $TMPDIR/r; setsid -f sh $TMPDIR/r $M; exec sleep $M",
+    ),
 ];
 
 #[tokio::test]
@@ -142,10 +157,21 @@ async fn no_tree_outlives_its_namespace() {
             continue;
         }
         for (name, script) in TREES {
-            for end in ["kill", "the command ends", "the supervisor is killed", "the handle is dropped"] {
+            for end in
+                ["kill", "the command ends", "the supervisor is killed", "the handle is dropped"]
+            {
                 let state = State::new();
                 let user = state.user("alice", 1, kind);
-                let marker = format!("1000{}", state.path.file_name().unwrap().to_str().unwrap().replace(|char: char| !char.is_ascii_digit(), "0"));
+                let marker = format!(
+                    "1000{}",
+                    state
+                        .path
+                        .file_name()
+                        .unwrap()
+                        .to_str()
+                        .unwrap()
+                        .replace(|char: char| !char.is_ascii_digit(), "0")
+                );
                 let mut command = user.command("/bin/sh", &["-c", script]);
                 command.env.set("M", marker.clone());
                 let process = start(command).await;
@@ -164,7 +190,10 @@ async fn no_tree_outlives_its_namespace() {
                     }
                     _ => drop(process),
                 }
-                eventually(&format!("{kind:?}, {name}, {end}: nothing is left"), || carriers(&marker).is_empty()).await;
+                eventually(&format!("{kind:?}, {name}, {end}: nothing is left"), || {
+                    carriers(&marker).is_empty()
+                })
+                .await;
             }
         }
     }

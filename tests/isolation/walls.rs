@@ -8,8 +8,8 @@ use crate::world::*;
 /// What must work where there are no walls, or the attacks prove nothing.
 const ATTACKS: &[&str] = &[
     "abstract", "chmod", "cmdline", "environ", "fd", "ionice", "link", "list", "listed", "mem",
-    "plant", "priority", "prlimit", "ptrace", "read", "root", "segment", "signal", "socket", "stat",
-    "utime", "vm", "write",
+    "plant", "priority", "prlimit", "ptrace", "read", "root", "segment", "signal", "socket",
+    "stat", "utime", "vm", "write",
 ];
 
 /// What `Findings::open` says of walls without namespaces, as attacks.
@@ -43,7 +43,8 @@ async fn nothing_works_but(kind: Kind, open: &[&str]) {
 #[tokio::test]
 async fn without_walls_every_attack_works() {
     let breaches = attack(Kind::None).await;
-    let missing: Vec<_> = ATTACKS.iter().filter(|kind| !kinds(&breaches).contains(**kind)).collect();
+    let missing: Vec<_> =
+        ATTACKS.iter().filter(|kind| !kinds(&breaches).contains(**kind)).collect();
     assert!(missing.is_empty(), "{missing:?} fail even without walls");
 }
 

@@ -21,8 +21,8 @@ use std::process::ExitCode;
 
 use super::walls::Room;
 
-pub use probe::probe;
 pub use handle::{Process, ProcessHandle};
+pub use probe::probe;
 pub use spawn::Spawner;
 pub use tokio::net::unix::pipe::{Receiver as Stdout, Receiver as Stderr, Sender as Stdin};
 

@@ -12,15 +12,21 @@ const NOWHERE: &str = "/mcpwrap-probe/nowhere";
 /// Tries every kind of walls; `uid` is any one of the range, where there is a range.
 pub async fn probe(spawner: &Spawner, uid: Option<u32>) -> Findings {
     let root = geteuid().is_root();
-    let forms: &[Form] =
-        if root { &[Form::Uid, Form::UidAlone, Form::Basic] } else { &[Form::Namespaces, Form::Basic] };
-    let mut findings = Findings { possible: Vec::new(), refusals: Vec::new(), landlock: walls::abi() };
+    let forms: &[Form] = if root {
+        &[Form::Uid, Form::UidAlone, Form::Basic]
+    } else {
+        &[Form::Namespaces, Form::Basic]
+    };
+    let mut findings =
+        Findings { possible: Vec::new(), refusals: Vec::new(), landlock: walls::abi() };
     for form in forms.iter().copied() {
         let paths = Paths::system();
         let walls = match (form, uid) {
             (Form::Basic, _) => Some(Walls::Basic { paths }),
             (_, None) if root => None,
-            (form, uid) => form.identity(uid.unwrap_or_default()).map(|identity| Walls::Strict { identity, paths }),
+            (form, uid) => form
+                .identity(uid.unwrap_or_default())
+                .map(|identity| Walls::Strict { identity, paths }),
         };
         let result = match walls {
             Some(walls) => attempt(spawner, walls).await,

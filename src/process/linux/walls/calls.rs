@@ -153,10 +153,8 @@ pub(super) fn restrict(others: Others) -> Result<(), Step> {
 /// One filter has one error number, hence several.
 fn programs(others: Others) -> Option<Vec<BpfProgram>> {
     let absent = ABSENT.iter().map(|call| (*call, Vec::new())).collect();
-    let mut programs = vec![
-        program(absent, Errno::ENOSYS)?,
-        program(refused(others).ok()?, Errno::EPERM)?,
-    ];
+    let mut programs =
+        vec![program(absent, Errno::ENOSYS)?, program(refused(others).ok()?, Errno::EPERM)?];
     if cfg!(target_arch = "x86_64") {
         programs.push(x32());
     }
@@ -176,9 +174,8 @@ fn refused(others: Others) -> Result<Rules, seccompiler::BackendError> {
         rule(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(flag), flag)
     });
     rules.insert(libc::SYS_clone, flags.collect::<Result<_, _>>()?);
-    let requests = TERMINAL
-        .iter()
-        .map(|request| rule(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, *request));
+    let requests =
+        TERMINAL.iter().map(|request| rule(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, *request));
     rules.insert(libc::SYS_ioctl, requests.collect::<Result<_, _>>()?);
     if others == Others::Visible {
         let somebody = |arg| rule(arg, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, 0);

@@ -46,7 +46,10 @@ pub(super) fn raise(walls: &Walls, supervisor: i32) -> Result<(), Step> {
     drop_capabilities()?;
     prctl::set_no_new_privs().map_err(Step::of("give up new privileges"))?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(Step::of("forbid core dumps"))?;
-    files::restrict(paths, if confined { files::Temporary::Own } else { files::Temporary::Shared })?;
+    files::restrict(
+        paths,
+        if confined { files::Temporary::Own } else { files::Temporary::Shared },
+    )?;
     calls::restrict(if confined { calls::Others::Hidden } else { calls::Others::Visible })
 }
 

@@ -79,7 +79,11 @@ fn plan(paths: &Paths) -> Result<Vec<Entry>, Step> {
         let at = path.clone();
         match fs::read_link(path) {
             // `/bin` is a link to `usr/bin` on most systems, and programs compare paths.
-            Ok(link) if reals.iter().any(|other| other != &real(path) && real(path).starts_with(other)) => {
+            Ok(link)
+                if reals
+                    .iter()
+                    .any(|other| other != &real(path) && real(path).starts_with(other)) =>
+            {
                 entries.push(Entry { at, what: What::Link(link) });
             }
             _ if path.exists() => entries.push(Entry { at, what: What::Read(real(path)) }),
@@ -104,7 +108,9 @@ fn plan(paths: &Paths) -> Result<Vec<Entry>, Step> {
     // A former child may have left links in what it could write, and the way to a mount would follow them.
     let writable = |entry: &Entry| matches!(entry.what, What::Write(_));
     let unsafe_at = |inner: &&Entry| {
-        let around = |outer: &Entry| writable(outer) && outer.at != inner.at && inner.at.starts_with(&outer.at);
+        let around = |outer: &Entry| {
+            writable(outer) && outer.at != inner.at && inner.at.starts_with(&outer.at)
+        };
         entries.iter().any(around)
     };
     match entries.iter().find(unsafe_at) {
