@@ -7,6 +7,10 @@
 
 #[path = "isolation/attacks.rs"]
 mod attacks;
+#[path = "isolation/life.rs"]
+mod life;
+#[path = "isolation/programs.rs"]
+mod programs;
 #[path = "isolation/walls.rs"]
 mod walls;
 #[path = "isolation/world.rs"]

@@ -26,6 +26,8 @@ mod error;
 mod exit;
 #[cfg(unix)]
 pub mod home;
+#[cfg(unix)]
+pub mod resolve;
 mod settings;
 pub mod stderr;
 #[cfg(unix)]

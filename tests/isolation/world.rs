@@ -2,14 +2,17 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use mcpwrap::process::home::{self, Home};
-use mcpwrap::process::walls::{Identity, Paths, Walls};
-use mcpwrap::process::{ChildCommand, Deadlines, Exit, Process, Program, Spawner, environment};
+use mcpwrap::process::walls::{Form, Identity, Paths, Walls};
+use mcpwrap::process::{
+    ChildCommand, Deadlines, Exit, Process, Program, Spawner, environment, probe,
+};
 use nix::unistd::geteuid;
 use tokio::io::AsyncReadExt;
 
@@ -95,10 +98,31 @@ impl User {
         }
     }
 
-    #[allow(dead_code)]
     pub(crate) async fn says(&self, script: &str) -> String {
         output(self.command("/bin/sh", &["-c", script])).await
     }
+}
+
+/// Whether the kernel permits this kind of walls; a refusal is said, never passed over.
+pub(crate) async fn permitted(kind: Kind) -> bool {
+    let form = match kind {
+        Kind::Uid => Form::Uid,
+        Kind::UidAlone => Form::UidAlone,
+        Kind::Namespaces => Form::Namespaces,
+        Kind::Basic => Form::Basic,
+        Kind::None => return true,
+    };
+    let findings = probe(&spawner(), Some(200_000)).await;
+    if let Some(refusal) = findings.refusals.into_iter().find(|refusal| refusal.form == form) {
+        notice(&format!("{kind:?} is refused here: {}", refusal.reason));
+        return false;
+    }
+    true
+}
+
+/// Says that something was left out. Not caught by the test harness, so that it is seen even if everything passes.
+pub(crate) fn notice(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
 pub(crate) fn is_root() -> bool {
@@ -139,6 +163,7 @@ pub(crate) fn as_ordinary(test: &str) -> bool {
     let status = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
         .env(AS_ORDINARY, "1")
+        .env("SECRET_TOKEN", "hunter2")
         .env("HOME", "/nonexistent")
         .current_dir("/")
         .uid(ORDINARY)
