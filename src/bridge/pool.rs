@@ -22,6 +22,8 @@ use crate::shutdown::Shutdown;
 /// How many profiles one authority may have, the empty one included (DESIGN.md section 5).
 const MOST_PROFILES: usize = 3;
 const REAP_EVERY: Duration = Duration::from_secs(1);
+/// How long a process that failed to start may take to end, before those who wait for it give up.
+const STOP_SLACK: Duration = Duration::from_secs(15);
 
 /// What the pool needs to know.
 #[derive(Clone, Debug)]
@@ -66,6 +68,18 @@ pub(super) enum Knowledge {
     Unknown,
     Probing,
     Known(Era),
+}
+
+impl Knowledge {
+    /// Notes that a start that finds out is under way. Only a start may do so: whoever else did and then
+    /// started nothing would leave everybody waiting.
+    fn probe(&mut self) -> bool {
+        let unknown = *self == Self::Unknown;
+        if unknown {
+            *self = Self::Probing;
+        }
+        unknown
+    }
 }
 
 impl Pool {
@@ -138,6 +152,7 @@ impl Pool {
         }
         match slot.begin() {
             Ok(()) => {
+                self.shared.era.send_if_modified(Knowledge::probe);
                 let start = Arc::clone(&self.shared).start(Arc::clone(slot));
                 self.shared.shutdown.spawn_work(start);
             }
@@ -147,7 +162,7 @@ impl Pool {
         let mut current = slot.current.subscribe();
         let settled = current.wait_for(|current| !matches!(current, Current::Starting));
         // The start has its own deadline; this one only catches a fault of ours.
-        match timeout(self.shared.settings.start_timeout * 3, settled).await {
+        match timeout(self.shared.settings.start_timeout * 3 + STOP_SLACK, settled).await {
             Ok(Ok(current)) => match &*current {
                 Current::Ready(child) => Ok(child.clone()),
                 Current::Failed { why, .. } => Err(why.clone()),
@@ -208,28 +223,17 @@ impl Pool {
         Ok(ChildKey { user, authority, session })
     }
 
-    /// Waits while somebody probes; returns the era, or nothing to whom has to probe now.
+    /// Waits while somebody probes; returns the era, or nothing where the next start will find it out.
     async fn settle_era(&self) -> Result<Option<Era>, Unavailable> {
         let mut era = self.shared.era.subscribe();
-        loop {
-            let mut mine = false;
-            self.shared.era.send_if_modified(|known| {
-                mine = *known == Knowledge::Unknown;
-                if mine {
-                    *known = Knowledge::Probing;
-                }
-                mine
-            });
-            if mine {
-                return Ok(None);
-            }
-            if let Knowledge::Known(era) = *era.borrow_and_update() {
-                return Ok(Some(era));
-            }
-            let limit = self.shared.settings.start_timeout * 2;
-            if timeout(limit, era.changed()).await.is_err() {
-                return Err(unavailable("the server did not start in time"));
-            }
+        let limit = self.shared.settings.start_timeout * 2 + STOP_SLACK;
+        let settled = era.wait_for(|known| *known != Knowledge::Probing);
+        match timeout(limit, settled).await {
+            Ok(Ok(known)) => Ok(match *known {
+                Knowledge::Known(era) => Some(era),
+                Knowledge::Unknown | Knowledge::Probing => None,
+            }),
+            _ => Err(unavailable("the server did not start in time")),
         }
     }
 

@@ -6,7 +6,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod batches;
+mod crashes;
+mod malformed;
 mod mapping;
+mod modern_requests;
+mod noise;
 mod resume;
 mod sessions;
+mod stubborn;
 mod world;
