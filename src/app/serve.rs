@@ -362,11 +362,10 @@ fn pool(
     walls: walls::Chosen,
     shutdown: &Shutdown,
 ) -> Result<Pool, Error> {
-    let mut argv = config.child.argv.iter().cloned();
     let launcher = Launcher {
         spawner,
-        program: argv.next().unwrap_or_default(),
-        args: argv.collect(),
+        program: walls.command.program.into(),
+        args: walls.command.args,
         cwd: config.child.cwd.clone(),
         name: config.name.clone(),
         max_line: config.child.max_line,
@@ -377,7 +376,7 @@ fn pool(
             env,
             form: walls.form,
             uids: walls.uids,
-            trees: walls.trees,
+            trees: walls.command.trees,
         })),
     };
     let settings = parts::pool(&config.child, &config.roots, Trace::Off);
