@@ -7,10 +7,14 @@
 
 mod batches;
 mod crashes;
+mod input_required;
+mod legacy_client_modern_child;
+mod logs;
 mod malformed;
 mod mapping;
 mod modern_requests;
 mod noise;
+mod questions;
 mod resume;
 mod sessions;
 mod stubborn;
