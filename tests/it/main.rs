@@ -6,7 +6,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod batches;
+mod connections;
 mod crashes;
+mod dev_mode;
 mod input_required;
 mod legacy_client_modern_child;
 mod logs;
@@ -18,4 +20,5 @@ mod questions;
 mod resume;
 mod sessions;
 mod stubborn;
+mod subscriptions;
 mod world;
