@@ -166,7 +166,7 @@ async fn a_second_signal_ends_it_at_once() {
     let _waiting = session.request(&body).send_only(served.at).await;
     session.call("deaf", json!({})).await;
     served.signal(Signal::SIGTERM);
-    served.stderr.wait("stopping").await;
+    eventually("no more connections", || std::net::TcpStream::connect(served.at).is_err()).await;
     served.signal(Signal::SIGTERM);
     served.ended().await;
     eventually("the end of the child", || !is_alive(pid)).await;
