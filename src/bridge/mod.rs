@@ -10,6 +10,7 @@ mod child;
 mod conversation;
 mod desk;
 mod habits;
+mod input_required;
 mod launch;
 mod mailbox;
 mod noise;
