@@ -18,7 +18,7 @@ use super::input_required::{is_input_required, read_input_required};
 use super::mailbox::{Keep, Mailbox};
 use super::trace::{Seen, Trace};
 use crate::mcp::{Era, ErrorObject, Object, Raw, RequestId, meta};
-use crate::policy::{LogLevel, Operation, Permitted};
+use crate::policy::{LogLevel, Permitted};
 use crate::server::{self, Hello, Incoming, Internal};
 
 /// How long a cancelled call that its server never answers still counts as under way (checklist 5.32).
