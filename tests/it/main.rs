@@ -4,6 +4,8 @@
 //! Numbers in parentheses are those of the protocol checklist.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+#![allow(clippy::needless_pass_by_value, reason = "values are made for the call with json!")]
+#![allow(clippy::print_stderr, reason = "a test that fails shows what mcpwrap said")]
 
 mod batches;
 mod connections;

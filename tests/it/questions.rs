@@ -92,7 +92,7 @@ async fn two_clients_are_asked_their_own_questions() {
 /// 10.11: outside any call the only session is asked on its GET stream; of two sessions neither is.
 #[tokio::test]
 async fn a_question_outside_any_call() {
-    let served = Setup::legacy().serve().await;
+    let served = Setup::legacy().flags(["--trace"]).serve().await;
     let session = Session::able(&served).await;
     let mut stream = session.listen().await;
     session.call("later", json!({ "what": "ask" })).await;
@@ -103,6 +103,8 @@ async fn a_question_outside_any_call() {
     let other = Session::able(&served).await;
     let mut others = other.listen().await;
     other.call("later", json!({ "what": "ask" })).await;
+    // Before the next call, which would be the only one that could have asked.
+    served.stderr.wait_nth("elicitation/create (asks)", 2).await;
     session.call("journal", json!({ "until": "\"action\":\"cancel\"" })).await;
     other.call("changed", json!({ "list": "tools" })).await;
     stream.expect("notifications/tools/list_changed").await;
