@@ -11,6 +11,7 @@ mod child;
 mod conversation;
 mod desk;
 mod habits;
+mod input_required;
 mod launch;
 mod mailbox;
 mod noise;
