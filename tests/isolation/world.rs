@@ -58,6 +58,11 @@ impl State {
         Self { path: path.canonicalize().unwrap(), first_uid: 200_000 + number * 10 }
     }
 
+    /// A state directory inside this one.
+    pub(crate) fn within(&self, name: &str) -> Self {
+        Self { path: self.path.join(name), first_uid: self.first_uid }
+    }
+
     pub(crate) fn user(&self, name: &'static str, nth: u32, kind: Kind) -> User {
         let uid = self.first_uid + nth;
         let identity = match kind {
@@ -150,7 +155,8 @@ pub(crate) async fn output(command: ChildCommand) -> String {
         )
     };
     let (first, second) = tokio::time::timeout(PATIENCE, read).await.unwrap();
-    (first.unwrap(), second.unwrap());
+    first.unwrap();
+    second.unwrap();
     assert_eq!(process.handle.exited().await, Exit::Code(0), "{text}{errors}");
     text
 }
