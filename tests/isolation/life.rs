@@ -197,6 +197,9 @@ const TREES: &[(&str, &str)] = &[
 
 #[tokio::test]
 async fn no_tree_outlives_its_namespace() {
+    if !alone("life::no_tree_outlives_its_namespace") {
+        return;
+    }
     for kind in kinds("life::no_tree_outlives_its_namespace").await {
         if !matches!(kind, Kind::Uid | Kind::Namespaces) {
             continue;
