@@ -3,6 +3,7 @@
 mod dev;
 mod parts;
 mod run;
+pub mod secret;
 mod serve;
 mod walls;
 mod watch;
