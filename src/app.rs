@@ -4,6 +4,7 @@ mod callers;
 mod dev;
 mod parts;
 mod run;
+pub mod secret;
 mod serve;
 mod walls;
 mod watch;
