@@ -19,6 +19,7 @@ const MOST_SESSIONS: usize = 1024;
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// How many children there may be.
+#[derive(Clone, Copy)]
 pub(super) struct Children {
     pub(super) of_all: usize,
     pub(super) of_one: usize,

@@ -11,15 +11,14 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::asks::{Certainty, Held, Placed};
-use super::audience::{Audience, Notice};
-use super::child::{Child, Command};
+use super::audience::Audience;
+use super::child::{Child, Command, Inbox};
 use super::conversation::{AskKey, Event, Outcome};
-use super::input_required::{is_input_required, read_input_required};
 use super::mailbox::{Keep, Mailbox};
 use super::rounds;
 use super::trace::{Seen, Trace};
-use crate::mcp::{Era, ErrorObject, Object, Raw, RequestId, meta};
-use crate::policy::{LogLevel, Permitted};
+use crate::mcp::{Era, ErrorObject, Raw, RequestId};
+use crate::policy::Permitted;
 use crate::server::{self, Hello, Incoming, Internal};
 
 /// How long a cancelled call that its server never answers still counts as under way (checklist 5.32).

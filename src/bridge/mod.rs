@@ -11,7 +11,6 @@ mod child;
 mod conversation;
 mod desk;
 mod habits;
-mod input_required;
 mod launch;
 mod mailbox;
 mod noise;

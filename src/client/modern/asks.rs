@@ -71,25 +71,32 @@ pub(super) fn request_of(ask: &Ask) -> (String, String) {
     (ask.key.to_string(), request)
 }
 
-/// Hands a legacy server the answers that came; returns what is still to be asked (checklist 5.12, 5.13).
-pub(super) fn give_answers(
-    ongoing: &mut Ongoing,
+/// The answers that came, by the key of their question (checklist 5.12).
+pub(super) fn read_answers(
+    ongoing: &Ongoing,
     responses: Option<&Raw>,
-    operation: &Operation,
-) -> Result<Vec<Ask>, ErrorObject> {
+) -> Result<Vec<(String, Raw)>, ErrorObject> {
     let broken =
         || ErrorObject::invalid_params("params.inputResponses must be an object of answers");
-    let members = match responses {
-        Some(raw) => Object::parse(raw).map_err(|_| broken())?.entries(),
-        None => Vec::new(),
-    };
+    let Some(raw) = responses else { return Ok(Vec::new()) };
+    let answers = Object::parse(raw).map_err(|_| broken())?.entries();
+    let asked = |key: &str| ongoing.conversation.asked().iter().any(|ask| *ask.key == *key);
+    match answers.iter().any(|(key, answer)| asked(key) && !answer.is_object()) {
+        true => Err(broken()),
+        false => Ok(answers),
+    }
+}
+
+/// Hands a legacy server the answers that came; returns what is still to be asked (checklist 5.13).
+pub(super) fn give_answers(
+    ongoing: &mut Ongoing,
+    answers: &[(String, Raw)],
+    operation: &Operation,
+) -> Vec<Ask> {
     let mut rest = Vec::new();
     for ask in ongoing.conversation.asked().to_vec() {
-        match members.iter().find(|(key, _)| *key == *ask.key) {
-            Some((_, answer)) if answer.is_object() => {
-                ongoing.conversation.answer(&ask.key, Ok(answer.clone()));
-            }
-            Some(_) => return Err(broken()),
+        match answers.iter().find(|(key, _)| *key == *ask.key) {
+            Some((_, answer)) => ongoing.conversation.answer(&ask.key, Ok(answer.clone())),
             // The retry may come from a client that can do less than the first request's.
             None if !is_covered(&ask, &operation.caller.capabilities) => {
                 ongoing.conversation.answer(&ask.key, refusal(&ask.method));
@@ -97,5 +104,5 @@ pub(super) fn give_answers(
             None => rest.push(ask),
         }
     }
-    Ok(rest)
+    rest
 }

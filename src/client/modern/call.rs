@@ -154,7 +154,7 @@ impl Story {
             }
         }
         if let Some((name, waiting, responses)) = held {
-            let answers = match read_answers(&waiting.ongoing, responses.as_ref()) {
+            let answers = match asks::read_answers(&waiting.ongoing, responses.as_ref()) {
                 Ok(answers) => answers,
                 Err(error) => {
                     front.parked.put_back(name, waiting);
@@ -163,8 +163,8 @@ impl Story {
             };
             let mut ongoing = waiting.ongoing;
             let hello = ongoing.conversation.child().hello().clone();
-            let asks = give_answers(&mut ongoing, &answers, &request.operation);
-            return Ok(Self { request, ongoing: Some(ongoing), asks, hello });
+            let asks = asks::give_answers(&mut ongoing, &answers, &request.operation);
+            return Ok(Self { request, ongoing: Some(ongoing), asks, hello, undeclared: None });
         }
         let seat = request.seat().await.map_err(failed)?;
         let child = front.pool.ready(&seat).await.map_err(|why| failed(why.into()))?;
@@ -372,54 +372,4 @@ impl Work {
 
 fn message(method: &str, params: &Raw) -> Told {
     Told::Message(Content::notification(method, Some(params)))
-}
-
-/// An entry of `inputRequests`; a legacy server's request loses what the modern revision no longer has.
-fn request_of(ask: &Ask) -> (String, String) {
-    let params = ask.params.as_ref().map(|params| match Object::parse(params) {
-        Ok(members) => members.with(&[("elicitationId", None)]),
-        Err(_) => params.clone(),
-    });
-    let method = json!(ask.method.to_string());
-    let request = match params {
-        Some(params) => format!(r#"{{"method":{method},"params":{}}}"#, params.one_line()),
-        None => format!(r#"{{"method":{method}}}"#),
-    };
-    (ask.key.to_string(), request)
-}
-
-/// The answers that came, by the key of their question (checklist 5.12).
-fn read_answers(
-    ongoing: &Ongoing,
-    responses: Option<&Raw>,
-) -> Result<Vec<(String, Raw)>, ErrorObject> {
-    let broken =
-        || ErrorObject::invalid_params("params.inputResponses must be an object of answers");
-    let Some(raw) = responses else { return Ok(Vec::new()) };
-    let answers = Object::parse(raw).map_err(|_| broken())?.entries();
-    let asked = |key: &str| ongoing.conversation.asked().iter().any(|ask| *ask.key == *key);
-    match answers.iter().any(|(key, answer)| asked(key) && !answer.is_object()) {
-        true => Err(broken()),
-        false => Ok(answers),
-    }
-}
-
-/// Hands a legacy server the answers that came; returns what is still to be asked (checklist 5.13).
-fn give_answers(
-    ongoing: &mut Ongoing,
-    answers: &[(String, Raw)],
-    operation: &Operation,
-) -> Vec<Ask> {
-    let mut rest = Vec::new();
-    for ask in ongoing.conversation.asked().to_vec() {
-        match answers.iter().find(|(key, _)| *key == *ask.key) {
-            Some((_, answer)) => ongoing.conversation.answer(&ask.key, Ok(answer.clone())),
-            // The retry may come from a client that can do less than the first request's.
-            None if !is_covered(&ask, &operation.caller.capabilities) => {
-                ongoing.conversation.answer(&ask.key, refusal(&ask.method));
-            }
-            None => rest.push(ask),
-        }
-    }
-    rest
 }
