@@ -252,7 +252,7 @@ impl Stranger {
         };
         Ok(Fitted {
             env,
-            cwd: Some(home.home.clone()),
+            cwd: Some(home.home),
             walls,
             files: Some(Files { dir: files, ids }),
         })
