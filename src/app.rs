@@ -1,8 +1,10 @@
 //! The composition root: builds the parts that a mode needs and runs them. The only file that knows both modes.
 
+mod callers;
 mod dev;
 mod parts;
 mod run;
+pub mod secret;
 mod serve;
 mod walls;
 mod watch;

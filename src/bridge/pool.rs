@@ -44,6 +44,10 @@ pub struct Settings {
     pub roots: Option<Raw>,
     /// What is shown of the traffic.
     pub trace: Trace,
+    /// Children of all users together.
+    pub most_children: usize,
+    /// Children of one user.
+    pub most_children_per_user: usize,
 }
 
 /// All children of this process; a clone is cheap.
@@ -150,6 +154,7 @@ impl Pool {
         if let Some(child) = slot.child() {
             return Ok(child);
         }
+        self.check_room(slot)?;
         match slot.begin() {
             Ok(()) => {
                 self.shared.era.send_if_modified(Knowledge::probe);
@@ -170,6 +175,32 @@ impl Pool {
             },
             _ => Err(unavailable("the server did not start in time")),
         }
+    }
+
+    /// Whether one more child may be started; an idle one of somebody makes room.
+    fn check_room(&self, wanting: &Arc<Slot>) -> Result<(), Unavailable> {
+        let full = |message: &str| Unavailable {
+            message: message.to_owned(),
+            retry_after: Some(Duration::from_secs(10)),
+        };
+        let others: Vec<Arc<Slot>> =
+            self.slots().into_iter().filter(|slot| !Arc::ptr_eq(slot, wanting)).collect();
+        let lives = |slot: &&Arc<Slot>| {
+            !matches!(*slot.current.borrow(), Current::Empty | Current::Failed { .. })
+        };
+        let user = wanting.principal.user();
+        let own = others.iter().filter(lives).filter(|slot| slot.principal.user() == user).count();
+        if own >= self.shared.settings.most_children_per_user {
+            return Err(full("you have too many server processes; close another client first"));
+        }
+        if others.iter().filter(lives).count() >= self.shared.settings.most_children {
+            let idle = others.iter().filter_map(|slot| Some((slot.idle_for()?, slot.child()?)));
+            match idle.max_by_key(|(unused, _)| *unused) {
+                Some((_, child)) => child.close(),
+                None => return Err(full("too many server processes are running; try again later")),
+            }
+        }
+        Ok(())
     }
 
     /// Starts successors of all running children and puts them in their places; sessions stay.

@@ -21,6 +21,8 @@ const MOST_UNWRITTEN: usize = 8 * 1024 * 1024;
 /// A write buffer larger than this is given back once it is empty.
 const KEPT_BUFFER: usize = 256 * 1024;
 const COMMANDS_AT_ONCE: usize = 64;
+/// With so many calls in flight, commands are gathered before they are written.
+const BUSY: usize = 2;
 const TICK: Duration = Duration::from_secs(1);
 
 /// Why the loop ended.
@@ -86,6 +88,15 @@ where
                 Err(error) => return End::Broken(error),
             },
             count = inbox.commands.recv_many(&mut batch, COMMANDS_AT_ONCE), if accepts => {
+                // Others are likely to be on their way: one write for all wakes the child once.
+                if desk.calls.len() >= BUSY {
+                    tokio::task::yield_now().await;
+                    while batch.len() < COMMANDS_AT_ONCE
+                        && let Ok(command) = inbox.commands.try_recv()
+                    {
+                        batch.push(command);
+                    }
+                }
                 for command in batch.drain(..) {
                     if matches!(command, Command::Close) && close_by.is_none() {
                         close_by = Some(Instant::now() + grace);

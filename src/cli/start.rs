@@ -1,11 +1,16 @@
 //! Runs what was asked for, and tells the operator how it goes.
 
+use std::io::IsTerminal as _;
 use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
 
 use super::banner::{Banner, Server};
-use super::{Failure, Run, failure, print_url, show};
+use super::{Failure, Run, failure, print_url, show, stdout};
+use crate::app::secret::Outcome;
 use crate::app::{self, News};
 use crate::config;
+use crate::store::{Listed, Removed};
+use crate::telemetry::{Newlines, printable};
 
 /// The programs behind the commands.
 #[must_use]
@@ -19,7 +24,7 @@ fn serve(config: config::Serve) -> Result<(), Vec<Failure>> {
 
 fn check(config: config::Serve) -> Result<(), Vec<Failure>> {
     app::check(config, tell_operator).map_err(|error| failures(&error))?;
-    failure::say("the configuration is good");
+    failure::say("the configuration is good\n");
     Ok(())
 }
 
@@ -27,8 +32,61 @@ fn demo(_: config::Demo) -> Result<(), Vec<Failure>> {
     Err(vec![Failure::runtime("demo is not part of this version")])
 }
 
-fn secret(_: config::Secret) -> Result<(), Vec<Failure>> {
-    Err(vec![Failure::runtime("secret is not part of this version")])
+fn secret(asked: config::Secret) -> Result<(), Vec<Failure>> {
+    let from_stdin =
+        matches!(asked.action, config::SecretAction::Set { value: config::SecretInput::Stdin, .. });
+    if from_stdin && std::io::stdin().is_terminal() {
+        failure::say("reading the value from stdin; end it with ctrl-d\n");
+    }
+    match app::secret::secret(asked).map_err(|error| vec![secret_failure(&error)])? {
+        Outcome::Kept => failure::say("the value is kept\n"),
+        Outcome::Listed(listed) => {
+            stdout(&table(&listed)).map_err(|failure| vec![failure])?;
+        }
+        Outcome::Removed(Removed::Gone) => failure::say("the secret is removed\n"),
+        Outcome::Removed(Removed::Absent) => {
+            let failure = Failure::runtime("there is no such secret");
+            return Err(vec![failure.hint("mcpwrap secret list names what the store holds")]);
+        }
+    }
+    Ok(())
+}
+
+fn secret_failure(error: &app::secret::Error) -> Failure {
+    let failure = Failure::of(error);
+    match error {
+        app::secret::Error::Empty => {
+            failure.hint("write the value to stdin, or name a file with --from-file")
+        }
+        _ => failure,
+    }
+}
+
+/// The entries of the store in columns; what comes from users is made harmless for the terminal.
+fn table(listed: &[Listed]) -> String {
+    let head = ["ISSUER", "TENANT", "SUBJECT", "NAME", "UPDATED"].map(str::to_owned);
+    let row = |entry: &Listed| {
+        let updated = SystemTime::UNIX_EPOCH + Duration::from_secs(entry.updated);
+        [
+            printable(&entry.user.issuer, Newlines::Escape),
+            printable(entry.user.tenant.as_deref().unwrap_or("-"), Newlines::Escape),
+            printable(&entry.user.subject, Newlines::Escape),
+            printable(&entry.name, Newlines::Escape),
+            humantime::format_rfc3339_seconds(updated).to_string(),
+        ]
+    };
+    let rows: Vec<[String; 5]> = std::iter::once(head).chain(listed.iter().map(row)).collect();
+    let width = |column: usize| {
+        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
+    };
+    let widths: [usize; 5] = std::array::from_fn(width);
+    let mut text = String::new();
+    for row in &rows {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    }
+    text
 }
 
 fn tell_operator(news: News) {

@@ -28,6 +28,9 @@ pub enum Error {
         /// What has to stay hidden.
         path: PathBuf,
     },
+    /// Walls need Linux.
+    #[error("there are no walls on this system")]
+    NoWalls,
     /// The working directory of mcpwrap itself is gone.
     #[error("the current directory cannot be read")]
     CurrentDirectory {

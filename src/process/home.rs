@@ -132,6 +132,22 @@ pub fn prepare(
 // === impl Home ===
 
 impl Home {
+    /// The directory of credentials that its user may read and nobody but mcpwrap may change.
+    ///
+    /// # Errors
+    ///
+    /// As [`prepare`].
+    pub fn credentials(&self, ids: Option<(u32, u32)>) -> Result<PathBuf, Error> {
+        let own = (geteuid().as_raw(), nix::unistd::getegid().as_raw());
+        let failed = |source| Error::Directory { path: self.root.clone(), source };
+        let file = File::open(&self.root).map_err(failed)?;
+        let root = Entered { path: self.root.clone(), file };
+        Ok(match ids {
+            Some((_, gid)) => root.directory("credentials", GROUP_ONLY, (own.0, gid))?.path,
+            None => root.directory("credentials", PRIVATE, own)?.path,
+        })
+    }
+
     /// Everything that its user may write to.
     #[must_use]
     pub fn writable(&self) -> [&Path; 7] {

@@ -21,6 +21,7 @@
 //! namespace or a control group.
 
 mod command;
+#[cfg(unix)]
 pub mod environment;
 mod error;
 mod exit;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(unix)]
 use super::home::Home;
 
 /// The walls around a child.
@@ -308,6 +309,7 @@ impl Paths {
         Self { readable: system.chain(etc).collect(), ..Self::default() }
     }
 
+    #[cfg(unix)]
     /// The system, the trees of the program, and the user's home; the state directory is hidden.
     #[must_use]
     pub fn for_home(home: &Home, trees: &[PathBuf]) -> Self {

@@ -173,9 +173,17 @@ impl Served {
 
     /// Calls of a legacy client in a session of its own.
     pub(crate) fn legacy(&self, tool: Tool) -> io::Result<Template> {
+        self.prefixed(tool, "")
+    }
+
+    /// The same for a server that puts a prefix before the names of tools.
+    pub(crate) fn prefixed(&self, tool: Tool, prefix: &str) -> io::Result<Template> {
         let session = self.session()?;
         let headers = in_session(session.as_deref());
-        Ok(self.endpoint.template(&headers, &tool.body(Era::Legacy)))
+        let own = format!(r#""name":"{}""#, tool.name());
+        let prefixed = format!(r#""name":"{prefix}{}""#, tool.name());
+        let body = tool.body(Era::Legacy).replace(&own, &prefixed);
+        Ok(self.endpoint.template(&headers, &body))
     }
 
     /// Calls of a modern client.

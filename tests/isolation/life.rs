@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use mcpwrap::process::walls::Form;
+use mcpwrap::process::walls::{Form, Identity, Walls};
 use mcpwrap::process::{Error, ExecFailure, Exit, probe};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -136,6 +136,51 @@ async fn its_environment_is_the_allow_list() {
     }
 }
 
+#[tokio::test]
+async fn a_state_directory_in_the_tree_of_the_program_is_not_there() {
+    for kind in kinds("life::a_state_directory_in_the_tree_of_the_program_is_not_there").await {
+        let app = State::new();
+        fs::write(app.path.join("server"), "program").unwrap();
+        let state = app.within("state");
+        let mut user = state.user("alice", 1, kind);
+        fs::write(state.path.join("store"), "hunter2").unwrap();
+        if let Walls::Basic { paths } | Walls::Strict { paths, .. } = &mut user.walls {
+            paths.readable.push(app.path.clone());
+        }
+        let script = format!(
+            "cat {0}/server; ls {0}/state; ls {0}/state/homes/_; cat {0}/state/store || echo kept",
+            app.path.display()
+        );
+        if matches!(kind, Kind::Uid | Kind::Namespaces) {
+            assert_eq!(user.says(&script).await, "programhomes\nalice\nkept\n", "{kind:?}");
+            continue;
+        }
+        // Landlock alone could not hide it.
+        let refused = spawner().spawn(user.command("/bin/sh", &["-c", &script])).await;
+        assert!(matches!(refused, Err(Error::Exposed { .. })), "{kind:?}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn root_gets_no_walls_that_leave_it_root() {
+    if !is_root() {
+        return;
+    }
+    let state = State::new();
+    let nobody = Identity::Uid { uid: 0, gid: 0 };
+    for identity in [Identity::Namespaces, nobody, Identity::UidAlone { uid: 5, gid: 0 }] {
+        let mut user = state.user("alice", 1, Kind::Basic);
+        let Walls::Basic { paths } = user.walls else { unreachable!() };
+        user.walls = Walls::Strict { identity, paths };
+        match spawner().spawn(user.command("/bin/true", &[])).await {
+            Err(Error::Exec { source: ExecFailure::Preparation { step, .. }, .. }) => {
+                assert!(step.contains("root"), "{step}");
+            }
+            other => panic!("{identity:?}: {other:?}"),
+        }
+    }
+}
+
 /// Trees that try to stay; each process has the marker in its arguments.
 const TREES: &[(&str, &str)] = &[
     ("own session", "setsid -f sleep $M; exec sleep $M"),
@@ -152,6 +197,9 @@ const TREES: &[(&str, &str)] = &[
 
 #[tokio::test]
 async fn no_tree_outlives_its_namespace() {
+    if !alone("life::no_tree_outlives_its_namespace") {
+        return;
+    }
     for kind in kinds("life::no_tree_outlives_its_namespace").await {
         if !matches!(kind, Kind::Uid | Kind::Namespaces) {
             continue;

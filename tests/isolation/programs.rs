@@ -35,6 +35,19 @@ const CLI: &str = r#"#!/usr/bin/env node
     console.log(JSON.stringify({ args: process.argv.slice(2), writable, seen }));
 "#;
 
+/// Writes a wheel with one module and one program.
+const WHEEL: &str = r#"
+import sys, zipfile
+info = "isolation_server-1.0.dist-info/"
+with zipfile.ZipFile(sys.argv[1], "w") as wheel:
+    wheel.writestr("isolation_server.py", "import os, sys\ndef main(): print(sys.argv[1:], os.environ['MCPWRAP_USER'])\n")
+    wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: isolation-server\nVersion: 1.0\n")
+    wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+    wheel.writestr(info + "entry_points.txt", "[console_scripts]\nisolation-server = isolation_server:main\n")
+    names = ["isolation_server.py"] + [info + name for name in ("METADATA", "WHEEL", "entry_points.txt", "RECORD")]
+    wheel.writestr(info + "RECORD", "".join(name + ",,\n" for name in names))
+"#;
+
 fn tarball(dir: &Path) -> PathBuf {
     let package = dir.join("package");
     fs::create_dir(&package).unwrap();
@@ -114,6 +127,29 @@ async fn a_failed_installation_says_why_and_is_tried_again() {
         "{wrong}"
     );
     resolved(&spawner(), &file, &[], &state, identity).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_python_tool_is_installed_and_run_the_same_way() {
+    let ordinary = as_ordinary("programs::a_python_tool_is_installed_and_run_the_same_way");
+    let kind = if ordinary { Kind::Namespaces } else { Kind::Uid };
+    if !permitted(kind).await || !present("uv") {
+        return;
+    }
+    let (state, source) = (State::new(), State::new());
+    let identity = installer(&state, kind);
+    let wheel = source.path.join("isolation_server-1.0-py3-none-any.whl");
+    let made = Command::new("python3").args(["-c", WHEEL]).arg(&wheel).status().unwrap();
+    assert!(made.success());
+    let argv = ["uvx", "--from", wheel.to_str().unwrap(), "isolation-server", "one"];
+    let argv = argv.map(OsString::from);
+    let tool = resolve::program(&spawner(), &argv, &state.path, Some(identity)).await.unwrap();
+    let mut user = state.user("alice", 1, kind);
+    if let Walls::Strict { paths, .. } = &mut user.walls {
+        *paths = Paths::for_home(&user.home, &tool.trees);
+    }
+    let said = output(user.command(tool.program.to_str().unwrap(), &["one"])).await;
+    assert_eq!(said, "['one'] alice\n");
 }
 
 /// Somebody who is none of the users.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::attacks::{Breaches, Victim};
+use crate::neighbour::{Breaches, Victim};
 use crate::world::*;
 
 /// What must work where there are no walls, or the attacks prove nothing.

@@ -20,8 +20,8 @@ use tokio::io::AsyncReadExt;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Somebody who owns nothing.
 pub(crate) const ORDINARY: u32 = 65_534;
-/// Set in the run of this binary as an ordinary user.
-const AS_ORDINARY: &str = "ISOLATION_AS_ORDINARY";
+/// Set in a run of this binary for one test.
+const ALONE: &str = "ISOLATION_ALONE";
 
 /// A state directory that goes with its test.
 pub(crate) struct State {
@@ -56,6 +56,11 @@ impl State {
         let path = std::env::temp_dir().join(format!("isolation-{}-{number}", std::process::id()));
         fs::create_dir(&path).unwrap();
         Self { path: path.canonicalize().unwrap(), first_uid: 200_000 + number * 10 }
+    }
+
+    /// A state directory inside this one.
+    pub(crate) fn within(&self, name: &str) -> Self {
+        Self { path: self.path.join(name), first_uid: self.first_uid }
     }
 
     pub(crate) fn user(&self, name: &'static str, nth: u32, kind: Kind) -> User {
@@ -150,26 +155,38 @@ pub(crate) async fn output(command: ChildCommand) -> String {
         )
     };
     let (first, second) = tokio::time::timeout(PATIENCE, read).await.unwrap();
-    (first.unwrap(), second.unwrap());
+    first.unwrap();
+    second.unwrap();
     assert_eq!(process.handle.exited().await, Exit::Code(0), "{text}{errors}");
     text
 }
 
 /// Runs a test of this binary once more as somebody who is not root, and tells whether this is that run.
 pub(crate) fn as_ordinary(test: &str) -> bool {
-    if !geteuid().is_root() {
+    if !is_root() {
         return true;
     }
-    let status = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(AS_ORDINARY, "1")
-        .env("SECRET_TOKEN", "hunter2")
-        .env("HOME", "/nonexistent")
-        .current_dir("/")
-        .uid(ORDINARY)
-        .gid(ORDINARY)
-        .status()
-        .unwrap();
+    let mut again = again(test);
+    // Nothing of root's may be needed, and what must not pass to children is there to be passed.
+    again.env("HOME", "/nonexistent").env("SECRET_TOKEN", "hunter2").current_dir("/");
+    let status = again.uid(ORDINARY).gid(ORDINARY).status().unwrap();
     assert!(status.success(), "as uid {ORDINARY}: {status}");
     false
+}
+
+/// Runs a test of this binary once more in a process of its own, and tells whether this is that run: who loses a
+/// supervisor kills every child that he does not know, and so would kill what other tests have started.
+pub(crate) fn alone(test: &str) -> bool {
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let status = again(test).env(ALONE, "1").status().unwrap();
+    assert!(status.success(), "alone: {status}");
+    false
+}
+
+fn again(test: &str) -> std::process::Command {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]);
+    command
 }

@@ -16,6 +16,8 @@ const FIRST_LINE: u64 = 256;
 const MARKS: &[&str] = &["package.json", "pyproject.toml", "pyvenv.cfg", "deno.json", "Gemfile"];
 /// How far up the root of a whole is looked for.
 const HEIGHT: usize = 6;
+/// What a program finds beside the directory that it lies in.
+const LIBRARIES: &[&str] = &["lib", "lib64", "libexec"];
 
 /// The first executable file of this name in `PATH`.
 pub(super) fn in_path(name: &OsStr) -> Option<PathBuf> {
@@ -41,11 +43,11 @@ pub(super) fn of_program(program: &Path) -> Vec<PathBuf> {
             path.read_link().ok().and_then(|link| real_parent(&path, &link)),
             path.canonicalize().ok(),
         ] {
-            trees.extend(place.as_deref().and_then(around));
+            trees.extend(place.as_deref().map(around).unwrap_or_default());
         }
         next = interpreter(&path);
     }
-    let bases: Vec<PathBuf> = trees.iter().filter_map(|tree| base_of_environment(tree)).collect();
+    let bases: Vec<PathBuf> = trees.iter().flat_map(|tree| base_of_environment(tree)).collect();
     trees.extend(bases);
     trees.sort();
     trees.dedup();
@@ -59,23 +61,31 @@ pub(super) fn of_arguments(args: &[OsString], state_dir: &Path) -> Vec<PathBuf> 
         let path = Path::new(text.split_once('=').map_or(text, |(_, value)| value));
         (path.is_absolute() && path.exists()).then(|| path.to_owned())
     });
-    let trees = named.filter_map(|path| if path.is_dir() { outside(&path) } else { around(&path) });
+    let trees = named.flat_map(|path| {
+        if path.is_dir() { outside(&path).into_iter().collect() } else { around(&path) }
+    });
     trees.filter(|tree| !state_dir.starts_with(tree)).collect()
 }
 
 /// The whole that a file belongs to: at least the file itself, never a directory of the top or a home.
-fn around(file: &Path) -> Option<PathBuf> {
-    outside(file)?;
-    let marked = file
-        .ancestors()
-        .skip(1)
-        .take(HEIGHT)
-        .find(|dir| allowed(dir) && MARKS.iter().any(|mark| dir.join(mark).is_file()));
-    let dir = file.parent()?;
-    let in_bin = matches!(dir.file_name().and_then(OsStr::to_str), Some("bin" | "sbin" | ".bin"));
-    let near = if in_bin { dir.parent()? } else { dir };
-    let whole = marked.into_iter().chain([near, dir]).find(|dir| allowed(dir));
-    Some(whole.map_or_else(|| file.to_owned(), Path::to_owned))
+fn around(file: &Path) -> Vec<PathBuf> {
+    if outside(file).is_none() {
+        return Vec::new();
+    }
+    let marked = |dir: &&Path| allowed(dir) && MARKS.iter().any(|mark| dir.join(mark).is_file());
+    if let Some(whole) = file.ancestors().skip(1).take(HEIGHT).find(marked) {
+        return vec![whole.to_owned()];
+    }
+    let Some(dir) = file.parent().filter(|dir| allowed(dir)) else {
+        return vec![file.to_owned()];
+    };
+    let mut whole = vec![dir.to_owned()];
+    // Not all that is beside a `bin`: beside `~/.local/bin` are keyrings, beside `~/.cargo/bin` tokens.
+    if matches!(dir.file_name().and_then(OsStr::to_str), Some("bin" | "sbin")) {
+        let beside = LIBRARIES.iter().map(|name| dir.with_file_name(name));
+        whole.extend(beside.filter(|dir| dir.is_dir()));
+    }
+    whole
 }
 
 /// Not what everybody reads anyway.
@@ -113,10 +123,11 @@ fn interpreter(path: &Path) -> Option<PathBuf> {
 }
 
 /// A virtual environment borrows the rest of Python from where it was made.
-fn base_of_environment(tree: &Path) -> Option<PathBuf> {
-    let text = std::fs::read_to_string(tree.join("pyvenv.cfg")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("home")?.trim().strip_prefix('='))?;
-    around(&Path::new(line.trim()).join("python"))
+fn base_of_environment(tree: &Path) -> Vec<PathBuf> {
+    let text = std::fs::read_to_string(tree.join("pyvenv.cfg")).unwrap_or_default();
+    let mut lines = text.lines();
+    let home = lines.find_map(|line| line.strip_prefix("home")?.trim().strip_prefix('='));
+    home.map(|home| around(&Path::new(home.trim()).join("python"))).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -144,7 +155,7 @@ mod tests {
         let of = |name: &str| of_program(&dir.join(name));
         assert_eq!(of("app/dist/server.js"), [dir.join("app")]);
         assert_eq!(of("plain/server"), [dir.join("plain")]);
-        assert_eq!(of("plain/script"), ["plain", "python", "venv"].map(|name| dir.join(name)));
+        assert_eq!(of("plain/script"), ["plain", "python/bin", "venv"].map(|name| dir.join(name)));
         assert_eq!(of_program(Path::new("/usr/bin/env")), Vec::<PathBuf>::new());
         let args = ["x", "--file=/etc/hostname", "/"].map(OsString::from);
         assert!(!of_arguments(&args, dir).contains(&"/".into()));
@@ -153,8 +164,13 @@ mod tests {
 
     #[test]
     fn no_whole_is_a_home_or_the_top() {
-        assert_eq!(around(Path::new("/home/alice/server")), Some("/home/alice/server".into()));
-        assert_eq!(around(Path::new("/srv/server")), Some("/srv/server".into()));
-        assert_eq!(around(Path::new("/srv/app/server")), Some("/srv/app".into()));
+        for (file, whole) in [
+            ("/home/alice/server", "/home/alice/server"),
+            ("/srv/server", "/srv/server"),
+            ("/srv/app/server", "/srv/app"),
+            ("/home/alice/.local/bin/server", "/home/alice/.local/bin"),
+        ] {
+            assert_eq!(around(Path::new(file)), [PathBuf::from(whole)]);
+        }
     }
 }

@@ -173,7 +173,9 @@ impl Installer {
 mod tests {
     use super::*;
 
-    fn parsed(line: &str) -> Result<Option<(Vec<String>, Option<String>, Vec<OsString>)>, Error> {
+    type Parts = (Vec<String>, Option<String>, Vec<OsString>);
+
+    fn parsed(line: &str) -> Result<Option<Parts>, Error> {
         let argv: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         Ok(package(&argv)?.map(|package| (package.specs, package.program, package.args)))
     }
