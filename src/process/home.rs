@@ -147,12 +147,14 @@ impl Home {
     ///
     /// As [`prepare`].
     pub fn credentials(&self, ids: Option<(u32, u32)>) -> Result<PathBuf, Error> {
-        let own = (geteuid().as_raw(), nix::unistd::getegid().as_raw());
+        let own = Owner { uid: geteuid().as_raw(), gid: None };
         let failed = |source| Error::Directory { path: self.root.clone(), source };
         let file = File::open(&self.root).map_err(failed)?;
         let root = Entered { path: self.root.clone(), file };
         Ok(match ids {
-            Some((_, gid)) => root.directory("credentials", GROUP_ONLY, (own.0, gid))?.path,
+            Some((_, gid)) => {
+                root.directory("credentials", GROUP_ONLY, Owner { gid: Some(gid), ..own })?.path
+            }
             None => root.directory("credentials", PRIVATE, own)?.path,
         })
     }

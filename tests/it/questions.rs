@@ -53,9 +53,9 @@ async fn a_client_is_not_asked_what_it_cannot_do() {
     let served = Setup::legacy().serve().await;
     let session = Session::with(&served, "2025-11-25", json!({ "elicitation": {} })).await;
     for (kind, refusal) in [
-        ("url", json!({ "result": { "action": "cancel" } })),
-        ("sampling", json!({ "error": { "code": -1 } })),
-        ("roots", json!({ "result": { "roots": [] } })),
+        ("url", json!({ "error": { "code": -32602 } })),
+        ("sampling", json!({ "error": { "code": -32601 } })),
+        ("roots", json!({ "error": { "code": -32601 } })),
     ] {
         let answer = session.call("ask", json!({ "kind": kind })).await;
         let said = &structured(&answer)["answers"][0];
