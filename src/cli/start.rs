@@ -28,6 +28,7 @@ fn check(config: config::Serve) -> Result<(), Vec<Failure>> {
     Ok(())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the programs of `Run` own what they are asked")]
 fn demo(asked: config::Demo) -> Result<(), Vec<Failure>> {
     app::demo::demo(&asked, super::demo::tell).map_err(|error| match &error {
         app::demo::Error::Serve(error) => failures(error),

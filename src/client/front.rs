@@ -228,7 +228,7 @@ impl Front {
                 }
             }
         }
-        self.sessions.close_all();
+        self.sessions.retire();
         self.parked.close_all();
         self.links.close_all();
     }

@@ -86,7 +86,8 @@ impl<T: Fn(News)> Walk<T> {
     }
 
     async fn no_token(&self) -> Result<(Url, String), Broken> {
-        let reply = self.caller(None).post(&call("whoami", json!({})), None).await.map_err(told)?;
+        let reply =
+            self.caller(None).post(&call("whoami", &json!({})), None).await.map_err(told)?;
         let challenge = header(&reply.headers, "www-authenticate").unwrap_or_default();
         let metadata = challenge
             .split_once("resource_metadata=\"")
@@ -161,7 +162,7 @@ impl<T: Fn(News)> Walk<T> {
     }
 
     async fn foreign(&self, alice: &Met, bob: &Met) -> Result<((), String), Broken> {
-        let request = call("whoami", json!({}));
+        let request = call("whoami", &json!({}));
         let reply = bob.session.caller.post(&request, Some(&alice.session.id)).await;
         let status = reply.map_err(told)?.status;
         // The session itself must be alive, or its absence would prove nothing.

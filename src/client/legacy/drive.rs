@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::calls::Still;
 use super::follow::{self, Honoured, Wanted};
 use super::session::{Answer, Asked, Session};
 use super::stream::EventStream;
@@ -14,7 +15,7 @@ use crate::bridge::{Ask, AskKey, Event, Outcome, Remaining, refusal};
 use crate::client::call::Patience;
 use crate::client::front::Front;
 use crate::client::reply::Content;
-use crate::mcp::{Era, ErrorObject, Object, Raw, RequestId};
+use crate::mcp::{Era, ErrorObject, Object, Raw, RequestId, codes};
 use crate::policy::{LogLevel, Operation};
 use crate::server::Internal;
 
@@ -28,6 +29,11 @@ pub(super) async fn drive(
     stream: Arc<EventStream>,
 ) {
     let drive = Drive { front: &front, principal: &principal, session: &session, stream: &stream };
+    if session.calls.begin(&id).is_none() {
+        let taken = ErrorObject::new(codes::INVALID_REQUEST, "a request with this id is under way");
+        stream.push(Content::response(&id, &Err(taken)));
+        return;
+    }
     let outcome = match operation.method.as_ref() {
         "ping" => Some(Ok(Raw::empty_object())),
         "logging/setLevel" => Some(drive.set_level(&operation).await),
@@ -35,6 +41,7 @@ pub(super) async fn drive(
         "resources/unsubscribe" => drive.unsubscribe(&id, operation).await,
         _ => drive.call(&id, operation).await,
     };
+    session.calls.finished(&id);
     session.touch();
     if let Some(outcome) = outcome {
         stream.push(Content::response(&id, &outcome));
@@ -60,7 +67,9 @@ impl Drive<'_> {
             Ok(ongoing) => ongoing,
             Err(not_begun) => return Some(Err(not_begun.error)),
         };
-        session.register(id, ongoing.conversation.canceller());
+        if session.calls.sent(id, ongoing.conversation.canceller()) == Still::Recalled {
+            return None;
+        }
         // At most one answer for each ask, so the asks bound the queue.
         let (sender, mut answers) = mpsc::unbounded_channel();
         let mut asked: HashMap<AskKey, u64> = HashMap::new();
@@ -93,7 +102,6 @@ impl Drive<'_> {
                 Event::Subscription { .. } | Event::Recalled | Event::Undeclared(_) => {}
             }
         };
-        session.unregister(id);
         for number in asked.into_values() {
             self.withdraw(number);
         }

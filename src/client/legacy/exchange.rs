@@ -13,6 +13,7 @@ use super::drive::drive;
 use super::session::Session;
 use super::stream::{EventStream, Reader, Step};
 use crate::client::front::{Arrival, Front};
+use crate::client::modern::headers;
 use crate::client::reply::{Frame, Frames, Reply, Status};
 use crate::mcp::{ProtocolVersion, RequestId};
 use crate::policy::Operation;
@@ -50,7 +51,7 @@ pub(super) async fn one(
         work.await;
         finish.finish();
     });
-    respond(front, session, stream, work).await
+    respond(front, arrival, session, stream, work).await
 }
 
 /// Serves the requests of a batch on one stream.
@@ -85,10 +86,14 @@ pub(super) fn many(
 /// Waits for the first thing to say, and answers in the form that fits it.
 async fn respond(
     front: &Front,
+    arrival: &Arrival,
     session: &Arc<Session>,
     stream: Arc<EventStream>,
     work: Work,
 ) -> Reply {
+    if !headers::accepts_events(&arrival.headers) {
+        return document(&stream, work).await;
+    }
     let mut work = Detached(Some(work));
     let keep_alive = front.settings.keep_alive;
     let patience = match session.version >= ProtocolVersion::V2025_11_25 {
@@ -109,6 +114,17 @@ async fn respond(
     }
     drop(work);
     events(session, &stream)
+}
+
+/// The answer alone, for a client that takes no stream: what happens on the way is not told (checklist 1.9).
+async fn document(stream: &Arc<EventStream>, work: Work) -> Reply {
+    let mut work = Detached(Some(work));
+    work.run().await;
+    work.0 = None;
+    match stream.last_event() {
+        Some(content) => Reply::Json { status: Status::Ok, content, session: None },
+        None => Reply::Accepted,
+    }
 }
 
 fn events(session: &Arc<Session>, stream: &Arc<EventStream>) -> Reply {

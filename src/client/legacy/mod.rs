@@ -3,6 +3,7 @@
 //! A call's events go to its own stream, whether or not the client still listens; a client that comes back
 //! with `Last-Event-ID` gets what it missed. Only `notifications/cancelled` and the session's end cancel.
 
+mod calls;
 mod downgrade;
 mod drive;
 mod exchange;
@@ -64,7 +65,7 @@ pub(super) async fn post(
     };
     match message {
         Message::Request(request) => {
-            if session.has_call(&request.id) {
+            if session.calls.contains(&request.id) {
                 return bad(
                     id.as_ref(),
                     codes::INVALID_REQUEST,
@@ -127,7 +128,7 @@ pub(super) async fn batch(front: &Arc<Front>, arrival: &Arrival, text: &ByteStri
                 return bad(Some(&request.id), codes::INVALID_REQUEST, "initialize in a batch");
             }
             Message::Request(request)
-                if session.has_call(&request.id)
+                if session.calls.contains(&request.id)
                     || requests.iter().any(|(id, _)| *id == request.id) =>
             {
                 let text = "a request with this id is under way";
@@ -237,8 +238,8 @@ fn notified(
                 let raw: &serde_json::value::RawValue = id.read().ok()?;
                 RequestId::read(raw)
             });
-            if let Some(canceller) = named.and_then(|id| session.unregister(&id)) {
-                canceller.cancel();
+            if let Some(id) = named {
+                session.calls.recall(&id);
             }
         }
         _ => {

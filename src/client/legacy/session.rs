@@ -8,10 +8,11 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
+use super::calls::Calls;
 use super::follow::Follow;
 use super::stream::EventStream;
 use crate::auth::{Principal, UserId};
-use crate::bridge::{AskKey, Canceller, Child, Member, Pool, Seat};
+use crate::bridge::{AskKey, Child, Member, Pool, Seat};
 use crate::mcp::{Era, ErrorObject, ProtocolVersion, Raw, RequestId};
 use crate::policy::{Caller, LogLevel};
 
@@ -40,7 +41,7 @@ pub(in crate::client) struct Session {
     /// The subscription to a modern server.
     pub(super) follow: Option<Follow>,
     level: Mutex<Option<LogLevel>>,
-    calls: Mutex<HashMap<RequestId, Canceller>>,
+    pub(super) calls: Calls,
     asks: Mutex<HashMap<u64, Asked>>,
     next_ask: AtomicU64,
     streams: Mutex<HashMap<u64, Arc<EventStream>>>,
@@ -105,7 +106,7 @@ impl Session {
             scope,
             follow,
             level: Mutex::default(),
-            calls: Mutex::default(),
+            calls: Calls::default(),
             asks: Mutex::default(),
             next_ask: AtomicU64::new(1),
             streams: Mutex::new(HashMap::from([(STANDALONE, standalone)])),
@@ -150,19 +151,6 @@ impl Session {
 
     pub(in crate::client) fn is_initialized(&self) -> bool {
         self.initialized.load(Ordering::Acquire)
-    }
-
-    /// Remembers a call so that the client can cancel it; `false` when the id is in use.
-    pub(in crate::client) fn register(&self, id: &RequestId, canceller: Canceller) {
-        lock(&self.calls).insert(id.clone(), canceller);
-    }
-
-    pub(in crate::client) fn has_call(&self, id: &RequestId) -> bool {
-        lock(&self.calls).contains_key(id)
-    }
-
-    pub(in crate::client) fn unregister(&self, id: &RequestId) -> Option<Canceller> {
-        lock(&self.calls).remove(id)
     }
 
     /// Numbers a request to the client and remembers who waits for the answer.
@@ -226,7 +214,7 @@ impl Session {
 
     fn is_stale(&self, idle: Duration) -> bool {
         let unused = lock(&self.used).elapsed() >= idle;
-        let busy = self.readers.load(Ordering::Relaxed) > 0 || !lock(&self.calls).is_empty();
+        let busy = self.readers.load(Ordering::Relaxed) > 0 || !self.calls.is_empty();
         self.is_lost() || (unused && !busy)
     }
 
@@ -251,9 +239,7 @@ impl Session {
 
     /// Ends the session: calls are cancelled, streams end.
     fn end(&self) {
-        for (_, canceller) in lock(&self.calls).drain() {
-            canceller.cancel();
-        }
+        self.calls.recall_all();
         for stream in lock(&self.streams).values() {
             stream.finish();
         }
@@ -345,9 +331,12 @@ impl Sessions {
         }
     }
 
-    pub(in crate::client) fn close_all(&self) {
-        for (_, session) in lock(&self.all).drain() {
-            session.end();
+    /// Ends the streams that last; calls under way finish by themselves.
+    pub(in crate::client) fn retire(&self) {
+        for session in lock(&self.all).values() {
+            if let Some(standalone) = session.stream(STANDALONE) {
+                standalone.finish();
+            }
         }
     }
 }

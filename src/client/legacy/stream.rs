@@ -112,6 +112,11 @@ impl EventStream {
             .then(|| state.events[0].clone())
     }
 
+    /// What was written last.
+    pub(in crate::client) fn last_event(&self) -> Option<Content> {
+        self.lock().events.back().cloned()
+    }
+
     /// How much is stored.
     pub(in crate::client) fn bytes(&self) -> usize {
         self.lock().bytes
