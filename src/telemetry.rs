@@ -15,6 +15,8 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
+mod json;
+
 /// Lines that a child printed: field `child` is its name, the message the line.
 pub const CHILD: &str = "mcpwrap::child";
 /// Messages between client and child, for `--trace`.
@@ -79,9 +81,7 @@ where
     let filter = settings.targets().and(clamp());
     let events = tracing_subscriber::fmt::layer().with_writer(writer);
     match settings.format {
-        Format::Json => {
-            events.json().with_current_span(false).with_span_list(false).with_filter(filter).boxed()
-        }
+        Format::Json => events.event_format(json::Json).with_filter(filter).boxed(),
         Format::Text => events.event_format(Text { colour }).with_filter(filter).boxed(),
     }
 }
@@ -187,6 +187,16 @@ where
     }
 }
 
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
+
 fn level(level: Level) -> (&'static str, &'static str) {
     match level {
         Level::ERROR => ("error", "1;31"),
@@ -243,13 +253,7 @@ impl Visit for Fields {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        let mut text = value.to_string();
-        let mut cause = value.source();
-        while let Some(error) = cause {
-            let _ = write!(text, ": {error}");
-            cause = error.source();
-        }
-        self.put(field, format_args!("{text}"));
+        self.put(field, format_args!("{}", chain(value)));
     }
 }
 
@@ -346,9 +350,10 @@ mod tests {
         #[error("read the file")]
         struct Outer(#[source] io::Error);
         let error = Outer(io::Error::other("gone"));
-        let out = said(&text(0), Colour::Off, || {
-            tracing::error!(error = &error as &dyn std::error::Error, "no log");
-        });
-        assert_eq!(out, "error: no log error=read the file: gone\n");
+        let speak = || tracing::error!(error = &error as &dyn std::error::Error, "no log");
+        assert_eq!(said(&text(0), Colour::Off, speak), "error: no log error=read the file: gone\n");
+        let out = said(&Settings { format: Format::Json, ..text(0) }, Colour::Off, speak);
+        let object: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(object["fields"]["error"], "read the file: gone");
     }
 }

@@ -321,6 +321,18 @@ async fn drain(mut lines: super::start::ChildLines) {
 }
 
 impl LaunchError {
+    /// Whether another try is in vain until somebody has done something.
+    #[must_use]
+    pub fn needs_people(&self) -> bool {
+        match self {
+            Self::Credentials { cause } => cause.needs_people(),
+            Self::Template { .. } => true,
+            Self::Process { .. } | Self::Home { .. } | Self::Uid { .. } | Self::File { .. } => {
+                false
+            }
+        }
+    }
+
     /// What the client may know.
     #[must_use]
     pub fn for_user(&self) -> String {

@@ -30,5 +30,5 @@ pub use conversation::{Ask, AskKey, Canceller, Conversation, Event, Outcome, Und
 pub use launch::{LaunchError, Launcher, Place, Stranger};
 pub use mailbox::{Keep, Mailbox};
 pub use pool::{Pool, Settings};
-pub use slot::{ChildKey, Seat, Slot, Unavailable};
+pub use slot::{ChildKey, Cure, Seat, Slot, Unavailable};
 pub use trace::Trace;

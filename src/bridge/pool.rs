@@ -11,7 +11,7 @@ use tokio::time::{interval, timeout};
 use super::child::Child;
 use super::conversation::Outcome;
 use super::launch::Launcher;
-use super::slot::{ChildKey, Current, Seat, Slot, Unavailable};
+use super::slot::{ChildKey, Cure, Current, Seat, Slot, Unavailable};
 use super::trace::Trace;
 use crate::auth::Principal;
 use crate::mcp::{Era, Raw};
@@ -241,7 +241,7 @@ impl Pool {
                 error = &error as &dyn std::error::Error,
                 "a caller's claims do not fit"
             );
-            unavailable(&error.for_user())
+            Unavailable { message: error.for_user(), cure: Cure::People }
         })
     }
 
@@ -356,5 +356,5 @@ impl Pool {
 }
 
 pub(super) fn unavailable(message: &str) -> Unavailable {
-    Unavailable { message: message.to_owned(), retry_after: None }
+    Unavailable { message: message.to_owned(), cure: Cure::Time(None) }
 }

@@ -33,8 +33,17 @@ pub struct ChildKey {
 pub struct Unavailable {
     /// One sentence for the client.
     pub message: String,
-    /// When it may be worth another try.
-    pub retry_after: Option<Duration>,
+    /// What has to happen before there is one.
+    pub cure: Cure,
+}
+
+/// What has to happen before a child can be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cure {
+    /// It may pass by itself, after this time where it is known.
+    Time(Option<Duration>),
+    /// Somebody has to do what the message says.
+    People,
 }
 
 /// A place for a child.

@@ -12,7 +12,7 @@ use super::launch::{LaunchError, Launched};
 use super::noise::Noise;
 use super::pool::{Knowledge, Shared};
 use super::run::{End, run};
-use super::slot::{Current, Slot, Unavailable};
+use super::slot::{Cure, Current, Slot, Unavailable};
 use crate::mcp::{Era, ErrorObject, Lines};
 use crate::process::Exit;
 use crate::server::{EraChoice, Failed, ListKind, Profile, handshake};
@@ -68,18 +68,30 @@ impl Shared {
                     }
                     mine
                 });
+                let user = slot.principal.user();
                 tracing::error!(
+                    user = user.digest(),
+                    issuer = user.issuer(),
+                    subject = user.subject(),
                     error = &error as &dyn std::error::Error,
                     "could not start the server"
                 );
-                let (_, wait) = slot.crashed(Duration::ZERO);
-                let wait = wait.max(START_BACKOFF);
-                let why = match &error {
-                    StartError::Launch(error) => error.for_user(),
-                    StartError::Handshake { .. } => error.to_string(),
+                let (why, wait, cure) = match &error {
+                    // Nothing ran, so nothing crashed: who is helped need not wait for a breaker.
+                    StartError::Launch(error) if error.needs_people() => {
+                        (error.for_user(), START_BACKOFF, Cure::People)
+                    }
+                    StartError::Launch(error) => {
+                        (error.for_user(), START_BACKOFF, Cure::Time(Some(START_BACKOFF)))
+                    }
+                    StartError::Handshake { .. } => {
+                        let (_, wait) = slot.crashed(Duration::ZERO);
+                        let wait = wait.max(START_BACKOFF);
+                        (error.to_string(), wait, Cure::Time(Some(wait)))
+                    }
                 };
                 let message = format!("the server could not be started: {why}");
-                let why = Unavailable { message, retry_after: Some(wait) };
+                let why = Unavailable { message, cure };
                 slot.current.send_replace(Current::Failed { why, until: Instant::now() + wait });
             }
         }
@@ -215,7 +227,7 @@ impl Shared {
                  it is started again in {} s",
                 wait.as_secs()
             );
-            let why = Unavailable { message, retry_after: Some(wait) };
+            let why = Unavailable { message, cure: Cure::Time(Some(wait)) };
             slot.current.send_if_modified(|current| {
                 let mine = is_current(current);
                 if mine {

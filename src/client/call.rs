@@ -7,7 +7,7 @@ use super::front::Front;
 use super::reply::Status;
 use crate::audit::{Begin, Ending, Open, Who};
 use crate::auth::Principal;
-use crate::bridge::{Child, Conversation, Event, Outcome, Seat, Unavailable};
+use crate::bridge::{Child, Conversation, Cure, Event, Outcome, Seat, Unavailable};
 use crate::mcp::ErrorObject;
 use crate::policy::{Operation, Permitted};
 
@@ -110,10 +110,12 @@ impl Ongoing {
 
 impl From<Unavailable> for NotBegun {
     fn from(why: Unavailable) -> Self {
-        Self {
-            status: Status::Unavailable { retry_after: why.retry_after },
-            error: ErrorObject::internal(why.message),
-        }
+        let status = match why.cure {
+            Cure::Time(retry_after) => Status::Unavailable { retry_after },
+            // Clients throw the text of a 503 away and proxies send the request again; this one has to be read.
+            Cure::People => Status::Ok,
+        };
+        Self { status, error: ErrorObject::internal(why.message) }
     }
 }
 

@@ -165,6 +165,19 @@ impl Error {
         }
     }
 
+    /// Whether another try is in vain until somebody has done something.
+    #[must_use]
+    pub fn needs_people(&self) -> bool {
+        match self {
+            Self::Render { .. }
+            | Self::Absent { .. }
+            | Self::Shared { .. }
+            | Self::Backend { .. } => true,
+            Self::Source { .. } | Self::Slow | Self::Watch { .. } => false,
+            Self::Again(error) => error.needs_people(),
+        }
+    }
+
     /// The same value for a second user: to be audited and counted.
     #[must_use]
     pub fn is_shared(&self) -> bool {

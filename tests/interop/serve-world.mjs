@@ -20,11 +20,11 @@ const START_DEADLINE_MS = 20_000;
 /** A token of the form that GitHub gives out, and that nobody has. */
 export const githubToken = () => `ghp_${randomBytes(18).toString('hex')}`;
 
-/** The real vault, the real provider and the stand-in, with Alice's and Bob's tokens in their places. */
+/** The real vault, the real provider and the stand-in, with Alice's and Bob's tokens in their places and Carol's in none. */
 export async function surroundings() {
   const dir = mkdtempSync(join(tmpdir(), 'mcpwrap-serve-'));
   chmodSync(dir, 0o711);
-  const tokens = { alice: githubToken(), bob: githubToken() };
+  const tokens = { alice: githubToken(), bob: githubToken(), carol: githubToken() };
   const stops = [() => rmSync(dir, { recursive: true, force: true })];
   const stop = async () => {
     for (const end of stops.reverse()) await end();

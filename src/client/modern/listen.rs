@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::check::Checked;
 use crate::auth::Principal;
 use crate::bridge::{Child, Event, Member, Notice, Outcome, Role, Seat};
-use crate::client::call::{Ongoing, Patience};
+use crate::client::call::{NotBegun, Ongoing, Patience};
 use crate::client::front::{Arrival, Front};
 use crate::client::reply::{Content, Frame, Reply, Status};
 use crate::mcp::{Era, ErrorObject, Object, Params, Raw, Request, RequestId, meta};
@@ -114,10 +114,8 @@ impl Listen {
         let Caller { capabilities, info, .. } = &self.operation.caller;
         let profile = Profile::new(version, capabilities, info.clone());
         let gone = |why: crate::bridge::Unavailable| {
-            (
-                Status::Unavailable { retry_after: why.retry_after },
-                ErrorObject::internal(why.message),
-            )
+            let NotBegun { status, error } = NotBegun::from(why);
+            (status, error)
         };
         let seat = front.pool.seat(&connect, &profile, None).await.map_err(gone)?;
         let child = front.pool.ready(&seat).await.map_err(gone)?;
