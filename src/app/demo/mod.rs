@@ -16,7 +16,7 @@ use self::provider::Provider;
 use self::walk::Walk;
 use super::run::{self, until_stopped};
 use super::serve::{Built, build, open_store, outbound_client, runtime};
-use crate::config::{self, Demo, Rounds, Typed};
+use crate::config::{self, Rounds, Typed};
 use crate::shutdown::Shutdown;
 use crate::store::UserRef;
 use crate::{outbound, process, store};
@@ -155,9 +155,9 @@ pub enum Error {
 ///
 /// # Errors
 /// See [`Error`].
-pub fn demo(asked: &Demo, tell: impl Fn(News) + Send + Sync) -> Result<(), Error> {
+pub fn demo(rounds: Rounds, tell: impl Fn(News) + Send + Sync) -> Result<(), Error> {
     let scratch = Scratch::new()?;
-    let result = runtime()?.block_on(run_in(&scratch, asked.rounds, &tell));
+    let result = runtime()?.block_on(run_in(&scratch, rounds, &tell));
     drop(scratch);
     result
 }

@@ -73,14 +73,14 @@ impl Caller {
 
 impl Session {
     /// Calls a tool and returns its structured result.
-    pub(super) async fn call(&self, tool: &str, arguments: Value) -> Result<Value, Error> {
+    pub(super) async fn call(&self, tool: &str, arguments: &Value) -> Result<Value, Error> {
         let reply = self.caller.post(&call(tool, arguments), Some(&self.id)).await?;
         Ok(message(&reply)?["result"]["structuredContent"].take())
     }
 }
 
 /// The request to call a tool.
-pub(super) fn call(tool: &str, arguments: Value) -> Value {
+pub(super) fn call(tool: &str, arguments: &Value) -> Value {
     let params = json!({ "name": tool, "arguments": arguments });
     json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params })
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use http::StatusCode;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -13,6 +13,7 @@ use super::session::{Caller, Session, call, header};
 use super::{ALICE, BOB, Error, Held, News, example};
 use crate::app::chain;
 use crate::outbound::Client;
+use crate::redact::Redactor;
 
 /// What the walk needs to know of the world that was built for it.
 pub(super) struct Walk<T> {
@@ -86,7 +87,8 @@ impl<T: Fn(News)> Walk<T> {
     }
 
     async fn no_token(&self) -> Result<(Url, String), Broken> {
-        let reply = self.caller(None).post(&call("whoami", json!({})), None).await.map_err(told)?;
+        let reply =
+            self.caller(None).post(&call("whoami", &json!({})), None).await.map_err(told)?;
         let challenge = header(&reply.headers, "www-authenticate").unwrap_or_default();
         let metadata = challenge
             .split_once("resource_metadata=\"")
@@ -124,7 +126,7 @@ impl<T: Fn(News)> Walk<T> {
         }
         let token = String::from_utf8_lossy(&reply.body).into_owned();
         let session = self.caller(Some(token)).open().await.map_err(told)?;
-        let said = session.call("whoami", json!({})).await.map_err(told)?;
+        let said = session.call("whoami", &json!({})).await.map_err(told)?;
         // The children before this one are known, so what is new is his.
         let pids: BTreeSet<u32> = example_processes().difference(known).copied().collect();
         let credential = said["credential"].as_str().unwrap_or_default().to_owned();
@@ -161,11 +163,11 @@ impl<T: Fn(News)> Walk<T> {
     }
 
     async fn foreign(&self, alice: &Met, bob: &Met) -> Result<((), String), Broken> {
-        let request = call("whoami", json!({}));
+        let request = call("whoami", &json!({}));
         let reply = bob.session.caller.post(&request, Some(&alice.session.id)).await;
         let status = reply.map_err(told)?.status;
         // The session itself must be alive, or its absence would prove nothing.
-        let alive = alice.session.call("whoami", json!({})).await.map_err(told)?;
+        let alive = alice.session.call("whoami", &json!({})).await.map_err(told)?;
         if status == StatusCode::NOT_FOUND && alive["user"] == ALICE {
             Ok(((), "404, as if it did not exist; alice goes on using it".to_owned()))
         } else {
@@ -178,11 +180,11 @@ impl<T: Fn(News)> Walk<T> {
         let mut seen = Vec::new();
         let mut held = true;
         for pid in &alice.pids {
-            let found = bob.session.call("peek", json!({ "pid": pid })).await.map_err(told)?;
+            let found = bob.session.call("peek", &json!({ "pid": pid })).await.map_err(told)?;
             held &= found["outcome"] == "denied";
             seen.push(found["text"].as_str().unwrap_or_default().to_owned());
         }
-        let all = bob.session.call("list_processes", json!({})).await.map_err(told)?;
+        let all = bob.session.call("list_processes", &json!({})).await.map_err(told)?;
         held &= all["others"] == 0;
         seen.push(format!(
             "of {} processes it sees it can read {} of its own user and {} of others",
@@ -196,16 +198,20 @@ impl<T: Fn(News)> Walk<T> {
     fn audited(&self, met: &[&Met]) -> Result<((), String), Broken> {
         let log = fs::read_to_string(&self.audit).map_err(told)?;
         let named = |user: &str| {
-            let subject = json!(user);
             let of = |line: &&str| {
                 serde_json::from_str::<Value>(line)
-                    .is_ok_and(|entry| has(&entry, "subject", &subject))
+                    .is_ok_and(|entry| entry["who"]["subject"] == user)
             };
             log.lines().filter(of).count()
         };
-        let injected = self.secrets.iter().map(|secret| secret.expose_secret());
-        let inbound = met.iter().filter_map(|met| met.session.caller.token.as_deref());
-        let leaked = injected.chain(inbound).any(|secret| log.contains(secret));
+        // What masks secrets in logs finds them in all their spellings.
+        let redactor = Redactor::new();
+        let inbound = met.iter().filter_map(|met| met.session.caller.token.clone());
+        let secrets: Vec<SecretString> =
+            self.secrets.iter().cloned().chain(inbound.map(SecretString::from)).collect();
+        let learned: Vec<_> = secrets.iter().map(|secret| redactor.learn(secret)).collect();
+        let leaked = redactor.mask(&log) != log;
+        drop(learned);
         let (alice, bob) = (named(ALICE), named(BOB));
         if leaked {
             return Err("it holds a credential or a token".to_owned());
@@ -217,17 +223,6 @@ impl<T: Fn(News)> Walk<T> {
 
 fn told<E: std::error::Error>(error: E) -> Broken {
     chain(&error)
-}
-
-fn has(value: &Value, name: &str, wanted: &Value) -> bool {
-    match value {
-        Value::Object(members) => {
-            members.get(name) == Some(wanted)
-                || members.values().any(|member| has(member, name, wanted))
-        }
-        Value::Array(items) => items.iter().any(|item| has(item, name, wanted)),
-        _ => false,
-    }
 }
 
 fn listed(pids: &BTreeSet<u32>) -> String {
