@@ -1,5 +1,6 @@
 //! The composition root: builds the parts that a mode needs and runs them. The only file that knows both modes.
 
+mod callers;
 pub mod demo;
 mod dev;
 mod parts;

@@ -19,6 +19,8 @@ use crate::redact::Redactor;
 use crate::seal::Keyring;
 use crate::shutdown::Shutdown;
 
+/// One developer's clients; with a child for each session there may be many.
+const MOST: parts::Children = parts::Children { of_all: 256, of_one: 256 };
 /// A developer who stops the server does not want to wait.
 const DEADLINES: Deadlines = Deadlines {
     start: Deadlines::START,
@@ -49,8 +51,11 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
     };
     let mut watch = Watch::over(&config.watch)?;
     let launcher = launcher(&config)?;
-    let pool =
-        Pool::new(launcher, parts::pool(&config.child, &config.roots, trace(&config)), &shutdown);
+    let pool = Pool::new(
+        launcher,
+        parts::pool(&config.child, &config.roots, trace(&config), MOST),
+        &shutdown,
+    );
     let (listener, moved_from) = bind(config.listen).await?;
     let address = listener.local_addr().map_err(|cause| Error::Runtime { cause })?;
     let url = format!("http://{address}{}", config.endpoint_path);

@@ -18,6 +18,13 @@ const MOST_SESSIONS: usize = 1024;
 /// How long calls may go on when a child is told to close.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// How many children there may be.
+#[derive(Clone, Copy)]
+pub(super) struct Children {
+    pub(super) of_all: usize,
+    pub(super) of_one: usize,
+}
+
 /// Reads credential sources.
 pub(super) fn specs(
     named: &[NamedSource],
@@ -49,7 +56,12 @@ pub(super) fn specs(
     }
 }
 
-pub(super) fn pool(child: &Child, roots: &[PathBuf], trace: Trace) -> bridge::Settings {
+pub(super) fn pool(
+    child: &Child,
+    roots: &[PathBuf],
+    trace: Trace,
+    most: Children,
+) -> bridge::Settings {
     let roots = (!roots.is_empty()).then(|| {
         let uris = roots.iter().filter_map(|path| {
             let path = std::path::absolute(path).ok()?;
@@ -71,6 +83,8 @@ pub(super) fn pool(child: &Child, roots: &[PathBuf], trace: Trace) -> bridge::Se
         max_line: child.max_line,
         roots,
         trace,
+        most_children: most.of_all,
+        most_children_per_user: most.of_one,
     }
 }
 

@@ -170,6 +170,13 @@ pub enum Error {
         #[source]
         cause: crate::store::Error,
     },
+    /// No user id is left for the installer.
+    #[error("give the installer a user id of its own")]
+    Uid {
+        /// Why not.
+        #[source]
+        cause: process::uids::Error,
+    },
     /// The state directory cannot be used.
     #[error("make the state directory {}", path.display())]
     StateDir {

@@ -3,16 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use secrecy::SecretString;
 use tokio::net::TcpListener;
 use url::Url;
 
 use super::run::{Error, Fault, News, bind, chain, until_stopped};
-use super::{parts, walls};
+use super::{callers, parts, walls};
 use crate::auth::{self, Authenticator, Clock, Verifier, metadata};
 use crate::bridge::{Launcher, Place, Pool, Stranger, Trace};
 use crate::client::{Front, Parts};
-use crate::config::{Audience, Claim, PublicUrl, Serve};
+use crate::config::{Claim, PublicUrl, Serve};
 use crate::credentials::{
     Backends, CredentialSpec, Delivery, Facts, SharedWatch, Sources, Template, Vault,
     VaultSettings, check_env, check_per_user,
@@ -116,7 +115,7 @@ pub(super) async fn build(
         PublicUrl::Given(url) => url.to_string(),
         PublicUrl::FromListen => local.clone(),
     };
-    let settings = who_may_call(config, &public, &mut faults);
+    let settings = callers::settings(config, &public, &mut faults);
     let verifier = match &settings {
         Some(settings) => {
             match Verifier::start(settings.clone(), outbound, Clock::system(), shutdown) {
@@ -245,63 +244,6 @@ fn environment(config: &Serve, faults: &mut Vec<Fault>) -> Vec<(String, Template
     env
 }
 
-/// The resource server's settings, from what the operator said.
-fn who_may_call(config: &Serve, public: &str, faults: &mut Vec<Fault>) -> Option<auth::Settings> {
-    let auth = &config.auth;
-    let named = |claim: &Claim| match claim {
-        Claim::Preset => None,
-        Claim::Named(name) => Some(name.clone()),
-    };
-    let introspection = match &auth.introspection {
-        None => None,
-        Some(asked) => match std::fs::read_to_string(&asked.client_secret_file) {
-            Ok(secret) => Some(auth::Introspection {
-                issuer: None,
-                endpoint: asked.endpoint.as_ref().map(Url::to_string),
-                client_id: asked.client_id.clone(),
-                client_secret: SecretString::from(secret.trim_end().to_owned()),
-                when: auth::AskWhen::Opaque,
-            }),
-            Err(error) => {
-                faults.push(Fault {
-                    option: "introspection-client-secret-file".to_owned(),
-                    message: format!("cannot read {}: {error}", asked.client_secret_file.display()),
-                    hint: "name a file that this user may read".to_owned(),
-                });
-                return None;
-            }
-        },
-    };
-    let issuers = auth.issuers.iter().map(|issuer| auth::Issuer {
-        name: issuer.name.clone(),
-        url: issuer.id.clone(),
-        idp: issuer.idp,
-        token_type: None,
-        clients: Vec::new(),
-        api_url: None,
-    });
-    Some(auth::Settings {
-        issuers: issuers.collect(),
-        audiences: match &auth.audience {
-            Audience::PublicUrl => vec![public.to_owned()],
-            Audience::Given(given) => given.clone(),
-        },
-        algorithms: auth.algorithms.clone(),
-        user_claim: named(&auth.user_claim),
-        tenant_claim: named(&auth.tenant_claim),
-        groups_claim: named(&auth.groups_claim),
-        required_scopes: auth.required_scopes.clone(),
-        allow: auth::Allow {
-            tenants: Vec::new(),
-            groups: auth.admission.groups.clone(),
-            domains: auth.admission.domains.clone(),
-            users: auth.admission.users.clone(),
-        },
-        introspection,
-        ..auth::Settings::default()
-    })
-}
-
 async fn credentials(
     config: &Serve,
     specs: Vec<CredentialSpec>,
@@ -362,11 +304,10 @@ fn pool(
     walls: walls::Chosen,
     shutdown: &Shutdown,
 ) -> Result<Pool, Error> {
-    let mut argv = config.child.argv.iter().cloned();
     let launcher = Launcher {
         spawner,
-        program: argv.next().unwrap_or_default(),
-        args: argv.collect(),
+        program: walls.command.program.into(),
+        args: walls.command.args,
         cwd: config.child.cwd.clone(),
         name: config.name.clone(),
         max_line: config.child.max_line,
@@ -377,10 +318,14 @@ fn pool(
             env,
             form: walls.form,
             uids: walls.uids,
-            trees: walls.trees,
+            trees: walls.command.trees,
         })),
     };
-    let settings = parts::pool(&config.child, &config.roots, Trace::Off);
+    let most = parts::Children {
+        of_all: config.limits.max_children,
+        of_one: config.limits.max_children_per_user,
+    };
+    let settings = parts::pool(&config.child, &config.roots, Trace::Off, most);
     Ok(Pool::new(launcher, settings, shutdown))
 }
 

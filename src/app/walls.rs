@@ -1,18 +1,19 @@
 //! Which walls the children of strangers get on this machine, and what those leave open.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::run::{Error, Fault, chain};
 use crate::config::{IsolationLevel, Serve};
-use crate::process::walls::Form;
+use crate::process::resolve::{self, Resolved};
+use crate::process::walls::{Form, Identity};
 use crate::process::{Spawner, probe, uids::Uids};
 
 /// What was found possible and is used.
 pub(super) struct Chosen {
     pub(super) form: Form,
     pub(super) uids: Option<Uids>,
-    /// What of the file system the program needs beside the system.
-    pub(super) trees: Vec<PathBuf>,
+    /// The program, and what of the file system it needs beside the system.
+    pub(super) command: Resolved,
     /// What stays open, for the operator to know.
     pub(super) open: Vec<&'static str>,
 }
@@ -60,33 +61,39 @@ pub(super) async fn choose(
             }
         }
     };
-    Ok(Chosen { form, uids, trees: trees(config), open: findings.open(form) })
+    let command = resolve(config, spawner, form, uids.as_ref(), faults).await?;
+    Ok(Chosen { form, uids, command, open: findings.open(form) })
 }
 
-/// The directory of a program that lies outside the system's own directories, and the working directory.
-fn trees(config: &Serve) -> Vec<PathBuf> {
-    let mut trees = Vec::new();
-    let program = config.child.argv.first().map(PathBuf::from).unwrap_or_default();
-    let found = if program.components().count() > 1 {
-        Some(program)
-    } else {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path).map(|dir| dir.join(&program)).find(|file| file.is_file())
+/// What the command really runs; an installer such as `npx` runs now, behind walls and without a credential.
+async fn resolve(
+    config: &Serve,
+    spawner: &Spawner,
+    form: Form,
+    uids: Option<&Uids>,
+    faults: &mut Vec<Fault>,
+) -> Result<Resolved, Error> {
+    let identity = match (form, uids) {
+        (Form::Namespaces, _) => Some(Identity::Namespaces),
+        (Form::Uid | Form::UidAlone, Some(uids)) => {
+            let uid = uids.allocate("installer").map_err(|cause| Error::Uid { cause })?;
+            Some(match form {
+                Form::Uid => Identity::Uid { uid, gid: uid },
+                _ => Identity::UidAlone { uid, gid: uid },
+            })
+        }
+        _ => None,
     };
-    if let Some(file) = found {
-        trees.extend(file.parent().map(Path::to_owned));
-        if let Ok(real) = file.canonicalize() {
-            trees.extend(real.parent().map(Path::to_owned));
+    match resolve::program(spawner, &config.child.argv, &config.state_dir, identity).await {
+        Ok(resolved) => Ok(resolved),
+        Err(error) => {
+            faults.push(Fault {
+                option: "command".to_owned(),
+                message: chain(&error),
+                hint: "name a program that is installed, or a package that npx or uvx can fetch"
+                    .to_owned(),
+            });
+            Ok(Resolved { program: PathBuf::new(), args: Vec::new(), trees: Vec::new() })
         }
     }
-    // A script that is named in the arguments has to be read, and what lies beside it.
-    let scripts = config.child.argv.iter().skip(1).map(PathBuf::from);
-    for file in scripts.filter(|path| path.is_absolute() && path.is_file()) {
-        trees.extend(file.parent().map(Path::to_owned));
-    }
-    trees.extend(config.child.cwd.clone());
-    trees.sort();
-    trees.dedup();
-    trees.retain(|tree| tree.parent().is_some());
-    trees
 }

@@ -119,6 +119,13 @@ pub enum LaunchError {
         #[source]
         cause: uids::Error,
     },
+    /// A credential's file could not be given to its user.
+    #[error("give the user the file of his credential")]
+    Owner {
+        /// What the system said.
+        #[source]
+        cause: std::io::Error,
+    },
     /// A credential could not be delivered as a file.
     #[error("write the user's credential to a file")]
     File {
@@ -133,7 +140,13 @@ struct Fitted {
     env: Environment,
     cwd: Option<PathBuf>,
     walls: Walls,
-    files: Option<PathBuf>,
+    files: Option<Files>,
+}
+
+/// Where credentials are written that a child reads as files.
+struct Files {
+    dir: PathBuf,
+    ids: Option<(u32, u32)>,
 }
 
 // === impl Launcher ===
@@ -165,13 +178,7 @@ impl Launcher {
         for credential in credentials.iter() {
             masks.push(self.redactor.learn(&credential.value));
             let value = match (credential.delivery, &fitted.files) {
-                (Delivery::File, Some(dir)) => {
-                    files::write(dir, &credential.name, &credential.value)
-                        .map_err(|cause| LaunchError::File { cause })?
-                        .to_string_lossy()
-                        .into_owned()
-                        .into()
-                }
+                (Delivery::File, Some(files)) => files.write(credential)?.into(),
                 (Delivery::File, None) | (Delivery::Env, _) => credential.value.clone(),
             };
             fitted.env.set(&credential.name, value);
@@ -233,7 +240,9 @@ impl Stranger {
         for (name, value) in self.rendered(principal)? {
             env.set(name, value);
         }
-        let paths = Paths::for_home(&home, &self.trees);
+        let files = home.credentials(ids).map_err(|cause| LaunchError::Home { cause })?;
+        let mut paths = Paths::for_home(&home, &self.trees);
+        paths.readable.push(files.clone());
         let (uid, gid) = ids.unwrap_or_default();
         let walls = match self.form {
             Form::Uid => Walls::Strict { identity: Identity::Uid { uid, gid }, paths },
@@ -241,7 +250,7 @@ impl Stranger {
             Form::Namespaces => Walls::Strict { identity: Identity::Namespaces, paths },
             Form::Basic => Walls::Basic { paths },
         };
-        Ok(Fitted { env, cwd: Some(home.home.clone()), walls, files: Some(home.runtime.clone()) })
+        Ok(Fitted { env, cwd: Some(home.home), walls, files: Some(Files { dir: files, ids }) })
     }
 
     fn rendered(
@@ -253,6 +262,21 @@ impl Stranger {
             Err(cause) => Err(LaunchError::Template { name: name.clone(), cause }),
         };
         self.env.iter().map(render).collect()
+    }
+}
+
+// === impl Files ===
+
+impl Files {
+    /// Writes a credential and returns its path; with an id of his own, the user owns the file.
+    fn write(&self, credential: &credentials::Credential) -> Result<String, LaunchError> {
+        let path = files::write(&self.dir, &credential.name, &credential.value)
+            .map_err(|cause| LaunchError::File { cause })?;
+        if let Some((uid, gid)) = self.ids {
+            std::os::unix::fs::lchown(&path, Some(uid), Some(gid))
+                .map_err(|cause| LaunchError::Owner { cause })?;
+        }
+        Ok(path.to_string_lossy().into_owned())
     }
 }
 
@@ -302,7 +326,11 @@ impl LaunchError {
     pub fn for_user(&self) -> String {
         match self {
             Self::Process { cause: process::Error::Exec { source, .. } } => source.to_string(),
-            Self::Process { .. } | Self::Home { .. } | Self::Uid { .. } | Self::File { .. } => {
+            Self::Process { .. }
+            | Self::Home { .. }
+            | Self::Uid { .. }
+            | Self::File { .. }
+            | Self::Owner { .. } => {
                 "the process could not be prepared; tell your operator".to_owned()
             }
             Self::Credentials { cause } => cause.for_user(),

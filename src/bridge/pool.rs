@@ -22,6 +22,8 @@ use crate::shutdown::Shutdown;
 /// How many profiles one authority may have, the empty one included (DESIGN.md section 5).
 const MOST_PROFILES: usize = 3;
 const REAP_EVERY: Duration = Duration::from_secs(1);
+/// How long a process that failed to start may take to end, before those who wait for it give up.
+const STOP_SLACK: Duration = Duration::from_secs(15);
 
 /// What the pool needs to know.
 #[derive(Clone, Debug)]
@@ -42,6 +44,10 @@ pub struct Settings {
     pub roots: Option<Raw>,
     /// What is shown of the traffic.
     pub trace: Trace,
+    /// Children of all users together.
+    pub most_children: usize,
+    /// Children of one user.
+    pub most_children_per_user: usize,
 }
 
 /// All children of this process; a clone is cheap.
@@ -66,6 +72,18 @@ pub(super) enum Knowledge {
     Unknown,
     Probing,
     Known(Era),
+}
+
+impl Knowledge {
+    /// Notes that a start that finds out is under way. Only a start may do so: whoever else did and then
+    /// started nothing would leave everybody waiting.
+    fn probe(&mut self) -> bool {
+        let unknown = *self == Self::Unknown;
+        if unknown {
+            *self = Self::Probing;
+        }
+        unknown
+    }
 }
 
 impl Pool {
@@ -136,8 +154,10 @@ impl Pool {
         if let Some(child) = slot.child() {
             return Ok(child);
         }
+        self.check_room(slot)?;
         match slot.begin() {
             Ok(()) => {
+                self.shared.era.send_if_modified(Knowledge::probe);
                 let start = Arc::clone(&self.shared).start(Arc::clone(slot));
                 self.shared.shutdown.spawn_work(start);
             }
@@ -147,7 +167,7 @@ impl Pool {
         let mut current = slot.current.subscribe();
         let settled = current.wait_for(|current| !matches!(current, Current::Starting));
         // The start has its own deadline; this one only catches a fault of ours.
-        match timeout(self.shared.settings.start_timeout * 3, settled).await {
+        match timeout(self.shared.settings.start_timeout * 3 + STOP_SLACK, settled).await {
             Ok(Ok(current)) => match &*current {
                 Current::Ready(child) => Ok(child.clone()),
                 Current::Failed { why, .. } => Err(why.clone()),
@@ -155,6 +175,32 @@ impl Pool {
             },
             _ => Err(unavailable("the server did not start in time")),
         }
+    }
+
+    /// Whether one more child may be started; an idle one of somebody makes room.
+    fn check_room(&self, wanting: &Arc<Slot>) -> Result<(), Unavailable> {
+        let full = |message: &str| Unavailable {
+            message: message.to_owned(),
+            retry_after: Some(Duration::from_secs(10)),
+        };
+        let others: Vec<Arc<Slot>> =
+            self.slots().into_iter().filter(|slot| !Arc::ptr_eq(slot, wanting)).collect();
+        let lives = |slot: &&Arc<Slot>| {
+            !matches!(*slot.current.borrow(), Current::Empty | Current::Failed { .. })
+        };
+        let user = wanting.principal.user();
+        let own = others.iter().filter(lives).filter(|slot| slot.principal.user() == user).count();
+        if own >= self.shared.settings.most_children_per_user {
+            return Err(full("you have too many server processes; close another client first"));
+        }
+        if others.iter().filter(lives).count() >= self.shared.settings.most_children {
+            let idle = others.iter().filter_map(|slot| Some((slot.idle_for()?, slot.child()?)));
+            match idle.max_by_key(|(unused, _)| *unused) {
+                Some((_, child)) => child.close(),
+                None => return Err(full("too many server processes are running; try again later")),
+            }
+        }
+        Ok(())
     }
 
     /// Starts successors of all running children and puts them in their places; sessions stay.
@@ -208,28 +254,17 @@ impl Pool {
         Ok(ChildKey { user, authority, session })
     }
 
-    /// Waits while somebody probes; returns the era, or nothing to whom has to probe now.
+    /// Waits while somebody probes; returns the era, or nothing where the next start will find it out.
     async fn settle_era(&self) -> Result<Option<Era>, Unavailable> {
         let mut era = self.shared.era.subscribe();
-        loop {
-            let mut mine = false;
-            self.shared.era.send_if_modified(|known| {
-                mine = *known == Knowledge::Unknown;
-                if mine {
-                    *known = Knowledge::Probing;
-                }
-                mine
-            });
-            if mine {
-                return Ok(None);
-            }
-            if let Knowledge::Known(era) = *era.borrow_and_update() {
-                return Ok(Some(era));
-            }
-            let limit = self.shared.settings.start_timeout * 2;
-            if timeout(limit, era.changed()).await.is_err() {
-                return Err(unavailable("the server did not start in time"));
-            }
+        let limit = self.shared.settings.start_timeout * 2 + STOP_SLACK;
+        let settled = era.wait_for(|known| *known != Knowledge::Probing);
+        match timeout(limit, settled).await {
+            Ok(Ok(known)) => Ok(match *known {
+                Knowledge::Known(era) => Some(era),
+                Knowledge::Unknown | Knowledge::Probing => None,
+            }),
+            _ => Err(unavailable("the server did not start in time")),
         }
     }
 

@@ -13,7 +13,7 @@ use super::conversation::{Event, Outcome};
 use super::desk::Desk;
 use super::mailbox::Keep;
 use super::noise::Noise;
-use crate::mcp::{ErrorObject, Line, Lines, Raw};
+use crate::mcp::{ErrorObject, Line, Lines};
 use crate::server::Incoming;
 
 /// More than this unwritten, and no further commands are taken.
@@ -21,6 +21,8 @@ const MOST_UNWRITTEN: usize = 8 * 1024 * 1024;
 /// A write buffer larger than this is given back once it is empty.
 const KEPT_BUFFER: usize = 256 * 1024;
 const COMMANDS_AT_ONCE: usize = 64;
+/// With so many calls in flight, commands are gathered before they are written.
+const BUSY: usize = 2;
 const TICK: Duration = Duration::from_secs(1);
 
 /// Why the loop ended.
@@ -86,6 +88,15 @@ where
                 Err(error) => return End::Broken(error),
             },
             count = inbox.commands.recv_many(&mut batch, COMMANDS_AT_ONCE), if accepts => {
+                // Others are likely to be on their way: one write for all wakes the child once.
+                if desk.calls.len() >= BUSY {
+                    tokio::task::yield_now().await;
+                    while batch.len() < COMMANDS_AT_ONCE
+                        && let Ok(command) = inbox.commands.try_recv()
+                    {
+                        batch.push(command);
+                    }
+                }
                 for command in batch.drain(..) {
                     if matches!(command, Command::Close) && close_by.is_none() {
                         close_by = Some(Instant::now() + grace);
@@ -159,15 +170,16 @@ fn id_at_an_end(head: &[u8], tail: &[u8]) -> Option<u64> {
 }
 
 impl Desk {
-    /// Subscriptions never end by themselves; before the child is closed they end in peace.
+    /// Subscriptions never end by themselves; before the child is closed they are ended.
     fn end_listens(&mut self) {
         let is_listen =
             |call: &super::desk::Call| call.permitted.operation().method == "subscriptions/listen";
         let listens = self.calls.iter().filter(|(_, call)| is_listen(call));
         let ids: Vec<u64> = listens.map(|(id, _)| *id).collect();
         for id in ids {
-            let complete = Raw::of(&serde_json::json!({ "resultType": "complete" }));
-            let done = Event::Done(Outcome::Result(complete));
+            // Whoever listens goes on with the successor, or ends its stream where there is none.
+            let why = ErrorObject::internal("the server is being closed");
+            let done = Event::Done(Outcome::Lost(why));
             self.calls[&id].mailbox.push(done, Keep::Always);
             self.forget(id);
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use axum::serve::ListenerExt as _;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method};
 use tokio::net::TcpListener;
@@ -67,6 +68,12 @@ pub async fn serve(
 ) -> Result<(), Error> {
     let router = Router::new().fallback(handle).with_state(Arc::new(endpoint));
     let finishing = shutdown.clone();
+    // A small write after a large one would otherwise wait for the client's delayed acknowledgement.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delays");
+        }
+    });
     let served = axum::serve(listener, router)
         .with_graceful_shutdown(async move { finishing.finishing().await })
         .into_future();

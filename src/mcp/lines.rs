@@ -35,6 +35,8 @@ pub struct Lines<R> {
     scanned: usize,
     /// The overlong line that is being thrown away.
     skipped: Option<Skipped>,
+    /// How long the last line was; the next one may well be like it.
+    last: usize,
     max: usize,
 }
 
@@ -58,7 +60,7 @@ impl Skipped {
 impl<R: AsyncRead + Unpin> Lines<R> {
     /// Reads lines of at most `max` bytes.
     pub fn new(reader: R, max: usize) -> Self {
-        Self { reader, buffer: BytesMut::new(), scanned: 0, skipped: None, max }
+        Self { reader, buffer: BytesMut::new(), scanned: 0, skipped: None, last: 0, max }
     }
 
     /// The next line, or `None` at the end of the stream. A last line without an end is half a message and
@@ -72,7 +74,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                 return Ok(Some(line));
             }
             // Grow the reads with the line, so that a large result costs few of them.
-            let room = self.buffer.len().clamp(FIRST_READ, LARGEST_READ);
+            let room = self.buffer.len().max(self.last).clamp(FIRST_READ, LARGEST_READ);
             self.buffer.reserve(room);
             if self.reader.read_buf(&mut self.buffer).await? == 0 {
                 return Ok(None);
@@ -95,6 +97,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             let mut line = self.buffer.split_to(self.scanned + end);
             self.buffer.advance(1);
             self.scanned = 0;
+            self.last = line.len();
             if self.skipped.is_some() || line.len() > self.max {
                 let mut skipped = self.skipped.take().unwrap_or_default();
                 skipped.add(&line);

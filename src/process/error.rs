@@ -28,6 +28,12 @@ pub enum Error {
         /// What has to stay hidden.
         path: PathBuf,
     },
+    /// Root behind walls is still root to every file that it reaches.
+    #[error("a child cannot be given root's user or group id")]
+    RootIdentity,
+    /// Walls need Linux.
+    #[error("there are no walls on this system")]
+    NoWalls,
     /// The working directory of mcpwrap itself is gone.
     #[error("the current directory cannot be read")]
     CurrentDirectory {

@@ -14,6 +14,7 @@ pub use tokio::process::{ChildStderr as Stderr, ChildStdin as Stdin, ChildStdout
 use tokio::sync::{mpsc, watch};
 
 use super::exit::State;
+use super::walls::Walls;
 use super::{ChildCommand, Deadlines, Error, ExecFailure, Exit, Program};
 
 /// Orders that wait for one process; more are the same orders again.
@@ -80,6 +81,9 @@ impl Spawner {
     ///
     /// If the command cannot be executed.
     pub async fn spawn(&self, command: ChildCommand) -> Result<Process, Error> {
+        if command.walls != Walls::None {
+            return Err(Error::NoWalls);
+        }
         let mut started = Command::new(&command.program);
         started
             .args(&command.args)

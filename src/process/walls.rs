@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(unix)]
 use super::home::Home;
 
 /// The walls around a child.
@@ -218,6 +219,11 @@ impl Walls {
     }
 
     #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+    pub(super) fn ids(&self) -> Option<(u32, u32)> {
+        if let Self::Strict { identity, .. } = self { identity.ids() } else { None }
+    }
+
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     pub(super) fn room(&self) -> Room {
         match self {
             Self::Strict { identity: Identity::Uid { .. }, .. } => Room::Pids,
@@ -308,6 +314,7 @@ impl Paths {
         Self { readable: system.chain(etc).collect(), ..Self::default() }
     }
 
+    #[cfg(unix)]
     /// The system, the trees of the program, and the user's home; the state directory is hidden.
     #[must_use]
     pub fn for_home(home: &Home, trees: &[PathBuf]) -> Self {

@@ -76,6 +76,18 @@ pub(super) fn modern_meta(version: &str) -> serde_json::Value {
     })
 }
 
+/// A legacy client's capabilities without what the modern revision has not (checklist 6.3, 6.4).
+fn modern_capabilities(legacy: &Raw) -> String {
+    let Ok(mut all) = legacy.read::<serde_json::Map<String, serde_json::Value>>() else {
+        return "{}".to_owned();
+    };
+    all.remove("tasks");
+    if let Some(roots) = all.get_mut("roots") {
+        *roots = serde_json::json!({});
+    }
+    serde_json::Value::Object(all).to_string()
+}
+
 pub(super) fn write(out: &mut Vec<u8>, id: u64, method: &str, params: Option<&Raw>) {
     Request::write(out, &RequestId::from(id), method, params);
     out.push(b'\n');
@@ -102,11 +114,12 @@ fn modern_params(operation: &Operation, id: u64) -> Option<Raw> {
     if operation.params.meta.progress_token.is_some() {
         changes.push((meta::PROGRESS_TOKEN, Some(token.as_str())));
     }
+    let capabilities = modern_capabilities(&caller.capabilities);
     let level = caller.log_level.map(|level| format!("\"{}\"", level.as_str()));
     if caller.era == Era::Legacy {
         changes.extend([
             (meta::PROTOCOL_VERSION, Some(r#""2026-07-28""#)),
-            (meta::CLIENT_CAPABILITIES, Some(caller.capabilities.as_str())),
+            (meta::CLIENT_CAPABILITIES, Some(capabilities.as_str())),
             (meta::CLIENT_INFO, caller.info.as_ref().map(Raw::as_str)),
             (meta::LOG_LEVEL, level.as_deref()),
         ]);

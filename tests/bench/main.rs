@@ -2,7 +2,8 @@
 //!
 //! `BENCH_ROUNDS` (10) and `BENCH_SECONDS` (0.5, of one slice) say how long; `BENCH_CHECK=half` or `full`
 //! makes the exit code 1 when a number is beyond twice its budget, or beyond it; `BENCH_PEERS` (see `peers`
-//! beside this file) names others that are measured with the same child.
+//! beside this file) names others that are measured with the same child. `cargo bench -- alone PassLarge` gives
+//! one slice 20 seconds, for a profiler to look at.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that fails may panic")]
 
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         (Some("echo"), Some("modern")) => echo::serve(Era::Modern).unwrap(),
         (Some("echo"), _) => echo::serve(Era::Legacy).unwrap(),
         (Some("floor"), _) => floor::serve().unwrap(),
+        (Some("alone"), Some(slice)) => rounds::alone(slice),
         _ => return measure(),
     }
     ExitCode::SUCCESS
@@ -51,6 +53,8 @@ fn measure() -> ExitCode {
     };
     let check = Check::read(std::env::var("BENCH_CHECK").ok().as_deref());
     let mut report = Report::default();
+    // A machine that is busy with other things makes the direct ways look better than they are.
+    println!("load before: {}", proc::load_average());
     rounds::memory(&mut report);
     rounds::run(effort, &mut report);
     let (text, failed) = report.text(check);

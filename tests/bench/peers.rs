@@ -24,23 +24,23 @@ struct Row {
     next_id: u64,
 }
 
-/// Measures the peers that a text names, one on each line: `NAME|PATH|COMMAND`.
+/// Measures the peers that a text names, one on each line: `NAME|PATH|PREFIX|COMMAND`.
 ///
-/// In the command `{port}` and `{child}` are replaced. The result is a table in Markdown.
+/// The prefix is what the peer puts before the names of tools. In the command `{port}` and `{child}` are replaced. The result is a table in Markdown.
 pub(crate) fn table(peers: &str, effort: Effort) -> String {
     let mut notes = String::new();
     let mut rows = Vec::new();
     let own = Served::mcpwrap(Era::Legacy);
-    let mut add = |name: &str, served: io::Result<Served>| match served
-        .and_then(|served| Row::begin(name, served))
+    let mut add = |name: &str, prefix: &str, served: io::Result<Served>| match served
+        .and_then(|served| Row::begin(name, prefix, served))
     {
         Ok(row) => rows.push(row),
         Err(error) => notes += &format!("\n{name} was not measured: {error}"),
     };
-    add("mcpwrap", own);
+    add("mcpwrap", "", own);
     for peer in peers.lines().filter(|line| !line.trim().is_empty()) {
-        if let [name, path, command] = peer.splitn(3, '|').collect::<Vec<_>>()[..] {
-            add(name, Served::peer(path, command));
+        if let [name, path, prefix, command] = peer.splitn(4, '|').collect::<Vec<_>>()[..] {
+            add(name, prefix, Served::peer(path, command));
         }
     }
     for round in 0..effort.rounds {
@@ -68,11 +68,11 @@ pub(crate) fn table(peers: &str, effort: Effort) -> String {
 // === impl Row ===
 
 impl Row {
-    fn begin(name: &str, served: Served) -> io::Result<Self> {
-        let call = served.legacy(Tool::Echo)?;
+    fn begin(name: &str, prefix: &str, served: Served) -> io::Result<Self> {
+        let call = served.prefixed(Tool::Echo, prefix)?;
         served.endpoint.ask(&call, 1)?;
         let memory = served.memory_of_tree() / (1024.0 * 1024.0);
-        let large = served.legacy(Tool::Large)?;
+        let large = served.prefixed(Tool::Large, prefix)?;
         Ok(Self {
             name: name.to_owned(),
             served,

@@ -204,6 +204,24 @@ pub(crate) fn run(effort: Effort, report: &mut Report) {
     report.add("memory after all rounds, anonymous", "MiB", Budget::None, loaded.anonymous / MIB);
 }
 
+/// Measures one slice for long enough to be looked at.
+#[allow(clippy::print_stdout, reason = "the result")]
+pub(crate) fn alone(name: &str) {
+    const LONG: Duration = Duration::from_secs(20);
+    let program = std::env::current_exe().unwrap();
+    let slice = SLICES.into_iter().find(|slice| format!("{slice:?}") == name).unwrap();
+    let mut subjects = Subjects::start(&program).unwrap();
+    println!("mcpwrap is {} and {}", subjects.old.pid(), subjects.new.pid());
+    let measured = subjects.measure(slice, LONG).unwrap();
+    let sample = &measured.sample;
+    println!(
+        "{:.0} calls/s, p50 {:.1} µs, cpu {:.1} µs",
+        sample.rate(),
+        sample.p50(),
+        measured.cpu()
+    );
+}
+
 /// Measures memory.
 pub(crate) fn memory(report: &mut Report) {
     let served = Served::mcpwrap(Era::Legacy).unwrap();

@@ -167,15 +167,26 @@ impl Served {
         }
         let ready = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
         let session = answer.session.as_deref();
-        self.endpoint.ask(&self.endpoint.template(&in_session(session), ready), 0)?;
-        Ok(answer.session)
+        let taken = self.endpoint.ask(&self.endpoint.template(&in_session(session), ready), 0)?;
+        match taken.status {
+            200..300 => Ok(answer.session),
+            status => Err(io::Error::other(format!("not taken for initialized: {status}"))),
+        }
     }
 
     /// Calls of a legacy client in a session of its own.
     pub(crate) fn legacy(&self, tool: Tool) -> io::Result<Template> {
+        self.prefixed(tool, "")
+    }
+
+    /// The same for a server that puts a prefix before the names of tools.
+    pub(crate) fn prefixed(&self, tool: Tool, prefix: &str) -> io::Result<Template> {
         let session = self.session()?;
         let headers = in_session(session.as_deref());
-        Ok(self.endpoint.template(&headers, &tool.body(Era::Legacy)))
+        let own = format!(r#""name":"{}""#, tool.name());
+        let prefixed = format!(r#""name":"{prefix}{}""#, tool.name());
+        let body = tool.body(Era::Legacy).replace(&own, &prefixed);
+        Ok(self.endpoint.template(&headers, &body))
     }
 
     /// Calls of a modern client.

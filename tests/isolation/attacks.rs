@@ -1,18 +1,14 @@
-//! What a hostile child tries against its neighbour, and the neighbour that it is tried on.
-//!
-//! Both are this test binary, started behind walls like any other command. The attacker reports each success as a
-//! line; what it may name (numbers, paths, names) it is told, so that nothing is safe only because it was not found.
+//! What a hostile child tries against its neighbour.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, IoSliceMut, Read};
+use std::io::{IoSliceMut, Read};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use mcpwrap::process::{ChildCommand, Process};
 use nix::sys::ptrace;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::kill;
@@ -20,46 +16,8 @@ use nix::sys::stat::utimes;
 use nix::sys::time::TimeVal;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::{Pid, Uid, setuid};
-use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
-use crate::world::*;
-
-/// Says which part the binary plays.
-const ROLE: &str = "ISOLATION_ROLE";
-/// What the attacker is told.
-const TARGETS: &str = "ISOLATION_TARGETS";
-/// What only the neighbour should know.
-const SECRET: &str = "ISOLATION_SECRET";
-/// A name that no other test uses.
-const TAG: &str = "ISOLATION_TAG";
-const READY: &str = "READY ";
-const BREACH: &str = "BREACH ";
-const TRIED: &str = "TRIED ";
-
-/// Everything there is to attack.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Targets {
-    pids: Vec<i32>,
-    files: Vec<PathBuf>,
-    directories: Vec<PathBuf>,
-    sockets: Vec<PathBuf>,
-    abstract_socket: String,
-    shared_memory: String,
-    uid: u32,
-}
-
-/// A neighbour that is up and holds its secrets.
-pub(crate) struct Victim {
-    process: Process,
-    targets: Targets,
-}
-
-/// What an attacker achieved: the kind of breach, and a place where it worked.
-pub(crate) type Breaches = BTreeMap<String, String>;
-
-/// What an attacker leaves where he can.
-const PLANTED: &str = "planted";
+use crate::neighbour::{BREACH, PLANTED, TARGETS, TRIED, Targets};
 
 /// Notes what works.
 #[derive(Default)]
@@ -68,150 +26,8 @@ struct Tally {
     seen: BTreeSet<String>,
 }
 
-// === impl Victim ===
-
-impl Victim {
-    pub(crate) async fn start(state: &State, user: &User) -> Self {
-        let mut command = play(user, "victim");
-        command.env.set(SECRET, "hunter2");
-        command.env.set(TAG, state.path.file_name().unwrap().to_str().unwrap());
-        let mut process = start(command).await;
-        let mut lines = BufReader::new(&mut process.stdout).lines();
-        let ready = async {
-            loop {
-                let Some(line) = lines.next_line().await.unwrap() else {
-                    let mut why = String::new();
-                    process.stderr.read_to_string(&mut why).await.unwrap();
-                    panic!("the victim did not get ready: {why}");
-                };
-
-                // The test harness has begun a line of its own.
-                if let Some((_, told)) = line.split_once(READY) {
-                    break serde_json::from_str::<Targets>(told).unwrap();
-                }
-            }
-        };
-        let mut targets = tokio::time::timeout(PATIENCE, ready).await.unwrap();
-        let store = state.path.join("store");
-        fs::write(&store, "hunter2").unwrap();
-        fs::set_permissions(&store, Permissions::from_mode(0o600)).unwrap();
-        targets.files.push(store);
-        targets.directories.push(state.path.clone());
-        let pid = process.pid.cast_signed();
-        let own = std::process::id().cast_signed();
-        targets.pids.extend(ancestors(pid, own).into_iter().chain([own]));
-        Self { process, targets }
-    }
-
-    /// Lets another user's child loose on it.
-    pub(crate) async fn attacked_by(&self, user: &User) -> Breaches {
-        let mut command = play(user, "attacker");
-        command.env.set(TARGETS, serde_json::to_string(&self.targets).unwrap());
-        let report = output(command).await;
-        let tried = report.lines().find_map(|line| line.strip_prefix(TRIED)).expect(&report);
-        assert!(tried.parse::<usize>().unwrap() > 50, "{report}");
-        assert!(report.contains("ok. 1 passed"), "{report}");
-        let mut breaches: Breaches = report
-            .lines()
-            .filter_map(|line| line.split_once(BREACH)?.1.split_once(' '))
-            .map(|(kind, place)| (kind.to_owned(), place.to_owned()))
-            .collect();
-        // A directory of this name in the attacker's own room is his to write to; what counts is the real one.
-        for planted in self.targets.directories.iter().map(|directory| directory.join(PLANTED)) {
-            if fs::remove_file(&planted).is_ok() {
-                breaches.insert("plant".to_owned(), planted.display().to_string());
-            }
-        }
-        breaches
-    }
-
-    /// Whether it is none the worse for it.
-    pub(crate) async fn survives(self) {
-        let exit = self.process.handle.clone();
-        drop(self.process.stdin);
-        let code = tokio::time::timeout(PATIENCE, exit.exited()).await.unwrap();
-        assert_eq!(code, mcpwrap::process::Exit::Code(0));
-    }
-}
-
-fn play(user: &User, role: &str) -> ChildCommand {
-    let own = std::env::current_exe().unwrap();
-    let args = ["--exact", "attacks::a_role", "--nocapture", "--test-threads=1"];
-    let mut command = user.command(own.to_str().unwrap(), &args);
-    command.env.set(ROLE, role);
-    command
-}
-
-/// The process and those above it, down to but without `last`.
-fn ancestors(pid: i32, last: i32) -> Vec<i32> {
-    let parent = |pid: &i32| {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().to_owned();
-        line.parse::<i32>().ok().filter(|parent| *parent != last && *parent > 1)
-    };
-    std::iter::successors(Some(pid), parent).collect()
-}
-
-/// Does nothing unless a test has started this binary to play a part.
-#[test]
-fn a_role() {
-    match std::env::var(ROLE).as_deref() {
-        Ok("victim") => victim(),
-        Ok("attacker") => attack(),
-        _ => {}
-    }
-}
-
-/// Opens everything that a careless server would leave open, and waits.
-fn victim() {
-    let home = PathBuf::from(std::env::var("HOME").unwrap());
-    let tag = std::env::var(TAG).unwrap();
-    let mut targets = Targets { uid: Uid::current().as_raw(), ..Targets::default() };
-    let shm = Path::new("/dev/shm").join(&tag);
-    for (path, mode) in [
-        (home.join("secret"), 0o600),
-        (home.join("open"), 0o666),
-        (std::env::temp_dir().join("open"), 0o666),
-        (PathBuf::from("/tmp").join(&tag), 0o666),
-        (shm, 0o666),
-    ] {
-        let mut options = OpenOptions::new();
-        // Where the walls keep even the victim out, there is nothing to attack.
-        if options.write(true).create(true).truncate(true).mode(mode).open(&path).is_ok() {
-            fs::write(&path, "hunter2").unwrap();
-            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            targets.files.push(path);
-        }
-    }
-    let mut listeners = Vec::new();
-    for path in [home.join("socket"), PathBuf::from("/tmp").join(format!("{tag}.socket"))] {
-        if let Ok(listener) = UnixListener::bind(&path) {
-            fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
-            listeners.push(listener);
-            targets.sockets.push(path);
-        }
-    }
-    let address = SocketAddr::from_abstract_name(&tag).unwrap();
-    listeners.push(UnixListener::bind_addr(&address).unwrap());
-    targets.abstract_socket = tag;
-    let made = Command::new("ipcmk").args(["-M", "4096", "-p", "0666"]).output().unwrap();
-    targets.shared_memory =
-        String::from_utf8(made.stdout).unwrap().rsplit(' ').next().unwrap().trim().to_owned();
-    let _ = fs::set_permissions(&home, Permissions::from_mode(0o777));
-    targets.directories = vec![home.clone(), home.parent().unwrap().to_owned()];
-    println!("\n{READY}{}", serde_json::to_string(&targets).unwrap());
-    io::stdin().read_to_end(&mut Vec::new()).unwrap();
-    assert_eq!(fs::read_to_string(home.join("secret")).unwrap(), "hunter2");
-    if !targets.shared_memory.is_empty() {
-        let _ = Command::new("ipcrm").args(["-m", &targets.shared_memory]).output();
-    }
-    for path in targets.files.iter().filter(|path| path.starts_with("/dev/shm")) {
-        fs::remove_file(path).unwrap();
-    }
-}
-
 /// Tries everything.
-fn attack() {
+pub(crate) fn attack() {
     let targets: Targets = serde_json::from_str(&std::env::var(TARGETS).unwrap()).unwrap();
     let mut tally = Tally::default();
     println!();
@@ -298,7 +114,7 @@ fn descriptors(tally: &mut Tally) {
         tally.note("descriptor", &target, foreign);
     }
     let core = getrlimit(Resource::RLIMIT_CORE).unwrap();
-    tally.note("core", "limit", core != (0, 0));
+    tally.note("core", "limit", core.1 > 1);
 }
 
 /// Ways to become somebody else or to see more.

@@ -2,14 +2,18 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use mcpwrap::process::home::{self, Home};
-use mcpwrap::process::walls::{Identity, Paths, Walls};
-use mcpwrap::process::{ChildCommand, Deadlines, Exit, Process, Program, Spawner, environment};
+use mcpwrap::process::walls::{Form, Identity, Paths, Walls};
+use mcpwrap::process::{
+    ChildCommand, Deadlines, Exit, Process, Program, Spawner, environment, probe,
+};
 use nix::unistd::geteuid;
 use tokio::io::AsyncReadExt;
 
@@ -17,8 +21,8 @@ use tokio::io::AsyncReadExt;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Somebody who owns nothing.
 pub(crate) const ORDINARY: u32 = 65_534;
-/// Set in the run of this binary as an ordinary user.
-const AS_ORDINARY: &str = "ISOLATION_AS_ORDINARY";
+/// Set in a run of this binary for one test.
+const ALONE: &str = "ISOLATION_ALONE";
 
 /// A state directory that goes with its test.
 pub(crate) struct State {
@@ -55,6 +59,11 @@ impl State {
         Self { path: path.canonicalize().unwrap(), first_uid: 200_000 + number * 10 }
     }
 
+    /// A state directory inside this one.
+    pub(crate) fn within(&self, name: &str) -> Self {
+        Self { path: self.path.join(name), first_uid: self.first_uid }
+    }
+
     pub(crate) fn user(&self, name: &'static str, nth: u32, kind: Kind) -> User {
         let uid = self.first_uid + nth;
         let identity = match kind {
@@ -77,6 +86,9 @@ impl State {
 
 impl Drop for State {
     fn drop(&mut self) {
+        // Installed trees are read-only, for their owner too.
+        let mut thaw = std::process::Command::new("chmod");
+        let _ = thaw.args(["-R", "u+rwX"]).arg(&self.path).stderr(Stdio::null()).status();
         let _ = fs::remove_dir_all(&self.path);
     }
 }
@@ -95,10 +107,31 @@ impl User {
         }
     }
 
-    #[allow(dead_code)]
     pub(crate) async fn says(&self, script: &str) -> String {
         output(self.command("/bin/sh", &["-c", script])).await
     }
+}
+
+/// Whether the kernel permits this kind of walls; a refusal is said, never passed over.
+pub(crate) async fn permitted(kind: Kind) -> bool {
+    let form = match kind {
+        Kind::Uid => Form::Uid,
+        Kind::UidAlone => Form::UidAlone,
+        Kind::Namespaces => Form::Namespaces,
+        Kind::Basic => Form::Basic,
+        Kind::None => return true,
+    };
+    let findings = probe(&spawner(), Some(200_000)).await;
+    if let Some(refusal) = findings.refusals.into_iter().find(|refusal| refusal.form == form) {
+        notice(&format!("{kind:?} is refused here: {}", refusal.reason));
+        return false;
+    }
+    true
+}
+
+/// Says that something was left out. Not caught by the test harness, so that it is seen even if everything passes.
+pub(crate) fn notice(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
 pub(crate) fn is_root() -> bool {
@@ -126,25 +159,38 @@ pub(crate) async fn output(command: ChildCommand) -> String {
         )
     };
     let (first, second) = tokio::time::timeout(PATIENCE, read).await.unwrap();
-    (first.unwrap(), second.unwrap());
+    first.unwrap();
+    second.unwrap();
     assert_eq!(process.handle.exited().await, Exit::Code(0), "{text}{errors}");
     text
 }
 
 /// Runs a test of this binary once more as somebody who is not root, and tells whether this is that run.
 pub(crate) fn as_ordinary(test: &str) -> bool {
-    if !geteuid().is_root() {
+    if !is_root() {
         return true;
     }
-    let status = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(AS_ORDINARY, "1")
-        .env("HOME", "/nonexistent")
-        .current_dir("/")
-        .uid(ORDINARY)
-        .gid(ORDINARY)
-        .status()
-        .unwrap();
+    let mut again = again(test);
+    // Nothing of root's may be needed, and what must not pass to children is there to be passed.
+    again.env("HOME", "/nonexistent").env("SECRET_TOKEN", "hunter2").current_dir("/");
+    let status = again.uid(ORDINARY).gid(ORDINARY).status().unwrap();
     assert!(status.success(), "as uid {ORDINARY}: {status}");
     false
+}
+
+/// Runs a test of this binary once more in a process of its own, and tells whether this is that run: who loses a
+/// supervisor kills every child that he does not know, and so would kill what other tests have started.
+pub(crate) fn alone(test: &str) -> bool {
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let status = again(test).env(ALONE, "1").status().unwrap();
+    assert!(status.success(), "alone: {status}");
+    false
+}
+
+fn again(test: &str) -> std::process::Command {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]);
+    command
 }

@@ -4,9 +4,23 @@
 //! Numbers in parentheses are those of the protocol checklist.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+#![allow(clippy::needless_pass_by_value, reason = "values are made for the call with json!")]
+#![allow(clippy::print_stderr, reason = "a test that fails shows what mcpwrap said")]
 
 mod batches;
+mod connections;
+mod crashes;
+mod dev_mode;
+mod input_required;
+mod legacy_client_modern_child;
+mod logs;
+mod malformed;
 mod mapping;
+mod modern_requests;
+mod noise;
+mod questions;
 mod resume;
 mod sessions;
+mod stubborn;
+mod subscriptions;
 mod world;

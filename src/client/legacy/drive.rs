@@ -10,7 +10,7 @@ use super::session::{Answer, Asked, Session};
 use super::stream::EventStream;
 use super::translate;
 use crate::auth::Principal;
-use crate::bridge::{Ask, AskKey, Event, Outcome, Remaining};
+use crate::bridge::{Ask, AskKey, Event, Outcome, Remaining, refusal};
 use crate::client::call::Patience;
 use crate::client::front::Front;
 use crate::client::reply::Content;
@@ -54,6 +54,7 @@ impl Drive<'_> {
     /// Forwards a call and tells its story; `None` when the client cancelled it.
     async fn call(&self, id: &RequestId, operation: Operation) -> Option<Answer> {
         let (front, session) = (self.front, self.session);
+        let method = operation.method.clone();
         let begun = front.begin(self.principal, &session.seat, operation, Patience::Limited).await;
         let mut ongoing = match begun {
             Ok(ongoing) => ongoing,
@@ -76,9 +77,12 @@ impl Drive<'_> {
                 Event::Done(outcome) => break outcome,
                 Event::Progress(params) => self.tell("notifications/progress", &params),
                 Event::Log(params) => self.log(&params),
-                Event::Ask(ask) => {
-                    asked.insert(Arc::clone(&ask.key), self.ask(&ask, sender.clone()));
-                }
+                Event::Ask(ask) => match self.ask(&ask, sender.clone()) {
+                    Some(number) => {
+                        asked.insert(Arc::clone(&ask.key), number);
+                    }
+                    None => ongoing.conversation.answer(&ask.key, refusal(&ask.method)),
+                },
                 Event::Withdrawn(key) => {
                     if let Some(number) = asked.remove(&key) {
                         self.withdraw(number);
@@ -95,7 +99,9 @@ impl Drive<'_> {
         }
         let modern = ongoing.conversation.child().hello().era() == Era::Modern;
         match outcome {
-            Outcome::Result(result) if modern => Some(translate::result(&result)),
+            Outcome::Result(result) if modern => {
+                Some(translate::result(&method, &result, session.version))
+            }
             Outcome::Result(result) => Some(Ok(result)),
             Outcome::Error(error) if modern => Some(Err(translate::error(error))),
             Outcome::Error(error) | Outcome::Lost(error) => Some(Err(error)),
@@ -165,13 +171,21 @@ impl Drive<'_> {
         }
     }
 
-    fn ask(&self, ask: &Ask, answers: Answers) -> u64 {
+    /// Asks the client; `None` when its revision has no words for the question.
+    fn ask(&self, ask: &Ask, answers: Answers) -> Option<u64> {
+        let params = match self.follows_modern() {
+            true => translate::ask(&ask.method, ask.params.as_ref(), self.session.version)?,
+            false => ask.params.clone(),
+        };
         let asked = Asked::Call { key: Arc::clone(&ask.key), answers };
         let number = self.session.ask(asked);
         let id = RequestId::from(number);
-        let params = translate::ask(&ask.method, ask.params.as_ref(), self.session.version);
         self.stream.push(Content::request(&id, &ask.method, params.as_ref()));
-        number
+        Some(number)
+    }
+
+    fn follows_modern(&self) -> bool {
+        self.session.follow.is_some()
     }
 
     fn withdraw(&self, number: u64) {

@@ -3,6 +3,7 @@
 //! A call's events go to its own stream, whether or not the client still listens; a client that comes back
 //! with `Last-Event-ID` gets what it missed. Only `notifications/cancelled` and the session's end cancel.
 
+mod downgrade;
 mod drive;
 mod exchange;
 mod follow;

@@ -2,6 +2,8 @@
 
 use serde_json::json;
 
+use super::downgrade;
+
 use crate::mcp::{ErrorObject, Object, ProtocolVersion, Raw, codes, meta};
 use crate::server::Hello;
 
@@ -36,15 +38,18 @@ pub(super) fn initialize_result(hello: &Hello, version: ProtocolVersion) -> Raw 
     Raw::of(&result)
 }
 
-/// A result without what only modern clients know.
-pub(super) fn result(result: &Raw) -> Result<Raw, ErrorObject> {
+/// A result without what only modern clients know, in words that the client's revision has.
+pub(super) fn result(
+    method: &str,
+    result: &Raw,
+    version: ProtocolVersion,
+) -> Result<Raw, ErrorObject> {
     let members = Object::parse(result)
         .map_err(|_| ErrorObject::internal("the server's result repeats a member"))?;
     let kind = members.get_str("resultType");
     if kind.is_some_and(|kind| kind != "complete") {
-        return Err(ErrorObject::internal(
-            "the server answered with a result type that was not asked for",
-        ));
+        let text = "the server answered with a result type that was not asked for";
+        return Err(ErrorObject::internal(text));
     }
     let mut changes: Vec<(&str, Option<&str>)> = MODERN_ONLY.map(|key| (key, None)).to_vec();
     let kept = members.get("_meta").and_then(|own| {
@@ -54,6 +59,8 @@ pub(super) fn result(result: &Raw) -> Result<Raw, ErrorObject> {
     if members.get("_meta").is_some() {
         changes.push(("_meta", kept.as_ref().map(Raw::as_str)));
     }
+    let older = downgrade::result(method, &members, version);
+    changes.extend(older.iter().map(|(key, value)| (*key, value.as_deref())));
     Ok(members.with(&changes))
 }
 
@@ -65,23 +72,35 @@ pub(super) fn error(error: ErrorObject) -> ErrorObject {
     error
 }
 
-/// The parameters of an ask as the client's revision knows them (checklist 6.10).
-pub(super) fn ask(method: &str, params: Option<&Raw>, version: ProtocolVersion) -> Option<Raw> {
-    let params = params?;
-    if method != "elicitation/create" {
-        return Some(params.clone());
-    }
+/// The parameters of an ask as the client's revision knows them; `None` when it cannot be asked this
+/// (checklist 6.10).
+pub(super) fn ask(
+    method: &str,
+    params: Option<&Raw>,
+    version: ProtocolVersion,
+) -> Option<Option<Raw>> {
+    let Some(params) = params.filter(|_| method == "elicitation/create") else {
+        return Some(params.cloned());
+    };
     let members = Object::parse(params).ok()?;
     let url = members.get_str("mode").is_some_and(|mode| mode == "url");
     if version < ProtocolVersion::V2025_11_25 {
-        return Some(members.with(&[("mode", None)]));
+        let schema = members.get("requestedSchema").map(|schema| downgrade::form(&schema));
+        return match (url, schema) {
+            (true, _) | (false, Some(None)) => None,
+            (false, Some(Some(schema))) => {
+                let changes = [("mode", None), ("requestedSchema", Some(schema.as_str()))];
+                Some(Some(members.with(&changes)))
+            }
+            (false, None) => Some(Some(members.with(&[("mode", None)]))),
+        };
     }
     if url && members.get("elicitationId").is_none() {
         let id = json!(format!("elicitation-{:016x}", fingerprint(params))).to_string();
-        return Some(members.with(&[("elicitationId", Some(&id))]));
+        return Some(Some(members.with(&[("elicitationId", Some(&id))])));
     }
     let mode = if url { r#""url""# } else { r#""form""# };
-    Some(members.with(&[("mode", Some(mode))]))
+    Some(Some(members.with(&[("mode", Some(mode))])))
 }
 
 /// A name for a URL elicitation, which the modern revision no longer gives one.
@@ -102,8 +121,10 @@ mod tests {
             r#"{"resultType":"complete","ttlMs":5,"tools":[{"name":"a"}],"_meta":{"io.modelcontextprotocol/serverInfo":{},"x":1}}"#,
         )
         .unwrap();
-        assert_eq!(result(&raw).unwrap().as_str(), r#"{"tools":[{"name":"a"}],"_meta":{"x":1}}"#);
+        let newest = ProtocolVersion::V2025_11_25;
+        let left = result("tools/list", &raw, newest).unwrap();
+        assert_eq!(left.as_str(), r#"{"tools":[{"name":"a"}],"_meta":{"x":1}}"#);
         let task = Raw::parse(r#"{"resultType":"task"}"#).unwrap();
-        assert!(result(&task).is_err());
+        assert!(result("tools/call", &task, newest).is_err());
     }
 }

@@ -8,16 +8,17 @@ use http::HeaderMap;
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
+use super::asks;
 use super::check::Checked;
 use super::params;
 use super::result;
 use super::ticket::{Invalid, LARGEST_STATE, Rest, Ticket};
 use crate::auth::Principal;
-use crate::bridge::{Ask, Event, Freshness, Outcome, Seat, Undeclared, is_covered, refusal};
+use crate::bridge::{Ask, Event, Freshness, Outcome, Seat, Undeclared, is_covered};
 use crate::client::call::{NotBegun, Ongoing, Patience};
 use crate::client::front::{Arrival, Front};
 use crate::client::reply::{Content, Frame, Frames, Reply, Status};
-use crate::mcp::{Era, ErrorObject, Object, Params, Raw, Request, RequestId, codes};
+use crate::mcp::{Era, ErrorObject, Object, Params, Raw, Request, RequestId};
 use crate::policy::{Operation, Resume};
 use crate::server::{Hello, Internal, Profile};
 
@@ -139,18 +140,30 @@ impl Story {
             match ticket.rest {
                 Rest::Held(name) => {
                     let user = principal.user();
-                    let ongoing = front.parked.take(&name, user, ticket.round);
-                    held = Some((ongoing.ok_or_else(|| invalid(Invalid))?, responses));
+                    let waiting = front.parked.take(&name, user, ticket.round);
+                    held = Some((name, waiting.ok_or_else(|| invalid(Invalid))?, responses));
                 }
                 Rest::Portable(state) => {
                     request.operation.resume = Some(Resume { responses, state });
                 }
+                Rest::Again if !asks::any_accepted(responses.as_ref()) => {
+                    return Err((Status::Ok, Ok(asks::declined())));
+                }
+                // The first call ended with an error, so this is a fresh one.
+                Rest::Again => {}
             }
         }
-        if let Some((mut ongoing, responses)) = held {
+        if let Some((name, waiting, responses)) = held {
+            let answers = match asks::read_answers(&waiting.ongoing, responses.as_ref()) {
+                Ok(answers) => answers,
+                Err(error) => {
+                    front.parked.put_back(name, waiting);
+                    return Err((Status::Ok, Err(error)));
+                }
+            };
+            let mut ongoing = waiting.ongoing;
             let hello = ongoing.conversation.child().hello().clone();
-            let asks = give_answers(&mut ongoing, responses.as_ref(), &request.operation)
-                .map_err(|error| (Status::Ok, Err(error)))?;
+            let asks = asks::give_answers(&mut ongoing, &answers, &request.operation);
             return Ok(Self { request, ongoing: Some(ongoing), asks, hello, undeclared: None });
         }
         let seat = request.seat().await.map_err(failed)?;
@@ -206,6 +219,11 @@ impl Story {
                 Event::Suspended { state } => return self.suspend(state),
                 Event::Undeclared(capability) => self.undeclared = Some(capability),
                 Event::Subscription { .. } | Event::Recalled => {}
+                Event::Done(Outcome::Error(error)) if self.may_open_urls(&error) => {
+                    self.ongoing = None;
+                    self.asks = asks::urls(&error);
+                    return self.input_required(self.request.round + 1, Rest::Again);
+                }
                 Event::Done(outcome) => {
                     self.ongoing = None;
                     let (status, outcome) = self.finish(outcome);
@@ -215,18 +233,26 @@ impl Story {
         }
     }
 
+    /// Whether the legacy server wants URLs to be opened first, and the client can do that (checklist 5.22).
+    fn may_open_urls(&self, error: &ErrorObject) -> bool {
+        let capabilities = &self.request.operation.caller.capabilities;
+        asks::needs_urls(error, &self.hello)
+            && asks::urls(error).iter().all(|ask| is_covered(ask, capabilities))
+    }
+
     fn finish(&self, outcome: Outcome) -> (Status, Result<Raw, ErrorObject>) {
         let operation = &self.request.operation;
         match outcome {
             Outcome::Result(raw) => (Status::Ok, result::result(&raw, operation, &self.hello)),
+            Outcome::Error(error)
+                if self.undeclared.is_none() && asks::needs_urls(&error, &self.hello) =>
+            {
+                let missing = json!({ "elicitation": { "url": {} } });
+                (Status::BadRequest, Err(asks::missing(&missing)))
+            }
             Outcome::Error(_) if self.undeclared.is_some() => {
                 let needed = self.undeclared.as_ref().map(|Undeclared(needed)| needed);
-                let error = ErrorObject::new(
-                    codes::MISSING_CAPABILITY,
-                    "the call needs a capability that the client did not declare",
-                )
-                .with_data(&json!({ "requiredCapabilities": needed }));
-                (Status::BadRequest, Err(error))
+                (Status::BadRequest, Err(asks::missing(&json!(needed))))
             }
             Outcome::Error(error) => {
                 let (status, error) = result::error(error, operation, self.hello.era());
@@ -275,7 +301,7 @@ impl Story {
         };
         let mut result = format!(r#"{{"resultType":"input_required","requestState":"{state}""#);
         if !self.asks.is_empty() {
-            let requests: Vec<(String, String)> = self.asks.iter().map(request_of).collect();
+            let requests: Vec<(String, String)> = self.asks.iter().map(asks::request_of).collect();
             let members: Vec<(&str, Option<&str>)> = requests
                 .iter()
                 .map(|(key, request)| (key.as_str(), Some(request.as_str())))
@@ -346,47 +372,4 @@ impl Work {
 
 fn message(method: &str, params: &Raw) -> Told {
     Told::Message(Content::notification(method, Some(params)))
-}
-
-/// An entry of `inputRequests`; a legacy server's request loses what the modern revision no longer has.
-fn request_of(ask: &Ask) -> (String, String) {
-    let params = ask.params.as_ref().map(|params| match Object::parse(params) {
-        Ok(members) => members.with(&[("elicitationId", None)]),
-        Err(_) => params.clone(),
-    });
-    let method = json!(ask.method.to_string());
-    let request = match params {
-        Some(params) => format!(r#"{{"method":{method},"params":{}}}"#, params.one_line()),
-        None => format!(r#"{{"method":{method}}}"#),
-    };
-    (ask.key.to_string(), request)
-}
-
-/// Hands a legacy server the answers that came; returns what is still to be asked (checklist 5.12, 5.13).
-fn give_answers(
-    ongoing: &mut Ongoing,
-    responses: Option<&Raw>,
-    operation: &Operation,
-) -> Result<Vec<Ask>, ErrorObject> {
-    let broken =
-        || ErrorObject::invalid_params("params.inputResponses must be an object of answers");
-    let members = match responses {
-        Some(raw) => Object::parse(raw).map_err(|_| broken())?.entries(),
-        None => Vec::new(),
-    };
-    let mut rest = Vec::new();
-    for ask in ongoing.conversation.asked().to_vec() {
-        match members.iter().find(|(key, _)| *key == *ask.key) {
-            Some((_, answer)) if answer.is_object() => {
-                ongoing.conversation.answer(&ask.key, Ok(answer.clone()));
-            }
-            Some(_) => return Err(broken()),
-            // The retry may come from a client that can do less than the first request's.
-            None if !is_covered(&ask, &operation.caller.capabilities) => {
-                ongoing.conversation.answer(&ask.key, refusal(&ask.method));
-            }
-            None => rest.push(ask),
-        }
-    }
-    Ok(rest)
 }

@@ -1,6 +1,7 @@
 //! `subscriptions/listen`: a stream that lasts, acknowledged first, every message tagged with the client's own
 //! request id (checklist 3.46–3.48, 5.26–5.28, 6.29).
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures_util::stream;
@@ -45,7 +46,10 @@ pub(super) async fn listen(
     let filter = params
         .raw
         .as_ref()
-        .and_then(|raw| Object::parse(raw).ok()?.get("notifications")?.read::<Filter>().ok());
+        .and_then(|raw| Object::parse(raw).ok()?.get("notifications"))
+        // A list would be read as a filter by position.
+        .filter(Raw::is_object)
+        .and_then(|notifications| notifications.read::<Filter>().ok());
     let Some(filter) = filter.filter(|filter| filter.resource_subscriptions.len() <= MOST_URIS)
     else {
         let error =
@@ -60,6 +64,7 @@ pub(super) async fn listen(
         operation: Operation { method: request.method, params, caller, resume: None },
         filter,
         honoured: Filter::default(),
+        missed: VecDeque::new(),
         source: Source::None,
     };
     match listen.open().await {
@@ -75,6 +80,8 @@ struct Listen {
     operation: Operation,
     filter: Filter,
     honoured: Filter,
+    /// What a lost server may have left untold, still to be said.
+    missed: VecDeque<Content>,
     source: Source,
 }
 
@@ -194,6 +201,9 @@ impl Listen {
                 return Some((Frame { content, ..Frame::default() }, (Some(listen), None)));
             }
             loop {
+                if let Some(content) = listen.missed.pop_front() {
+                    return Some((Frame { content, ..Frame::default() }, (Some(listen), None)));
+                }
                 match listen.next().await {
                     Next::Message(content) => {
                         return Some((Frame { content, ..Frame::default() }, (Some(listen), None)));
@@ -203,13 +213,7 @@ impl Listen {
                             let content = listen.ended();
                             return Some((Frame { content, ..Frame::default() }, (None, None)));
                         }
-                        // What the lost server would have told is made up for (checklist 4.31).
-                        if let Some(content) = listen.catch_up() {
-                            return Some((
-                                Frame { content, ..Frame::default() },
-                                (Some(listen), None),
-                            ));
-                        }
+                        listen.catch_up();
                     }
                     Next::Lost | Next::End => {
                         let content = listen.ended();
@@ -264,15 +268,20 @@ impl Listen {
         }
     }
 
-    /// One list change of a kind that was honoured, after the server was replaced.
-    fn catch_up(&self) -> Option<Content> {
+    /// A change of every list and resource that was honoured, after the server was replaced (checklist 4.31).
+    fn catch_up(&mut self) {
         let flags = [
             (self.honoured.tools_list_changed, ListKind::Tools),
             (self.honoured.prompts_list_changed, ListKind::Prompts),
             (self.honoured.resources_list_changed, ListKind::Resources),
         ];
-        let mut kinds = flags.into_iter().filter(|(on, _)| *on).map(|(_, kind)| kind);
-        kinds.next().map(|kind| self.tagged(kind.method(), &Raw::empty_object()))
+        let kinds = flags.into_iter().filter(|(on, _)| *on).map(|(_, kind)| kind);
+        let lists = kinds.map(|kind| self.tagged(kind.method(), &Raw::empty_object()));
+        let updates = self.honoured.resource_subscriptions.iter().map(|uri| {
+            let params = Raw::of(&json!({ "uri": uri }));
+            self.tagged("notifications/resources/updated", &params)
+        });
+        self.missed = lists.chain(updates).collect();
     }
 
     fn acknowledged(&self) -> Content {

@@ -3,6 +3,7 @@
 //! A server's asks are gathered into one `input_required`; the retry that brings the answers goes on with the
 //! same conversation (legacy server) or with the server's own sealed state (modern server).
 
+mod asks;
 mod call;
 mod check;
 pub(super) mod headers;

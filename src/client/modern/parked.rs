@@ -21,12 +21,13 @@ pub(in crate::client) struct Parked {
     all: Mutex<HashMap<String, Waiting>>,
 }
 
+/// A call that waits.
 #[derive(Debug)]
-struct Waiting {
+pub(super) struct Waiting {
     user: UserId,
     round: u32,
     until: Instant,
-    ongoing: Ongoing,
+    pub(super) ongoing: Ongoing,
 }
 
 /// There is no room for another one.
@@ -56,13 +57,18 @@ impl Parked {
     }
 
     /// Takes a call out; a state serves once (checklist 5.11).
-    pub(super) fn take(&self, name: &str, user: &UserId, round: u32) -> Option<Ongoing> {
+    pub(super) fn take(&self, name: &str, user: &UserId, round: u32) -> Option<Waiting> {
         let mut all = self.lock();
         let waiting = all.get(name)?;
         if waiting.user != *user || waiting.round != round || waiting.until < Instant::now() {
             return None;
         }
-        all.remove(name).map(|waiting| waiting.ongoing)
+        all.remove(name)
+    }
+
+    /// Puts a call back that was taken out for answers that cannot be used (checklist 5.12).
+    pub(super) fn put_back(&self, name: String, waiting: Waiting) {
+        self.lock().insert(name, waiting);
     }
 
     /// Cancels what has waited for too long.

@@ -36,6 +36,8 @@ pub(super) enum Rest {
     Held(String),
     /// In the server, by its own state.
     Portable(Option<String>),
+    /// From the start: the first call ended and asked for something before the next.
+    Again,
 }
 
 /// A state that is not served; the client learns no more than that.

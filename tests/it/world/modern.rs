@@ -28,6 +28,16 @@ impl Modern {
         Self::with(served, super::legacy::all_capabilities())
     }
 
+    /// The same, after it has used the tools that look into the child: a tool that nobody has used might ask as
+    /// well, and so waits for the calls that wait for an answer (5.43).
+    pub(crate) async fn able_and_known(served: &Served) -> Self {
+        let modern = Self::able(served);
+        modern.pid().await;
+        modern.call("journal", json!({ "until": "" })).await;
+        modern.call("held", json!({ "count": 0 })).await;
+        modern
+    }
+
     pub(crate) fn with(served: &Served, capabilities: Value) -> Self {
         Self { at: served.at, capabilities, next: AtomicU64::new(1_000_000) }
     }

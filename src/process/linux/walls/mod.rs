@@ -10,12 +10,12 @@ mod mounts;
 
 use nix::errno::Errno;
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::unistd::getppid;
 
-use crate::process::walls::{Identity, Walls};
-use crate::process::{ExecFailure, walls::Room};
+use crate::process::ExecFailure;
+use crate::process::walls::{Room, Walls};
 
 pub(super) use files::abi;
 pub(super) use identity::drop_capabilities;
@@ -32,12 +32,11 @@ pub(super) fn raise(walls: &Walls, supervisor: i32) -> Result<(), Step> {
     let Some(paths) = walls.paths() else {
         return Ok(());
     };
-    let identity = if let Walls::Strict { identity, .. } = walls { Some(*identity) } else { None };
     let confined = walls.room() != Room::Shared;
     if confined {
         mounts::build(paths)?;
     }
-    identity::take(identity.and_then(Identity::ids))?;
+    identity::take(walls.ids())?;
     // The kernel forgets the signal whenever an identity changes.
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(Step::of("bind its life to its supervisor"))?;
     if getppid().as_raw() != supervisor {
@@ -45,12 +44,20 @@ pub(super) fn raise(walls: &Walls, supervisor: i32) -> Result<(), Step> {
     }
     drop_capabilities()?;
     prctl::set_no_new_privs().map_err(Step::of("give up new privileges"))?;
-    setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(Step::of("forbid core dumps"))?;
+    forbid_dumps().map_err(Step::of("forbid core dumps"))?;
     files::restrict(
         paths,
         if confined { files::Temporary::Own } else { files::Temporary::Shared },
     )?;
     calls::restrict(if confined { calls::Others::Hidden } else { calls::Others::Visible })
+}
+
+/// Less than any dump needs. With 0 the kernel would still feed a program that receives dumps by a pipe; but who is
+/// born with 0 cannot get more.
+fn forbid_dumps() -> nix::Result<()> {
+    let (_, most) = getrlimit(Resource::RLIMIT_CORE)?;
+    let limit = most.min(1);
+    setrlimit(Resource::RLIMIT_CORE, limit, limit)
 }
 
 // === impl Step ===

@@ -1,0 +1,181 @@
+//! Which files belong to a program: the smallest directory around it that makes a whole, its interpreter's included.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// What every child may read anyway.
+const SYSTEM: &[&str] =
+    &["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/nix/store", "/gnu/store"];
+/// A script's interpreter may be a script, but not for ever.
+const DEPTH: usize = 4;
+/// The kernel reads no more of a first line.
+const FIRST_LINE: u64 = 256;
+/// What stands at the root of a whole.
+const MARKS: &[&str] = &["package.json", "pyproject.toml", "pyvenv.cfg", "deno.json", "Gemfile"];
+/// How far up the root of a whole is looked for.
+const HEIGHT: usize = 6;
+/// What a program finds beside the directory that it lies in.
+const LIBRARIES: &[&str] = &["lib", "lib64", "libexec"];
+
+/// The first executable file of this name in `PATH`.
+pub(super) fn in_path(name: &OsStr) -> Option<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let dirs = std::env::var_os("PATH")?;
+    std::env::split_paths(&dirs).filter(|dir| dir.is_absolute()).map(|dir| dir.join(name)).find(
+        |path| {
+            path.metadata()
+                .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        },
+    )
+}
+
+/// What a program reads beside the system.
+pub(super) fn of_program(program: &Path) -> Vec<PathBuf> {
+    let mut trees = Vec::new();
+    let mut next = Some(program.to_owned());
+    for _ in 0..DEPTH {
+        let Some(path) = next else { break };
+        // A link counts where it is and where it leads: a virtual environment finds itself by the former.
+        for place in [
+            Some(path.clone()),
+            path.read_link().ok().and_then(|link| real_parent(&path, &link)),
+            path.canonicalize().ok(),
+        ] {
+            trees.extend(place.as_deref().map(around).unwrap_or_default());
+        }
+        next = interpreter(&path);
+    }
+    let bases: Vec<PathBuf> = trees.iter().flat_map(|tree| base_of_environment(tree)).collect();
+    trees.extend(bases);
+    fewest(trees)
+}
+
+/// Without those that lie in others.
+pub(super) fn fewest(mut trees: Vec<PathBuf>) -> Vec<PathBuf> {
+    trees.sort();
+    trees.dedup_by(|inner, outer| inner.starts_with(&*outer));
+    trees
+}
+
+/// The files and directories that arguments name, with what belongs to them.
+pub(super) fn of_arguments(args: &[OsString], state_dir: &Path) -> Vec<PathBuf> {
+    let named = args.iter().filter_map(|arg| {
+        let text = arg.to_str()?;
+        let path = Path::new(text.split_once('=').map_or(text, |(_, value)| value));
+        (path.is_absolute() && path.exists()).then(|| path.to_owned())
+    });
+    let trees = named.flat_map(|path| {
+        if path.is_dir() { outside(&path).into_iter().collect() } else { around(&path) }
+    });
+    trees.filter(|tree| !state_dir.starts_with(tree)).collect()
+}
+
+/// The whole that a file belongs to: at least the file itself, never a directory of the top or a home.
+fn around(file: &Path) -> Vec<PathBuf> {
+    if outside(file).is_none() {
+        return Vec::new();
+    }
+    let marked = |dir: &&Path| allowed(dir) && MARKS.iter().any(|mark| dir.join(mark).is_file());
+    if let Some(whole) = file.ancestors().skip(1).take(HEIGHT).find(marked) {
+        return vec![whole.to_owned()];
+    }
+    let Some(dir) = file.parent().filter(|dir| allowed(dir)) else {
+        return vec![file.to_owned()];
+    };
+    let mut whole = vec![dir.to_owned()];
+    // Not all that is beside a `bin`: beside `~/.local/bin` are keyrings, beside `~/.cargo/bin` tokens.
+    if matches!(dir.file_name().and_then(OsStr::to_str), Some("bin" | "sbin")) {
+        let beside = LIBRARIES.iter().map(|name| dir.with_file_name(name));
+        whole.extend(beside.filter(|dir| dir.is_dir()));
+    }
+    whole
+}
+
+/// Not what everybody reads anyway.
+fn outside(path: &Path) -> Option<PathBuf> {
+    let system = SYSTEM.iter().any(|system| path.starts_with(system));
+    (!system).then(|| path.to_owned())
+}
+
+/// Small enough to be somebody's program: not the root, not its directories, not a home.
+fn allowed(dir: &Path) -> bool {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let depth = dir.components().count();
+    let own = home.is_some_and(|home| home.starts_with(dir));
+    let homes = dir.parent() == Some(Path::new("/home"));
+    depth > 2 && !own && !homes
+}
+
+fn real_parent(path: &Path, link: &Path) -> Option<PathBuf> {
+    path.parent().map(|dir| dir.join(link))
+}
+
+/// What the first line of a script names.
+fn interpreter(path: &Path) -> Option<PathBuf> {
+    let mut start = Vec::new();
+    File::open(path).ok()?.take(FIRST_LINE).read_to_end(&mut start).ok()?;
+    let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    let line = std::str::from_utf8(line).ok()?;
+    let mut words = line.split_whitespace();
+    let program = words.next()?;
+    if program.ends_with("/env") {
+        let name = words.find(|word| !word.starts_with('-') && !word.contains('='))?;
+        return in_path(OsStr::new(name));
+    }
+    Some(program.into())
+}
+
+/// A virtual environment borrows the rest of Python from where it was made.
+fn base_of_environment(tree: &Path) -> Vec<PathBuf> {
+    let text = std::fs::read_to_string(tree.join("pyvenv.cfg")).unwrap_or_default();
+    let mut lines = text.lines();
+    let home = lines.find_map(|line| line.strip_prefix("home")?.trim().strip_prefix('='));
+    home.map(|home| around(&Path::new(home.trim()).join("python"))).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_whole_is_found_around_its_program() {
+        let dir = std::env::temp_dir().join(format!("tree-{}", std::process::id()));
+        let dir = dir.as_path();
+        fs::create_dir_all(dir.join("app/dist")).unwrap();
+        fs::create_dir_all(dir.join("venv/bin")).unwrap();
+        fs::create_dir_all(dir.join("plain")).unwrap();
+        fs::create_dir_all(dir.join("python/bin")).unwrap();
+        fs::write(dir.join("app/package.json"), "{}").unwrap();
+        fs::write(dir.join("app/dist/server.js"), "#!/usr/bin/env sh\n").unwrap();
+        fs::write(dir.join("plain/server"), "\x7fELF").unwrap();
+        fs::write(dir.join("venv/pyvenv.cfg"), format!("home = {}/python/bin\n", dir.display()))
+            .unwrap();
+        fs::write(dir.join("venv/bin/python"), "\x7fELF").unwrap();
+        let script = format!("#!{}/venv/bin/python\n", dir.display());
+        fs::write(dir.join("plain/script"), script).unwrap();
+        let of = |name: &str| of_program(&dir.join(name));
+        assert_eq!(of("app/dist/server.js"), [dir.join("app")]);
+        assert_eq!(of("plain/server"), [dir.join("plain")]);
+        assert_eq!(of("plain/script"), ["plain", "python/bin", "venv"].map(|name| dir.join(name)));
+        assert_eq!(of_program(Path::new("/usr/bin/env")), Vec::<PathBuf>::new());
+        let args = ["x", "--file=/etc/hostname", "/"].map(OsString::from);
+        assert!(!of_arguments(&args, dir).contains(&"/".into()));
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn no_whole_is_a_home_or_the_top() {
+        for (file, whole) in [
+            ("/home/alice/server", "/home/alice/server"),
+            ("/srv/server", "/srv/server"),
+            ("/srv/app/server", "/srv/app"),
+            ("/home/alice/.local/bin/server", "/home/alice/.local/bin"),
+        ] {
+            assert_eq!(around(Path::new(file)), [PathBuf::from(whole)]);
+        }
+    }
+}

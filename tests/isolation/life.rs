@@ -1,0 +1,298 @@
+//! Behind walls a command lives and dies as it does without them; in namespaces it cannot even try to stay.
+
+use std::fs;
+use std::time::Duration;
+
+use mcpwrap::process::walls::{Form, Identity, Walls};
+use mcpwrap::process::{Error, ExecFailure, Exit, probe};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::world::*;
+
+/// Every kind of walls that whoever runs this can have, in one test for root and one for everybody else.
+const OF_ROOT: &[Kind] = &[Kind::Uid, Kind::UidAlone];
+const OF_OTHERS: &[Kind] = &[Kind::Namespaces, Kind::Basic];
+
+async fn kinds(test: &str) -> Vec<Kind> {
+    // As root both halves run: the second one in a process of its own.
+    let of_us = if as_ordinary(test) { OF_OTHERS } else { OF_ROOT };
+    let mut kinds = Vec::new();
+    for kind in of_us {
+        if permitted(*kind).await {
+            kinds.push(*kind);
+        }
+    }
+    kinds
+}
+
+#[tokio::test]
+async fn the_probe_says_what_can_be_built() {
+    let ordinary = as_ordinary("life::the_probe_says_what_can_be_built");
+    let without_range = probe(&spawner(), None).await;
+    let findings = probe(&spawner(), Some(200_900)).await;
+    println!("{findings:#?} {:#?}", findings.remedies());
+    if ordinary {
+        assert_eq!(without_range, findings, "a range is root's alone");
+    } else {
+        assert_eq!(without_range.strict(), None);
+        assert!(without_range.remedies().iter().any(|remedy| remedy.contains("--uid-range")));
+    }
+    for refusal in &findings.refusals {
+        assert!(!refusal.reason.is_empty());
+        assert!(!findings.possible.contains(&refusal.form));
+    }
+    let open = findings.open(Form::Basic);
+    assert!(open.len() > findings.open(Form::Namespaces).len(), "{open:?}");
+}
+
+#[tokio::test]
+async fn it_ends_as_it_would_without_walls() {
+    for kind in kinds("life::it_ends_as_it_would_without_walls").await {
+        let state = State::new();
+        let user = state.user("alice", 1, kind);
+        let sh = |script: &str| start(user.command("/bin/sh", &["-c", script]));
+        assert_eq!(sh("exit 7").await.handle.exited().await, Exit::Code(7), "{kind:?}");
+        assert_eq!(sh("exit 137").await.handle.exited().await, Exit::Code(137), "{kind:?}");
+        assert_eq!(sh("kill -SEGV $$").await.handle.exited().await, Exit::Signal(11), "{kind:?}");
+        let process = sh("exec cat").await;
+        drop(process.stdin);
+        assert_eq!(process.handle.stop().await, Exit::Code(0), "{kind:?}");
+        let process = sh("exec sleep 1000").await;
+        drop(process.stdin);
+        assert_eq!(process.handle.stop().await, Exit::Signal(Signal::SIGTERM as i32), "{kind:?}");
+        let process = sh("trap '' TERM; sleep 1000; sleep 1000").await;
+        drop(process.stdin);
+        assert_eq!(process.handle.stop().await, Exit::Signal(Signal::SIGKILL as i32), "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_run_is_told_with_its_reason() {
+    for kind in kinds("life::what_cannot_run_is_told_with_its_reason").await {
+        let state = State::new();
+        let user = state.user("alice", 1, kind);
+        let mut lost = user.command("/bin/sh", &["-c", "true"]);
+        lost.cwd = Some("/nowhere".into());
+        let cases = [
+            (user.command("/nowhere", &[]), ExecFailure::NotFound),
+            (user.command("no-such-program", &[]), ExecFailure::NotFound),
+            (lost, ExecFailure::WorkingDirectory { errno: 2 }),
+        ];
+        for (command, reason) in cases {
+            match spawner().spawn(command).await {
+                Err(Error::Exec { source, .. }) => assert_eq!(source, reason, "{kind:?}"),
+                other => panic!("{kind:?}: {reason:?} expected, not {other:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_can_work_in_its_own_directories() {
+    for kind in kinds("life::it_can_work_in_its_own_directories").await {
+        let state = State::new();
+        let user = state.user("alice", 1, kind);
+        let script = r#"
+            set -e
+            pwd
+            for dir in "$HOME" "$TMPDIR" "$XDG_CACHE_HOME" "$XDG_CONFIG_HOME" "$XDG_DATA_HOME" "$XDG_STATE_HOME" "$XDG_RUNTIME_DIR"; do
+                mkdir "$dir/made"; echo text > "$dir/made/file"; mv "$dir/made/file" "$dir/file"; chmod 755 "$dir/file"
+                ln -s file "$dir/link"; cat "$dir/link" > /dev/null; rm -r "$dir/made" "$dir/link" "$dir/file"
+            done
+            head -c 10 /dev/urandom > /dev/null; echo > /dev/null; cat /proc/self/status > /dev/null
+            test "$(ls /proc/self/fd | wc -l)" = 4
+            sh -c 'exit 3' || test $? = 3
+            mktemp > /dev/null
+            getent hosts localhost > /dev/null
+            echo $MCPWRAP_USER
+        "#;
+        let said = user.says(script).await;
+        assert_eq!(said, format!("{}\nalice\n", user.home.home.display()), "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn its_environment_is_the_allow_list() {
+    for kind in kinds("life::its_environment_is_the_allow_list").await {
+        let state = State::new();
+        let user = state.user("alice", 1, kind);
+        let seen = output(user.command("/usr/bin/env", &[])).await;
+        for line in seen.lines() {
+            let name = line.split('=').next().unwrap();
+            let listed = [
+                "PATH",
+                "LANG",
+                "LANGUAGE",
+                "TZ",
+                "HOME",
+                "TMPDIR",
+                "MCPWRAP_USER",
+                "NODE_EXTRA_CA_CERTS",
+            ];
+            let family = ["LC_", "XDG_", "SSL_CERT_"].iter().any(|prefix| name.starts_with(prefix));
+            assert!(listed.contains(&name) || family, "{kind:?}: {line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_state_directory_in_the_tree_of_the_program_is_not_there() {
+    for kind in kinds("life::a_state_directory_in_the_tree_of_the_program_is_not_there").await {
+        let app = State::new();
+        fs::write(app.path.join("server"), "program").unwrap();
+        let state = app.within("state");
+        let mut user = state.user("alice", 1, kind);
+        fs::write(state.path.join("store"), "hunter2").unwrap();
+        if let Walls::Basic { paths } | Walls::Strict { paths, .. } = &mut user.walls {
+            paths.readable.push(app.path.clone());
+        }
+        let script = format!(
+            "cat {0}/server; ls {0}/state; ls {0}/state/homes/_; cat {0}/state/store || echo kept",
+            app.path.display()
+        );
+        if matches!(kind, Kind::Uid | Kind::Namespaces) {
+            assert_eq!(user.says(&script).await, "programhomes\nalice\nkept\n", "{kind:?}");
+            continue;
+        }
+        // Landlock alone could not hide it.
+        let refused = spawner().spawn(user.command("/bin/sh", &["-c", &script])).await;
+        assert!(matches!(refused, Err(Error::Exposed { .. })), "{kind:?}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn root_gets_no_walls_that_leave_it_root() {
+    if !is_root() {
+        return;
+    }
+    let state = State::new();
+    let nobody = Identity::Uid { uid: 0, gid: 0 };
+    for identity in [Identity::Namespaces, nobody, Identity::UidAlone { uid: 5, gid: 0 }] {
+        let mut user = state.user("alice", 1, Kind::Basic);
+        let Walls::Basic { paths } = user.walls else { unreachable!() };
+        user.walls = Walls::Strict { identity, paths };
+        match spawner().spawn(user.command("/bin/true", &[])).await {
+            Err(Error::RootIdentity) if identity != Identity::Namespaces => {}
+            Err(Error::Exec { source: ExecFailure::Preparation { step, .. }, .. }) => {
+                assert!(step.contains("root"), "{step}");
+            }
+            other => panic!("{identity:?}: {other:?}"),
+        }
+    }
+}
+
+/// Trees that try to stay; each process has the marker in its arguments.
+const TREES: &[(&str, &str)] = &[
+    ("own session", "setsid -f sleep $M; exec sleep $M"),
+    (
+        "deaf",
+        "trap '' TERM HUP; setsid -f sh -c \"trap '' TERM; sleep $M; sleep $M\"; sleep $M; sleep $M",
+    ),
+    // Each process starts its successor and ends: there is never one that could be waited for.
+    (
+        "relay",
+        "relay() { ( relay $M & ) ; }; echo 'r() { sh $0 $1 & }; r $1' > $TMPDIR/r; setsid -f sh $TMPDIR/r $M; exec sleep $M",
+    ),
+];
+
+#[tokio::test]
+async fn no_tree_outlives_its_namespace() {
+    if !alone("life::no_tree_outlives_its_namespace") {
+        return;
+    }
+    for kind in kinds("life::no_tree_outlives_its_namespace").await {
+        if !matches!(kind, Kind::Uid | Kind::Namespaces) {
+            continue;
+        }
+        for (name, script) in TREES {
+            for end in
+                ["kill", "the command ends", "the supervisor is killed", "the handle is dropped"]
+            {
+                let state = State::new();
+                let user = state.user("alice", 1, kind);
+                let marker = format!(
+                    "1000{}",
+                    state
+                        .path
+                        .file_name()
+                        .unwrap()
+                        .to_str()
+                        .unwrap()
+                        .replace(|char: char| !char.is_ascii_digit(), "0")
+                );
+                let mut command = user.command("/bin/sh", &["-c", script]);
+                command.env.set("M", marker.clone());
+                let process = start(command).await;
+                eventually(&format!("{name} stands"), || carriers(&marker).len() >= 2).await;
+                let pid = process.pid.cast_signed();
+                match end {
+                    "kill" => assert_eq!(process.handle.kill().await, Exit::Signal(9), "{name}"),
+                    "the command ends" => {
+                        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+                        assert_eq!(process.handle.exited().await, Exit::Signal(9), "{name}");
+                    }
+                    "the supervisor is killed" => {
+                        let supervisor = parent(parent(pid));
+                        kill(Pid::from_raw(supervisor), Signal::SIGKILL).unwrap();
+                        assert_eq!(process.handle.exited().await, Exit::SupervisorLost, "{name}");
+                    }
+                    _ => drop(process),
+                }
+                eventually(&format!("{kind:?}, {name}, {end}: nothing is left"), || {
+                    carriers(&marker).is_empty()
+                })
+                .await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_first_process_of_a_namespace_is_small_and_knows_nothing() {
+    for kind in kinds("life::the_first_process_of_a_namespace_is_small_and_knows_nothing").await {
+        if !matches!(kind, Kind::Uid | Kind::Namespaces) {
+            continue;
+        }
+        let state = State::new();
+        let user = state.user("alice", 1, kind);
+        let process = start(user.command("/bin/cat", &[])).await;
+        let init = parent(process.pid.cast_signed());
+        let status = fs::read_to_string(format!("/proc/{init}/status")).unwrap();
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim_start_matches(':').trim().to_owned()
+        };
+        assert_eq!(field("Name"), "mcpwrap-init");
+        assert_eq!(u64::from_str_radix(&field("CapPrm"), 16).unwrap(), 0);
+        assert_eq!(u64::from_str_radix(&field("CapAmb"), 16).unwrap(), 0);
+        let anonymous: u64 = field("RssAnon").trim_end_matches(" kB").trim().parse().unwrap();
+        assert!(anonymous < 2048, "{anonymous} kB");
+        assert_eq!(process.handle.kill().await, Exit::Signal(9));
+    }
+}
+
+async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let mut tick = tokio::time::interval(Duration::from_millis(5));
+    let wait = async {
+        while !holds() {
+            tick.tick().await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, wait).await.is_ok(), "never: {what}");
+}
+
+fn carriers(marker: &str) -> Vec<i32> {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let carries = |pid: &i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(marker)
+    };
+    pids.filter(carries).collect()
+}
+
+fn parent(pid: i32) -> i32 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().parse().unwrap()
+}

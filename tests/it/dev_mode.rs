@@ -1,0 +1,234 @@
+//! What `mcpwrap dev` does for one developer: where it listens, what it says, traces, restarts, how it ends.
+
+use nix::sys::signal::Signal;
+
+use crate::world::*;
+
+/// Any address but loopback is refused with exit code 2 and a hint that names `serve`.
+#[tokio::test]
+async fn listening_beyond_loopback_is_refused() {
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {
+        let output = Setup::legacy().listen(address).spawn().wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{said}");
+        assert!(said.contains("hint:") && said.contains("mcpwrap serve"), "{said}");
+    }
+}
+
+/// Port 8808 is taken: the next free one, and it says so. A port that was asked for is an error instead.
+#[tokio::test]
+async fn the_default_port_gives_way_and_says_so() {
+    let _taken = std::net::TcpListener::bind("127.0.0.1:8808");
+    let served = Setup::legacy().listen("").serve().await;
+    assert!(served.at.port() > 8808, "{}", served.url);
+    let line = served.stderr.wait("8808 is taken").await;
+    assert!(line.contains("note"), "{line}");
+    Session::new(&served).await.call("echo", json!({})).await;
+    let output = Setup::legacy().listen(&served.at.to_string()).spawn().wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(&served.at.to_string()), "{said}");
+}
+
+/// The child has the developer's own environment, what `--env` adds, and the directory of `--cwd`.
+#[tokio::test]
+async fn the_child_has_the_developers_environment() {
+    let dir = scratch("cwd");
+    let setup = Setup::legacy().env("FROM_SHELL", "yes").child(["--without", "a b'c"]);
+    let flags = ["--env", "ADDED=1", "--env", "FROM_SHELL=no", "--cwd", dir.to_str().unwrap()];
+    let served = setup.flags(flags).serve().await;
+    let answer = Session::new(&served).await.call("whoami", json!({})).await;
+    let who = structured(&answer);
+    assert_eq!((&who["env"]["ADDED"], &who["env"]["FROM_SHELL"]), (&json!("1"), &json!("no")));
+    assert_eq!(who["env"]["PATH"].as_str().unwrap(), std::env::var("PATH").unwrap());
+    assert_eq!(who["argv"].as_array().unwrap()[1..], ["--without", "a b'c"]);
+    assert_eq!(who["cwd"].as_str().unwrap(), dir.canonicalize().unwrap().to_str().unwrap());
+}
+
+/// stdout has the URL alone; stderr the server, its tools and settings to paste.
+#[tokio::test]
+async fn the_developer_sees_what_is_ready() {
+    let served = Setup::legacy().flags(["--name", "mine"]).serve().await;
+    assert_eq!(served.url, format!("http://{}/mcp", served.at));
+    served.stderr.wait("server fixture 1.2.3").await;
+    served.stderr.wait("tools echo, big").await;
+    let line = served.stderr.wait("claude mcp add").await;
+    assert!(line.contains("mine") && line.contains(&served.url), "{line}");
+}
+
+/// `--trace` shows each message in a line: direction, method, name, size, outcome.
+#[tokio::test]
+async fn trace_shows_each_message() {
+    let served = Setup::legacy().flags(["--trace"]).serve().await;
+    let session = Session::able(&served).await;
+    session.call("echo", json!({ "word": "in-the-payload" })).await;
+    let line = served.stderr.wait("→ tools/call echo").await;
+    assert!(line.contains(" B"), "{line}");
+    let line = served.stderr.wait("← tools/call echo").await;
+    assert!(line.ends_with("ok"), "{line}");
+    session.get("resources/read", json!({ "uri": "test://missing" })).await;
+    served.stderr.wait("error -32002: resource not found").await;
+    let mut events = session.begin(json!(1), "ask", json!({})).await.events();
+    events.expect("elicitation/create").await;
+    served.stderr.wait("← elicitation/create (asks)").await;
+    assert!(!served.stderr.has("in-the-payload"));
+    let served = Setup::legacy().flags(["--trace=full"]).serve().await;
+    Session::new(&served).await.call("echo", json!({ "word": "in-the-payload" })).await;
+    served.stderr.wait("in-the-payload").await;
+}
+
+/// `--watch`: a fresh child with the same sessions; handshake, level and subscriptions are told again, then the
+/// clients hear that the lists changed.
+#[tokio::test]
+async fn watch_restarts_the_child_and_sessions_stay() {
+    let dir = scratch("watch");
+    let file = dir.join("tools");
+    std::fs::write(&file, "before").unwrap();
+    let path = file.to_str().unwrap();
+    let setup = Setup::legacy().child(["--tools", path]).flags(["--watch", path]);
+    let served = setup.serve().await;
+    let session = Session::new(&served).await;
+    let modern = Modern::new(&served);
+    let mut stream = session.listen().await;
+    let mut listen = modern.listen(json!("l"), json!({ "toolsListChanged": true })).await;
+    listen.expect("notifications/subscriptions/acknowledged").await;
+    session.get("logging/setLevel", json!({ "level": "notice" })).await;
+    session.get("resources/subscribe", json!({ "uri": "test://a" })).await;
+    let first = session.pid().await;
+    std::fs::write(&file, "after").unwrap();
+    let mut kinds = Vec::new();
+    for _ in 0..3 {
+        kinds.push(stream.message().await.unwrap()["method"].as_str().unwrap().to_owned());
+    }
+    kinds.sort_unstable();
+    assert_eq!(
+        kinds,
+        ["prompts", "resources", "tools"].map(|kind| format!("notifications/{kind}/list_changed"))
+    );
+    listen.expect("notifications/tools/list_changed").await;
+    assert_ne!(session.pid().await, first);
+    let tools = session.get("tools/list", json!({})).await["result"]["tools"].to_string();
+    assert!(tools.contains("after") && !tools.contains("before"), "{tools}");
+    let seen = session.call("journal", json!({ "until": "\"method\"" })).await;
+    let lines = structured(&seen)["lines"].to_string();
+    for told in ["initialize", "notifications/initialized", "notice", "resources/subscribe"] {
+        assert!(lines.contains(told), "{told} was not told again: {lines}");
+    }
+    session.call("updated", json!({ "uri": "test://a" })).await;
+    stream.expect("notifications/resources/updated").await;
+    let pid = i32::try_from(first.as_i64().unwrap()).unwrap();
+    eventually("the end of the old child", || !is_alive(pid)).await;
+}
+
+/// The same where the child is modern: subscriptions go on with the fresh one.
+#[tokio::test]
+async fn watch_keeps_the_subscriptions_of_modern_clients() {
+    let dir = scratch("watch-modern");
+    let file = dir.join("tools");
+    std::fs::write(&file, "before").unwrap();
+    let path = file.to_str().unwrap();
+    let setup = Setup::modern().child(["--tools", path]).flags(["--watch", path]);
+    let served = setup.serve().await;
+    let modern = Modern::new(&served);
+    let first = modern.pid().await;
+    let mut listen = modern.listen(json!("l"), json!({ "toolsListChanged": true })).await;
+    listen.expect("notifications/subscriptions/acknowledged").await;
+    std::fs::write(&file, "after").unwrap();
+    listen.expect("notifications/tools/list_changed").await;
+    assert_ne!(modern.pid().await, first);
+    modern.call("changed", json!({ "list": "tools" })).await;
+    listen.expect("notifications/tools/list_changed").await;
+}
+
+/// A call that is under way when the files change is finished by the child that has it.
+#[tokio::test]
+async fn watch_lets_calls_finish() {
+    let dir = scratch("watch-calls");
+    let file = dir.join("tools");
+    std::fs::write(&file, "x").unwrap();
+    let path = file.to_str().unwrap();
+    let setup = Setup::legacy().child(["--tools", path]).flags(["--watch", path]);
+    let served = setup.serve().await;
+    let session = Session::able(&served).await;
+    let mut stream = session.listen().await;
+    let mut events = session.begin(json!(1), "ask", json!({})).await.expect(200).events();
+    let question = events.expect("elicitation/create").await;
+    std::fs::write(&file, "y").unwrap();
+    stream.message().await;
+    session.answer(&question, json!({ "action": "accept" })).await;
+    let answer = events.message().await.unwrap();
+    assert_eq!(structured(&answer)["answers"][0]["result"]["action"], "accept");
+}
+
+/// SIGTERM and SIGINT: calls finish, streams end, nothing is left, exit code 0.
+#[tokio::test]
+async fn signals_end_it_in_peace() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let mut served = Setup::legacy().serve().await;
+        let session = Session::new(&served).await;
+        let pid = i32::try_from(session.pid().await.as_i64().unwrap()).unwrap();
+        let mut stream = session.listen().await;
+        served.signal(signal);
+        assert_eq!(stream.message().await, None);
+        assert_eq!(served.ended().await.code(), Some(0), "{signal}");
+        assert!(!is_alive(pid));
+    }
+}
+
+/// A second signal does not wait for anybody.
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let mut served = Setup::legacy().serve().await;
+    let session = Session::new(&served).await;
+    let pid = i32::try_from(session.pid().await.as_i64().unwrap()).unwrap();
+    let params = json!({ "name": "never" });
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    let _waiting = session.request(&body).send_only(served.at).await;
+    session.call("deaf", json!({})).await;
+    served.signal(Signal::SIGTERM);
+    eventually("no more connections", || std::net::TcpStream::connect(served.at).is_err()).await;
+    served.signal(Signal::SIGTERM);
+    served.ended().await;
+    eventually("the end of the child", || !is_alive(pid)).await;
+}
+
+/// Nothing outlives it, however it ends: not through a shell, a double fork or a session of its own.
+#[tokio::test]
+async fn no_process_outlives_it() {
+    let child = child_program();
+    let child = child.to_str().unwrap();
+    for (number, script) in [
+        "sleep $M & \"$CHILD\"",
+        "(sleep $M &); exec \"$CHILD\"",
+        "setsid -f sleep $M; exec \"$CHILD\"",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+            let marker = format!("9{number}{}{}", std::process::id(), signal as i32);
+            let setup = Setup::legacy().command(["sh", "-c", script]);
+            let mut served = setup.env("CHILD", child).env("M", &marker).serve().await;
+            let session = Session::new(&served).await;
+            let pid = i32::try_from(session.pid().await.as_i64().unwrap()).unwrap();
+            eventually("the other process", || !carriers(&marker).is_empty()).await;
+            served.signal(signal);
+            served.ended().await;
+            eventually(&format!("no process of {script:?} after {signal}"), || {
+                !is_alive(pid) && carriers(&marker).is_empty()
+            })
+            .await;
+        }
+    }
+}
+
+/// The processes that have this word among their arguments.
+fn carriers(marker: &str) -> Vec<i32> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(marker) && is_alive(*pid)
+    })
+    .collect()
+}

@@ -1,0 +1,179 @@
+//! A legacy child asks its user: the right client is asked, in the way of its era, and its answer arrives
+//! (2.16, 2.17, 2.25, 5.5 to 5.7, 5.41 to 5.45).
+
+use crate::world::*;
+
+/// Seen in a peer: elicitation lost. All kinds, on the stream of the call, ids of the child's own types.
+#[tokio::test]
+async fn a_question_is_asked_on_the_stream_of_its_call() {
+    let served = Setup::legacy().serve().await;
+    let session = Session::able(&served).await;
+    let mut standalone = session.listen().await;
+    for (kind, method) in [
+        ("form", "elicitation/create"),
+        ("url", "elicitation/create"),
+        ("sampling", "sampling/createMessage"),
+        ("roots", "roots/list"),
+    ] {
+        let arguments = json!({ "kind": kind, "count": 2 });
+        let mut events = session.begin(json!("c"), "ask", arguments).await.expect(200).events();
+        for number in 1..=2 {
+            let question = events.expect(method).await;
+            session.answer(&question, json!({ "number": number })).await;
+        }
+        let answer = events.message().await.unwrap();
+        let answers = &structured(&answer)["answers"];
+        assert_eq!(answers[0]["result"]["number"], 1, "{answers}");
+        assert_eq!(answers[1]["result"]["number"], 2, "{answers}");
+        assert_eq!(events.message().await, None);
+    }
+    session.call("changed", json!({ "list": "tools" })).await;
+    standalone.expect("notifications/tools/list_changed").await;
+}
+
+/// 2.24: our ids are never used twice; a late or repeated answer is taken and dropped.
+#[tokio::test]
+async fn a_repeated_answer_is_dropped() {
+    let served = Setup::legacy().serve().await;
+    let session = Session::able(&served).await;
+    let mut events = session.begin(json!(1), "ask", json!({})).await.expect(200).events();
+    let question = events.expect("elicitation/create").await;
+    for number in 0..3 {
+        session.answer(&question, json!({ "number": number })).await;
+    }
+    let answer = events.message().await.unwrap();
+    assert_eq!(structured(&answer)["answers"][0]["result"]["number"], 0);
+    let mut events = session.begin(json!(2), "ask", json!({})).await.expect(200).events();
+    assert_ne!(events.expect("elicitation/create").await["id"], question["id"]);
+}
+
+/// 2.25, 5.7: a client is never asked what it cannot do; the child gets the answer that such a client would give.
+#[tokio::test]
+async fn a_client_is_not_asked_what_it_cannot_do() {
+    let served = Setup::legacy().serve().await;
+    let session = Session::with(&served, "2025-11-25", json!({ "elicitation": {} })).await;
+    for (kind, refusal) in [
+        ("url", json!({ "error": { "code": -32602 } })),
+        ("sampling", json!({ "error": { "code": -32601 } })),
+        ("roots", json!({ "error": { "code": -32601 } })),
+    ] {
+        let answer = session.call("ask", json!({ "kind": kind })).await;
+        let said = &structured(&answer)["answers"][0];
+        match refusal.get("result") {
+            Some(result) => assert_eq!(said["result"], *result, "{kind}"),
+            None => assert_eq!(said["error"]["code"], refusal["error"]["code"], "{kind}"),
+        }
+    }
+    let mut events = session.begin(json!(1), "ask", json!({})).await.expect(200).events();
+    events.expect("elicitation/create").await;
+}
+
+/// 5.45: of two clients that call at once each is asked its own question.
+#[tokio::test]
+async fn two_clients_are_asked_their_own_questions() {
+    let served = Setup::legacy().serve().await;
+    let sessions = [Session::able(&served).await, Session::able(&served).await];
+    assert_eq!(sessions[0].pid().await, sessions[1].pid().await);
+    let asked = sessions.iter().enumerate().map(|(number, session)| async move {
+        for round in 0..5 {
+            let word = format!("client {number} round {round}");
+            let arguments = json!({ "message": word });
+            let mut events = session.begin(json!(1), "ask", arguments).await.expect(200).events();
+            let question = events.expect("elicitation/create").await;
+            assert_eq!(question["params"]["message"], format!("{word} 1"));
+            session.answer(&question, json!({ "number": number })).await;
+            let answer = events.message().await.unwrap();
+            assert_eq!(structured(&answer)["answers"][0]["result"]["number"], number);
+        }
+    });
+    futures_util::future::join_all(asked).await;
+}
+
+/// 5.42: where two clients' calls could have asked, the question is held until only one is left; never guessed.
+#[tokio::test]
+async fn a_question_that_could_be_of_two_clients_is_held_not_guessed() {
+    let served = Setup::legacy().flags(["--trace"]).serve().await;
+    let (one, other) = (Session::able(&served).await, Session::able(&served).await);
+    let release = |key: &'static str| {
+        let params = json!({ "ref": {}, "argument": { "name": "key", "value": key } });
+        one.get("completion/complete", params)
+    };
+    // Tools that have ended without a question are not kept apart.
+    let learn = async {
+        one.call("held", json!({ "count": 1 })).await;
+        release("x").await;
+    };
+    futures_util::future::join(one.call("hold", json!({ "key": "x" })), learn).await;
+    let asks = one.begin(json!(1), "hold", json!({ "key": "ask" }));
+    let holds = async {
+        one.call("held", json!({ "count": 1 })).await;
+        other.begin(json!(1), "hold", json!({ "key": "y" })).await
+    };
+    let released = async {
+        one.call("held", json!({ "count": 2 })).await;
+        release("ask").await;
+        served.stderr.wait("elicitation/create (asks)").await;
+        release("y").await;
+    };
+    let (asked, held, ()) = futures_util::future::join3(asks, holds, released).await;
+    assert_eq!(structured(&held.expect(200).json().await)["key"], "y");
+    let mut events = asked.expect(200).events();
+    let question = events.expect("elicitation/create").await;
+    one.answer(&question, json!({ "action": "accept" })).await;
+    assert_eq!(
+        structured(&events.message().await.unwrap())["answers"][0]["result"]["action"],
+        "accept"
+    );
+}
+
+/// 10.11: outside any call the only session is asked on its GET stream; of two sessions neither is.
+#[tokio::test]
+async fn a_question_outside_any_call() {
+    let served = Setup::legacy().flags(["--trace"]).serve().await;
+    let session = Session::able(&served).await;
+    let mut stream = session.listen().await;
+    session.call("later", json!({ "what": "ask" })).await;
+    let question = stream.expect("elicitation/create").await;
+    session.answer(&question, json!({ "action": "decline" })).await;
+    let seen = session.call("journal", json!({ "until": "\"action\":\"decline\"" })).await;
+    assert_eq!(structured(&seen)["lines"].as_array().unwrap().len(), 1);
+    let other = Session::able(&served).await;
+    let mut others = other.listen().await;
+    other.call("later", json!({ "what": "ask" })).await;
+    // Before the next call, which would be the only one that could have asked.
+    served.stderr.wait_nth("elicitation/create (asks)", 2).await;
+    session.call("journal", json!({ "until": "\"action\":\"cancel\"" })).await;
+    other.call("changed", json!({ "list": "tools" })).await;
+    stream.expect("notifications/tools/list_changed").await;
+    others.expect("notifications/tools/list_changed").await;
+}
+
+/// 2.36, 4.7: a cancelled call gets no answer, its stream ends, its question is withdrawn.
+#[tokio::test]
+async fn a_cancelled_call_withdraws_its_question() {
+    let served = Setup::legacy().serve().await;
+    let session = Session::able(&served).await;
+    let mut events = session.begin(json!("x"), "ask", json!({})).await.expect(200).events();
+    let question = events.expect("elicitation/create").await;
+    session.notify("notifications/cancelled", json!({ "requestId": "x" })).await;
+    let withdrawn = events.expect("notifications/cancelled").await;
+    assert_eq!(withdrawn["params"]["requestId"], question["id"]);
+    assert_eq!(events.message().await, None);
+    session.call("journal", json!({ "until": "notifications/cancelled" })).await;
+    // Unknown and completed ids are ignored (2.36).
+    session.notify("notifications/cancelled", json!({ "requestId": "x" })).await;
+    session.notify("notifications/cancelled", json!({ "requestId": 4711 })).await;
+    session.call("echo", json!({})).await;
+}
+
+/// `--roots` answers the child, whoever calls, and no client is asked.
+#[tokio::test]
+async fn configured_roots_answer_the_child() {
+    let dir = scratch("roots");
+    let served = Setup::legacy().flags(["--roots", dir.to_str().unwrap()]).serve().await;
+    for session in [Session::able(&served).await, Session::new(&served).await] {
+        let answer = session.call("ask", json!({ "kind": "roots" })).await;
+        let uri = structured(&answer)["answers"][0]["result"]["roots"][0]["uri"].to_string();
+        assert!(uri.contains("file:///") && uri.contains("it/roots"), "{uri}");
+    }
+}
