@@ -79,7 +79,7 @@ impl Place {
 
     fn assert_nothing_left(&self) {
         let files: Vec<_> = fs::read_dir(self.tmp()).unwrap().map(|e| e.unwrap().path()).collect();
-        assert_eq!(files, [PathBuf::new(); 0], "files stayed");
+        assert!(files.is_empty(), "files stayed: {files:?}");
         let own = self.tmp().to_str().unwrap().to_owned();
         let ours = |pid: &PathBuf| {
             let line = fs::read(pid.join("cmdline")).unwrap_or_default();
@@ -87,7 +87,7 @@ impl Place {
         };
         let left: Vec<_> =
             fs::read_dir("/proc").unwrap().map(|e| e.unwrap().path()).filter(ours).collect();
-        assert_eq!(left, [PathBuf::new(); 0], "processes stayed");
+        assert!(left.is_empty(), "processes stayed: {left:?}");
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use http::StatusCode;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use url::Url;
@@ -93,8 +92,8 @@ impl<T: Fn(News)> Walk<T> {
         let metadata = challenge
             .split_once("resource_metadata=\"")
             .and_then(|(_, rest)| Url::parse(rest.split('"').next()?).ok());
-        match (reply.status, metadata) {
-            (StatusCode::UNAUTHORIZED, Some(url)) => Ok((url, format!("401, {challenge}"))),
+        match (reply.status.as_u16(), metadata) {
+            (401, Some(url)) => Ok((url, format!("401, {challenge}"))),
             (status, _) => Err(format!("{status}, {challenge:?}")),
         }
     }
@@ -121,7 +120,7 @@ impl<T: Fn(News)> Walk<T> {
     async fn meet(&self, user: &str, known: &BTreeSet<u32>) -> Result<(Met, String), Broken> {
         let url = Url::parse(&format!("{}/token?user={user}", self.issuer)).map_err(told)?;
         let reply = self.client.send(self.client.get(url)).await.map_err(told)?;
-        if reply.status != StatusCode::OK {
+        if !reply.status.is_success() {
             return Err(format!("no token: {}", reply.status));
         }
         let token = String::from_utf8_lossy(&reply.body).into_owned();
@@ -168,7 +167,7 @@ impl<T: Fn(News)> Walk<T> {
         let status = reply.map_err(told)?.status;
         // The session itself must be alive, or its absence would prove nothing.
         let alive = alice.session.call("whoami", &json!({})).await.map_err(told)?;
-        if status == StatusCode::NOT_FOUND && alive["user"] == ALICE {
+        if status == 404 && alive["user"] == ALICE {
             Ok(((), "404, as if it did not exist; alice goes on using it".to_owned()))
         } else {
             Err(format!("{status}, then alice got {alive}"))
