@@ -87,8 +87,12 @@ impl Log {
         let mut out: Box<dyn Write + Send> = if path.as_os_str() == "-" {
             Box::new(std::io::stderr())
         } else {
-            let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-            Box::new(file.map_err(error)?)
+            let mut options = std::fs::OpenOptions::new();
+            options.create(true).append(true);
+            // Who calls what is not for everybody on the machine; a group may collect it.
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
+            Box::new(options.open(path).map_err(error)?)
         };
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|cause| error(std::io::Error::other(cause)))?;

@@ -28,9 +28,8 @@ fn check(config: config::Serve) -> Result<(), Vec<Failure>> {
     Ok(())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the programs of `Run` own what they are asked")]
-fn demo(asked: config::Demo) -> Result<(), Vec<Failure>> {
-    app::demo::demo(&asked, super::demo::tell).map_err(|error| match &error {
+fn demo(config::Demo { rounds, .. }: config::Demo) -> Result<(), Vec<Failure>> {
+    app::demo::demo(rounds, super::demo::tell).map_err(|error| match &error {
         app::demo::Error::Serve(error) => failures(error),
         error => vec![Failure::of(error)],
     })

@@ -4,6 +4,8 @@
 //! What stands between them is built by [`serve`](super::serve) from the options that an operator would type.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,7 +16,7 @@ use self::provider::Provider;
 use self::walk::Walk;
 use super::run::{self, until_stopped};
 use super::serve::{Built, build, open_store, outbound_client, runtime};
-use crate::config::{self, Demo, Rounds, Typed};
+use crate::config::{self, Rounds, Typed};
 use crate::shutdown::Shutdown;
 use crate::store::UserRef;
 use crate::{outbound, process, store};
@@ -153,9 +155,9 @@ pub enum Error {
 ///
 /// # Errors
 /// See [`Error`].
-pub fn demo(asked: &Demo, tell: impl Fn(News) + Send + Sync) -> Result<(), Error> {
+pub fn demo(rounds: Rounds, tell: impl Fn(News) + Send + Sync) -> Result<(), Error> {
     let scratch = Scratch::new()?;
-    let result = runtime()?.block_on(run_in(&scratch, asked.rounds, &tell));
+    let result = runtime()?.block_on(run_in(&scratch, rounds, &tell));
     drop(scratch);
     result
 }
@@ -166,8 +168,8 @@ async fn run_in(
     tell: &(impl Fn(News) + Send + Sync),
 ) -> Result<(), Error> {
     let shutdown = Shutdown::new();
-    stop_on_signals(&shutdown)?;
-    let result = served(scratch, rounds, tell, &shutdown).await;
+    let early = stop_on_early_signals(&shutdown)?;
+    let result = served(scratch, rounds, tell, &shutdown, &early).await;
     shutdown.finish();
     shutdown.finished().await;
     result
@@ -178,6 +180,7 @@ async fn served(
     rounds: Rounds,
     tell: &(impl Fn(News) + Send + Sync),
     shutdown: &Shutdown,
+    early: &AtomicBool,
 ) -> Result<(), Error> {
     let provider = Provider::start(shutdown).await?;
     let issuer = provider.issuer();
@@ -206,6 +209,8 @@ async fn served(
         tell,
     };
     let walking = async {
+        // From here on the server hears the signals, a second one included.
+        early.store(false, Ordering::Release);
         let walked = tokio::select! {
             walked = walk.go() => walked,
             // Told to stop halfway: nothing has failed.
@@ -221,26 +226,29 @@ async fn served(
     };
     let silent = |_| {};
     let serving = until_stopped(listener, endpoint, pool, shutdown.clone(), &silent);
-    let (walked, served) = tokio::join!(walking, serving);
+    let (served, walked) = tokio::join!(serving, walking);
     served?;
     walked
 }
 
-/// A signal may come before the endpoint is there, and must find somebody who removes what was made by then.
-fn stop_on_signals(shutdown: &Shutdown) -> Result<(), Error> {
+/// A signal may come before the server listens for any, and must find somebody who removes what was made by then.
+fn stop_on_early_signals(shutdown: &Shutdown) -> Result<Arc<AtomicBool>, Error> {
     let set_up = |cause| run::Error::Runtime { cause };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(set_up)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(set_up)?;
-    let stop = shutdown.clone();
+    let early = Arc::new(AtomicBool::new(true));
+    let (stop, still) = (shutdown.clone(), Arc::clone(&early));
     shutdown.spawn_work(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             () = stop.finishing() => {}
         }
-        stop.finish();
+        if still.load(Ordering::Acquire) {
+            stop.finish();
+        }
     });
-    Ok(())
+    Ok(early)
 }
 
 /// What an operator would type.

@@ -113,10 +113,12 @@ impl Chosen {
                 "strict, without namespaces: user ids, Landlock, seccomp".to_owned()
             }
             Some(Form::Basic) | None => {
-                format!(
-                    "BASIC, as this machine permits no higher walls ({})",
-                    findings.remedies().join("; ")
-                )
+                let reasons: Vec<String> = findings
+                    .refusals
+                    .iter()
+                    .map(|refusal| format!("{:?}: {}", refusal.form, refusal.reason))
+                    .collect();
+                format!("BASIC, for this machine permits no higher ones ({})", reasons.join("; "))
             }
         };
         let uids = first.map(|first| format!("{first}-{}", first + IDS - 1));

@@ -1,7 +1,7 @@
 //! A client as small as the demo needs: one legacy session of one user over the real endpoint.
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -73,8 +73,8 @@ impl Caller {
 
 impl Session {
     /// Calls a tool and returns its structured result.
-    pub(super) async fn call(&self, tool: &str, arguments: Value) -> Result<Value, Error> {
-        let reply = self.caller.post(&call(tool, &arguments), Some(&self.id)).await?;
+    pub(super) async fn call(&self, tool: &str, arguments: &Value) -> Result<Value, Error> {
+        let reply = self.caller.post(&call(tool, arguments), Some(&self.id)).await?;
         Ok(message(&reply)?["result"]["structuredContent"].take())
     }
 }
@@ -94,7 +94,7 @@ fn message(reply: &Reply) -> Result<Value, Error> {
     let unexpected = || Error::Unexpected {
         what: format!("{} {}", reply.status, String::from_utf8_lossy(&reply.body).trim()),
     };
-    if reply.status != StatusCode::OK {
+    if !reply.status.is_success() {
         return Err(unexpected());
     }
     let found = response(&reply.body).ok_or_else(unexpected)?;
