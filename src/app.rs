@@ -1,6 +1,7 @@
 //! The composition root: builds the parts that a mode needs and runs them. The only file that knows both modes.
 
 mod callers;
+pub mod demo;
 mod dev;
 mod parts;
 mod run;

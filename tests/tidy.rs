@@ -252,7 +252,7 @@ fn types_are_named_after_things() {
         for line in source.text.lines() {
             let words: Vec<&str> = line.split_whitespace().collect();
             let keyword = |word: &&str| ["struct", "enum", "trait", "type", "union"].contains(word);
-            let Some(at) = words.iter().copied().position(keyword) else { continue };
+            let Some(at) = words.iter().position(keyword) else { continue };
             // An associated type has the name that its trait gave it.
             let associated = words[at] == "type" && line.starts_with(' ');
             let plain = words[..at].iter().all(|word| word.starts_with("pub"));

@@ -13,7 +13,7 @@ use super::conversation::{Event, Outcome};
 use super::desk::Desk;
 use super::mailbox::Keep;
 use super::noise::Noise;
-use crate::mcp::{ErrorObject, Line, Lines, Raw};
+use crate::mcp::{ErrorObject, Line, Lines};
 use crate::server::Incoming;
 
 /// More than this unwritten, and no further commands are taken.
@@ -170,15 +170,16 @@ fn id_at_an_end(head: &[u8], tail: &[u8]) -> Option<u64> {
 }
 
 impl Desk {
-    /// Subscriptions never end by themselves; before the child is closed they end in peace.
+    /// Subscriptions never end by themselves; before the child is closed they are ended.
     fn end_listens(&mut self) {
         let is_listen =
             |call: &super::desk::Call| call.permitted.operation().method == "subscriptions/listen";
         let listens = self.calls.iter().filter(|(_, call)| is_listen(call));
         let ids: Vec<u64> = listens.map(|(id, _)| *id).collect();
         for id in ids {
-            let complete = Raw::of(&serde_json::json!({ "resultType": "complete" }));
-            let done = Event::Done(Outcome::Result(complete));
+            // Whoever listens goes on with the successor, or ends its stream where there is none.
+            let why = ErrorObject::internal("the server is being closed");
+            let done = Event::Done(Outcome::Lost(why));
             self.calls[&id].mailbox.push(done, Keep::Always);
             self.forget(id);
         }

@@ -28,8 +28,11 @@ fn check(config: config::Serve) -> Result<(), Vec<Failure>> {
     Ok(())
 }
 
-fn demo(_: config::Demo) -> Result<(), Vec<Failure>> {
-    Err(vec![Failure::runtime("demo is not part of this version")])
+fn demo(asked: config::Demo) -> Result<(), Vec<Failure>> {
+    app::demo::demo(&asked, super::demo::tell).map_err(|error| match &error {
+        app::demo::Error::Serve(error) => failures(error),
+        error => vec![Failure::of(error)],
+    })
 }
 
 fn secret(asked: config::Secret) -> Result<(), Vec<Failure>> {

@@ -28,6 +28,9 @@ pub enum Error {
         /// What has to stay hidden.
         path: PathBuf,
     },
+    /// Root behind walls is still root to every file that it reaches.
+    #[error("a child cannot be given root's user or group id")]
+    RootIdentity,
     /// Walls need Linux.
     #[error("there are no walls on this system")]
     NoWalls,

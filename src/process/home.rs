@@ -81,6 +81,14 @@ pub enum Error {
     },
 }
 
+/// Whose a directory is to be.
+#[derive(Clone, Copy)]
+struct Owner {
+    uid: u32,
+    /// Any, where it opens nothing.
+    gid: Option<u32>,
+}
+
 /// A directory that has been entered.
 struct Entered {
     path: PathBuf,
@@ -104,7 +112,8 @@ pub fn prepare(
             return Err(Error::Digest { digest: digest.to_owned() });
         }
     }
-    let own = (geteuid().as_raw(), nix::unistd::getegid().as_raw());
+    let own = Owner { uid: geteuid().as_raw(), gid: None };
+    let user_own = ids.map_or(own, |(uid, gid)| Owner { uid, gid: Some(gid) });
     // Somebody with another user id has to pass through what is ours to reach what is his.
     let above = if ids.is_some() { PASSABLE } else { PRIVATE };
     let state = Entered::state_dir(state_dir, above)?;
@@ -112,10 +121,10 @@ pub fn prepare(
     let users = tenants.directory(tenant.unwrap_or(NO_TENANT), above, own)?;
     // Only the user's own group passes: what he opens to everybody is still not open to his neighbours.
     let root = match ids {
-        Some((_, gid)) => users.directory(user, GROUP_ONLY, (own.0, gid))?,
+        Some((_, gid)) => users.directory(user, GROUP_ONLY, Owner { gid: Some(gid), ..own })?,
         None => users.directory(user, PRIVATE, own)?,
     };
-    let make = |name| Ok(root.directory(name, PRIVATE, ids.unwrap_or(own))?.path);
+    let make = |name| Ok(root.directory(name, PRIVATE, user_own)?.path);
     Ok(Home {
         home: make("home")?,
         tmp: make("tmp")?,
@@ -138,12 +147,14 @@ impl Home {
     ///
     /// As [`prepare`].
     pub fn credentials(&self, ids: Option<(u32, u32)>) -> Result<PathBuf, Error> {
-        let own = (geteuid().as_raw(), nix::unistd::getegid().as_raw());
+        let own = Owner { uid: geteuid().as_raw(), gid: None };
         let failed = |source| Error::Directory { path: self.root.clone(), source };
         let file = File::open(&self.root).map_err(failed)?;
         let root = Entered { path: self.root.clone(), file };
         Ok(match ids {
-            Some((_, gid)) => root.directory("credentials", GROUP_ONLY, (own.0, gid))?.path,
+            Some((_, gid)) => {
+                root.directory("credentials", GROUP_ONLY, Owner { gid: Some(gid), ..own })?.path
+            }
             None => root.directory("credentials", PRIVATE, own)?.path,
         })
     }
@@ -179,8 +190,14 @@ impl Entered {
         Ok(Self { path, file })
     }
 
+    /// Whether a crash came between making a directory and giving it away.
+    fn forgotten(file: &File, path: &Path) -> bool {
+        let ours = file.metadata().is_ok_and(|found| found.uid() == geteuid().as_raw());
+        ours && std::fs::read_dir(path).is_ok_and(|mut list| list.next().is_none())
+    }
+
     /// A directory in this one, made if it is not there; an empty new one is given to its owner.
-    fn directory(&self, name: &str, mode: u32, owner: (u32, u32)) -> Result<Self, Error> {
+    fn directory(&self, name: &str, mode: u32, owner: Owner) -> Result<Self, Error> {
         let path = self.path.join(name);
         let failed = |source: io::Error| Error::Directory { path: path.clone(), source };
         let made = match mkdirat(self.file.as_fd(), name, Mode::S_IRWXU) {
@@ -192,14 +209,17 @@ impl Entered {
         let fd = openat(self.file.as_fd(), name, flags, Mode::empty())
             .map_err(|errno| failed(errno.into()))?;
         let file = File::from(fd);
-        if made {
-            let ids = (Some(Uid::from_raw(owner.0)), Some(Gid::from_raw(owner.1)));
+        if let Some(gid) = owner.gid
+            && (made || Self::forgotten(&file, &path))
+        {
+            let ids = (Some(Uid::from_raw(owner.uid)), Some(Gid::from_raw(gid)));
             fchown(&file, ids.0, ids.1).map_err(|errno| failed(errno.into()))?;
         }
         let found = file.metadata().map_err(failed)?;
         let (uid, gid) = (found.uid(), found.gid());
-        if uid != owner.0 || gid != owner.1 {
-            return Err(Error::Owner { path, found: (uid, gid), expected: owner });
+        if uid != owner.uid || owner.gid.is_some_and(|wanted| wanted != gid) {
+            let expected = (owner.uid, owner.gid.unwrap_or(gid));
+            return Err(Error::Owner { path, found: (uid, gid), expected });
         }
         if found.mode() & 0o7777 != mode {
             file.set_permissions(Permissions::from_mode(mode)).map_err(failed)?;

@@ -10,15 +10,25 @@
 //! - The supervisor is a subreaper, so whatever a double fork orphans comes back to it and dies with `CMD`. The end
 //!   of the lifeline tells it that mcpwrap died. It holds no credential: its environment is empty and the
 //!   specification, which carries the secrets, is read by stage 2 alone.
-//! - Stage 2 makes itself what `CMD` expects (session, signals, descriptors, directory, and later the walls) and
-//!   executes it.
+//! - Stage 2 makes itself what `CMD` expects (session, signals, descriptors, directory), builds the [`walls`] around
+//!   itself and executes it.
 //! - If a supervisor itself is killed, its orphans come to mcpwrap, which is a subreaper too and kills every child
 //!   that it does not know. Therefore **nothing else in mcpwrap may start processes**: a helper program is
 //!   started through [`Spawner`] like any other.
 //!
-//! What this does not hold against: a supervisor and mcpwrap killed in the same instant (only `CMD` itself dies
-//! then, by its parent-death signal), and a hostile child that forks faster than it is killed. Both need a pid
-//! namespace or a control group.
+//! Where the walls have a pid namespace, one more stage stands between the two:
+//!
+//! ```text
+//! supervisor ──gate (pipe)──▶ init, number 1 of the namespace ──▶ stage 2 ──exec──▶ CMD
+//!     ◀──────── how CMD ended ─┘
+//! ```
+//!
+//! The supervisor makes the user and the pid namespace for its children and stays outside. Init collects orphans; its
+//! end, and it ends with `CMD` or with the gate, is the end of the namespace: the kernel kills whatever is in it.
+//! Stage 2 makes the mount and ipc namespaces, so that init never depends on what a child sees.
+//!
+//! Without a pid namespace this does not hold against a supervisor and mcpwrap killed in the same instant (only `CMD`
+//! itself dies then, by its parent-death signal), nor against a hostile child that forks faster than it is killed.
 
 mod command;
 #[cfg(unix)]

@@ -34,6 +34,9 @@ struct Count(usize);
 impl<'a> Spec<'a> {
     /// The encoded specification of a command; the buffer is wiped when dropped.
     pub(super) fn encode(command: &'a ChildCommand) -> Result<Zeroizing<Vec<u8>>, Error> {
+        if command.walls.ids().is_some_and(|(uid, gid)| uid == 0 || gid == 0) {
+            return Err(Error::RootIdentity);
+        }
         if let Some(path) = command.walls.exposed() {
             return Err(Error::Exposed { path: path.to_owned() });
         }

@@ -219,6 +219,11 @@ impl Walls {
     }
 
     #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+    pub(super) fn ids(&self) -> Option<(u32, u32)> {
+        if let Self::Strict { identity, .. } = self { identity.ids() } else { None }
+    }
+
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     pub(super) fn room(&self) -> Room {
         match self {
             Self::Strict { identity: Identity::Uid { .. }, .. } => Room::Pids,

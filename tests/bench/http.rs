@@ -28,7 +28,8 @@ pub(crate) struct Endpoint {
 #[derive(Clone, Debug)]
 pub(crate) struct Template {
     bytes: Vec<u8>,
-    id_at: usize,
+    /// Where the id is, if it has one.
+    id_at: Option<usize>,
 }
 
 /// An answer that was read whole.
@@ -102,7 +103,7 @@ impl Endpoint {
         text.push_str("\r\n");
         let start = text.len();
         text.push_str(&body);
-        let id_at = start + body.find(&"0".repeat(ID_DIGITS)).unwrap_or(0);
+        let id_at = body.find(&"0".repeat(ID_DIGITS)).map(|at| start + at);
         Template { bytes: text.into_bytes(), id_at }
     }
 
@@ -131,10 +132,9 @@ impl Connection {
     }
 
     fn send(&mut self, template: &Template, id: u64) -> io::Result<()> {
-        if template.id_at > 0 {
+        if let Some(at) = template.id_at {
             let digits = format!("{:0ID_DIGITS$}", 1_000_000_000 + id);
-            self.request[template.id_at..template.id_at + ID_DIGITS]
-                .copy_from_slice(digits.as_bytes());
+            self.request[at..at + ID_DIGITS].copy_from_slice(digits.as_bytes());
         }
         self.reply.reset();
         self.sent = Instant::now();

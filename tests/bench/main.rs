@@ -53,6 +53,8 @@ fn measure() -> ExitCode {
     };
     let check = Check::read(std::env::var("BENCH_CHECK").ok().as_deref());
     let mut report = Report::default();
+    // A machine that is busy with other things makes the direct ways look better than they are.
+    println!("load before: {}", proc::load_average());
     rounds::memory(&mut report);
     rounds::run(effort, &mut report);
     let (text, failed) = report.text(check);

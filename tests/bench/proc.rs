@@ -13,6 +13,11 @@ pub(crate) struct Memory {
     pub(crate) anonymous: f64,
 }
 
+/// How many tasks wanted to run, lately.
+pub(crate) fn load_average() -> String {
+    fs::read_to_string("/proc/loadavg").unwrap_or_default().trim().to_owned()
+}
+
 /// The CPU time of all threads that live.
 pub(crate) fn cpu(pid: u32) -> Duration {
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Duration::ZERO };

@@ -167,8 +167,11 @@ impl Served {
         }
         let ready = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
         let session = answer.session.as_deref();
-        self.endpoint.ask(&self.endpoint.template(&in_session(session), ready), 0)?;
-        Ok(answer.session)
+        let taken = self.endpoint.ask(&self.endpoint.template(&in_session(session), ready), 0)?;
+        match taken.status {
+            200..300 => Ok(answer.session),
+            status => Err(io::Error::other(format!("not taken for initialized: {status}"))),
+        }
     }
 
     /// Calls of a legacy client in a session of its own.

@@ -194,7 +194,8 @@ fn victim() {
     if !targets.shared_memory.is_empty() {
         let _ = Command::new("ipcrm").args(["-m", &targets.shared_memory]).output();
     }
-    for path in targets.files.iter().filter(|path| path.starts_with("/dev/shm")) {
+    // What may lie outside the home, and stays unless it is removed.
+    for path in targets.files.iter().chain(&targets.sockets) {
         fs::remove_file(path).unwrap();
     }
 }

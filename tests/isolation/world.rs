@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -85,6 +86,9 @@ impl State {
 
 impl Drop for State {
     fn drop(&mut self) {
+        // Installed trees are read-only, for their owner too.
+        let mut thaw = std::process::Command::new("chmod");
+        let _ = thaw.args(["-R", "u+rwX"]).arg(&self.path).stderr(Stdio::null()).status();
         let _ = fs::remove_dir_all(&self.path);
     }
 }

@@ -107,6 +107,16 @@ async fn a_slow_reader_slows_only_its_own_call() {
     }
 }
 
+/// A client that is gone before its child has started spoils nothing for the next one.
+#[tokio::test]
+async fn hanging_up_during_the_start_spoils_nothing() {
+    let served = Setup::legacy().child(["--probe", "exit"]).serve().await;
+    let modern = Modern::new(&served);
+    let body = modern.body(json!(1), "tools/call", json!({ "name": "echo" }));
+    drop(modern.request(&body).send_only(served.at).await);
+    assert!(modern.call("echo", json!({})).await["result"].is_object());
+}
+
 /// A client that dribbles its request holds up nobody.
 #[tokio::test]
 async fn a_request_that_never_ends_holds_up_nobody() {

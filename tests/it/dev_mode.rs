@@ -120,6 +120,26 @@ async fn watch_restarts_the_child_and_sessions_stay() {
     eventually("the end of the old child", || !is_alive(pid)).await;
 }
 
+/// The same where the child is modern: subscriptions go on with the fresh one.
+#[tokio::test]
+async fn watch_keeps_the_subscriptions_of_modern_clients() {
+    let dir = scratch("watch-modern");
+    let file = dir.join("tools");
+    std::fs::write(&file, "before").unwrap();
+    let path = file.to_str().unwrap();
+    let setup = Setup::modern().child(["--tools", path]).flags(["--watch", path]);
+    let served = setup.serve().await;
+    let modern = Modern::new(&served);
+    let first = modern.pid().await;
+    let mut listen = modern.listen(json!("l"), json!({ "toolsListChanged": true })).await;
+    listen.expect("notifications/subscriptions/acknowledged").await;
+    std::fs::write(&file, "after").unwrap();
+    listen.expect("notifications/tools/list_changed").await;
+    assert_ne!(modern.pid().await, first);
+    modern.call("changed", json!({ "list": "tools" })).await;
+    listen.expect("notifications/tools/list_changed").await;
+}
+
 /// A call that is under way when the files change is finished by the child that has it.
 #[tokio::test]
 async fn watch_lets_calls_finish() {

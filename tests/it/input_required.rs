@@ -133,12 +133,12 @@ async fn an_ill_formed_answer_leaves_the_call_waiting() {
 async fn a_modern_client_is_not_asked_what_it_cannot_do() {
     let served = Setup::legacy().serve().await;
     let answer = Modern::new(&served).call("ask", json!({})).await;
-    assert_eq!(structured(&answer)["answers"][0]["result"]["action"], "cancel");
+    assert_eq!(structured(&answer)["answers"][0]["error"]["code"], -32602);
     let forms = Modern::with(&served, json!({ "elicitation": {} }));
     let answer = forms.call("ask", json!({ "kind": "url" })).await;
-    assert_eq!(structured(&answer)["answers"][0]["result"]["action"], "cancel");
+    assert_eq!(structured(&answer)["answers"][0]["error"]["code"], -32602);
     let answer = forms.call("ask", json!({ "kind": "sampling" })).await;
-    assert_eq!(structured(&answer)["answers"][0]["error"]["code"], -1);
+    assert_eq!(structured(&answer)["answers"][0]["error"]["code"], -32601);
 }
 
 /// 3.42, 5.18, 5.31: the end of the retry's stream cancels; the end of the first answer did not.

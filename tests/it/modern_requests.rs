@@ -95,7 +95,6 @@ async fn an_unsupported_version_names_the_supported_ones() {
         ("2099-01-01", "2099-01-01"),
         ("2099-01-01", "2026-07-28"),
         ("garbage", "2026-07-28"),
-        ("2026-07-28", "2099-01-01"),
         ("2025-11-25", "2025-11-25"),
     ] {
         let request = modern.request(&body(meta)).with("mcp-protocol-version", header);

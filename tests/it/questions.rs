@@ -53,9 +53,9 @@ async fn a_client_is_not_asked_what_it_cannot_do() {
     let served = Setup::legacy().serve().await;
     let session = Session::with(&served, "2025-11-25", json!({ "elicitation": {} })).await;
     for (kind, refusal) in [
-        ("url", json!({ "result": { "action": "cancel" } })),
-        ("sampling", json!({ "error": { "code": -1 } })),
-        ("roots", json!({ "result": { "roots": [] } })),
+        ("url", json!({ "error": { "code": -32602 } })),
+        ("sampling", json!({ "error": { "code": -32601 } })),
+        ("roots", json!({ "error": { "code": -32601 } })),
     ] {
         let answer = session.call("ask", json!({ "kind": kind })).await;
         let said = &structured(&answer)["answers"][0];
@@ -87,6 +87,43 @@ async fn two_clients_are_asked_their_own_questions() {
         }
     });
     futures_util::future::join_all(asked).await;
+}
+
+/// 5.42: where two clients' calls could have asked, the question is held until only one is left; never guessed.
+#[tokio::test]
+async fn a_question_that_could_be_of_two_clients_is_held_not_guessed() {
+    let served = Setup::legacy().flags(["--trace"]).serve().await;
+    let (one, other) = (Session::able(&served).await, Session::able(&served).await);
+    let release = |key: &'static str| {
+        let params = json!({ "ref": {}, "argument": { "name": "key", "value": key } });
+        one.get("completion/complete", params)
+    };
+    // Tools that have ended without a question are not kept apart.
+    let learn = async {
+        one.call("held", json!({ "count": 1 })).await;
+        release("x").await;
+    };
+    futures_util::future::join(one.call("hold", json!({ "key": "x" })), learn).await;
+    let asks = one.begin(json!(1), "hold", json!({ "key": "ask" }));
+    let holds = async {
+        one.call("held", json!({ "count": 1 })).await;
+        other.begin(json!(1), "hold", json!({ "key": "y" })).await
+    };
+    let released = async {
+        one.call("held", json!({ "count": 2 })).await;
+        release("ask").await;
+        served.stderr.wait("elicitation/create (asks)").await;
+        release("y").await;
+    };
+    let (asked, held, ()) = futures_util::future::join3(asks, holds, released).await;
+    assert_eq!(structured(&held.expect(200).json().await)["key"], "y");
+    let mut events = asked.expect(200).events();
+    let question = events.expect("elicitation/create").await;
+    one.answer(&question, json!({ "action": "accept" })).await;
+    assert_eq!(
+        structured(&events.message().await.unwrap())["answers"][0]["result"]["action"],
+        "accept"
+    );
 }
 
 /// 10.11: outside any call the only session is asked on its GET stream; of two sessions neither is.

@@ -77,9 +77,7 @@ pub(super) async fn install(
     trees.push(dir.join("tree"));
     trees.extend(tree::of_arguments(&package.args, state_dir));
     trees.retain(|tree| !scratch.state_dir.starts_with(tree));
-    trees.sort();
-    trees.dedup();
-    Ok(Resolved { program, args: package.args.clone(), trees })
+    Ok(Resolved { program, args: package.args.clone(), trees: tree::fewest(trees) })
 }
 
 fn digest(package: &Package) -> String {

@@ -129,9 +129,7 @@ pub async fn program(
     let args: Vec<OsString> = absolute_script(&program, args);
     let mut trees = tree::of_program(&program);
     trees.extend(tree::of_arguments(&args, state_dir));
-    trees.sort();
-    trees.dedup();
-    Ok(Resolved { program, args, trees })
+    Ok(Resolved { program, args, trees: tree::fewest(trees) })
 }
 
 /// A path, or a name that is looked up in our own `PATH`, which is also the child's.

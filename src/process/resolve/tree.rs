@@ -49,8 +49,13 @@ pub(super) fn of_program(program: &Path) -> Vec<PathBuf> {
     }
     let bases: Vec<PathBuf> = trees.iter().flat_map(|tree| base_of_environment(tree)).collect();
     trees.extend(bases);
+    fewest(trees)
+}
+
+/// Without those that lie in others.
+pub(super) fn fewest(mut trees: Vec<PathBuf>) -> Vec<PathBuf> {
     trees.sort();
-    trees.dedup();
+    trees.dedup_by(|inner, outer| inner.starts_with(&*outer));
     trees
 }
 

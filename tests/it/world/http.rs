@@ -313,6 +313,7 @@ fn spoken(block: &str) -> Spoken {
             Some(("", _)) => {}
             Some(("id", value)) => id = Some(value.trim_start().to_owned()),
             Some(("data", value)) => data = Some(value.trim_start().to_owned()),
+            Some(("retry", value)) => assert!(value.trim().parse::<u32>().is_ok()),
             Some(("event", value)) => assert_eq!(value.trim(), "message"),
             other => panic!("not a line of an event stream: {other:?}"),
         }

@@ -14,8 +14,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::unistd::getppid;
 
-use crate::process::walls::{Identity, Walls};
-use crate::process::{ExecFailure, walls::Room};
+use crate::process::ExecFailure;
+use crate::process::walls::{Room, Walls};
 
 pub(super) use files::abi;
 pub(super) use identity::drop_capabilities;
@@ -32,12 +32,11 @@ pub(super) fn raise(walls: &Walls, supervisor: i32) -> Result<(), Step> {
     let Some(paths) = walls.paths() else {
         return Ok(());
     };
-    let identity = if let Walls::Strict { identity, .. } = walls { Some(*identity) } else { None };
     let confined = walls.room() != Room::Shared;
     if confined {
         mounts::build(paths)?;
     }
-    identity::take(identity.and_then(Identity::ids))?;
+    identity::take(walls.ids())?;
     // The kernel forgets the signal whenever an identity changes.
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(Step::of("bind its life to its supervisor"))?;
     if getppid().as_raw() != supervisor {

@@ -1,0 +1,291 @@
+//! `mcpwrap demo`: what `serve` does, on one machine with nothing to install.
+//!
+//! Only the world around it is made up: two users, their identity provider, their tokens and an example server.
+//! What stands between them is built by [`serve`](super::serve) from the options that an operator would type.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use tokio::signal::unix::{SignalKind, signal};
+use url::Url;
+
+use self::place::{Chosen, Scratch};
+use self::provider::Provider;
+use self::walk::Walk;
+use super::run::{self, until_stopped};
+use super::serve::{Built, build, open_store, outbound_client, runtime};
+use crate::config::{self, Demo, Rounds, Typed};
+use crate::shutdown::Shutdown;
+use crate::store::UserRef;
+use crate::{outbound, process, store};
+
+mod example;
+mod place;
+mod provider;
+mod session;
+mod walk;
+
+pub use example::example_main;
+
+const ALICE: &str = "alice";
+const BOB: &str = "bob";
+
+/// What the person at the terminal hears.
+#[derive(Debug)]
+pub enum News {
+    /// What was set up.
+    World {
+        /// The walls around the children.
+        walls: String,
+        /// The identity provider.
+        issuer: String,
+        /// What remains open, a sentence each.
+        cautions: Vec<String>,
+    },
+    /// A step was taken.
+    Step {
+        /// Which.
+        title: &'static str,
+        /// Whether it went as promised.
+        held: Held,
+        /// What was seen.
+        seen: String,
+    },
+    /// All steps held, and it stays up.
+    Ready {
+        /// The endpoint.
+        url: String,
+        /// Where tokens are to be had.
+        issuer: String,
+    },
+}
+
+/// Whether a step went as promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// It did.
+    Yes,
+    /// It did not.
+    No,
+}
+
+/// Why the demo ends badly.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The endpoint cannot be built or served.
+    #[error(transparent)]
+    Serve(#[from] run::Error),
+    /// The demo's own options are wrong.
+    #[error("read the demo's own options: {}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Options {
+        /// What is wrong.
+        problems: Vec<config::Problem>,
+    },
+    /// The directory for everything that is kept cannot be made.
+    #[error("make a directory in {}", path.display())]
+    Directory {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The program cannot be put where every user may execute it.
+    #[error("lay out the program for the children")]
+    Program {
+        /// What the system said.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// Processes cannot be started.
+    #[error("prepare to start processes")]
+    Processes {
+        /// Why not.
+        #[source]
+        cause: process::Error,
+    },
+    /// The system gives no random numbers.
+    #[error("make random numbers")]
+    Random {
+        /// Why not.
+        #[source]
+        cause: getrandom::Error,
+    },
+    /// The identity provider has no key.
+    #[error("make the identity provider's key")]
+    Key,
+    /// The identity provider cannot listen.
+    #[error("start the identity provider on loopback")]
+    Provider {
+        /// What the system said.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The tokens cannot be kept.
+    #[error("put the users' credentials into the store")]
+    Store {
+        /// Why not.
+        #[source]
+        cause: store::Error,
+    },
+    /// The endpoint did not answer.
+    #[error("call the endpoint")]
+    Call {
+        /// Why not.
+        #[source]
+        cause: outbound::Error,
+    },
+    /// The endpoint answered something else.
+    #[error("the endpoint answered {what}")]
+    Unexpected {
+        /// What it answered.
+        what: String,
+    },
+    /// Not every step went as promised.
+    #[error("{failed} of the demo's steps did not hold")]
+    Steps {
+        /// How many.
+        failed: usize,
+    },
+}
+
+/// Shows the production path, once or until a signal.
+///
+/// # Errors
+/// See [`Error`].
+pub fn demo(asked: &Demo, tell: impl Fn(News) + Send + Sync) -> Result<(), Error> {
+    let scratch = Scratch::new()?;
+    let result = runtime()?.block_on(run_in(&scratch, asked.rounds, &tell));
+    drop(scratch);
+    result
+}
+
+async fn run_in(
+    scratch: &Scratch,
+    rounds: Rounds,
+    tell: &(impl Fn(News) + Send + Sync),
+) -> Result<(), Error> {
+    let shutdown = Shutdown::new();
+    stop_on_signals(&shutdown)?;
+    let result = served(scratch, rounds, tell, &shutdown).await;
+    shutdown.finish();
+    shutdown.finished().await;
+    result
+}
+
+async fn served(
+    scratch: &Scratch,
+    rounds: Rounds,
+    tell: &(impl Fn(News) + Send + Sync),
+    shutdown: &Shutdown,
+) -> Result<(), Error> {
+    let provider = Provider::start(shutdown).await?;
+    let issuer = provider.issuer();
+    let chosen = Chosen::find().await?;
+    let config = options(scratch, &issuer, &chosen, rounds)?;
+    let secrets = fill_store(&config, &issuer).await?;
+    let client = outbound_client()?;
+    let Built { url, listener, endpoint, pool, news, .. } =
+        build(&config, shutdown, &client).await?;
+    provider.serve_tokens_for(&url);
+    let cautions = news.into_iter().filter_map(|news| match news {
+        run::News::Caution { text } => Some(text),
+        _ => None,
+    });
+    tell(News::World {
+        walls: chosen.described,
+        issuer: issuer.clone(),
+        cautions: cautions.collect(),
+    });
+    let walk = Walk {
+        client,
+        endpoint: Url::parse(&url).map_err(|cause| run::Error::PublicUrl { cause })?,
+        issuer: issuer.clone(),
+        audit: scratch.audit(),
+        secrets,
+        tell,
+    };
+    let walking = async {
+        let walked = tokio::select! {
+            walked = walk.go() => walked,
+            // Told to stop halfway: nothing has failed.
+            () = shutdown.finishing() => Ok(()),
+        };
+        let stay = walked.is_ok() && rounds == Rounds::UntilStopped && !shutdown.is_finishing();
+        if stay {
+            tell(News::Ready { url, issuer });
+            shutdown.finishing().await;
+        }
+        shutdown.finish();
+        walked
+    };
+    let silent = |_| {};
+    let serving = until_stopped(listener, endpoint, pool, shutdown.clone(), &silent);
+    let (walked, served) = tokio::join!(walking, serving);
+    served?;
+    walked
+}
+
+/// A signal may come before the endpoint is there, and must find somebody who removes what was made by then.
+fn stop_on_signals(shutdown: &Shutdown) -> Result<(), Error> {
+    let set_up = |cause| run::Error::Runtime { cause };
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(set_up)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(set_up)?;
+    let stop = shutdown.clone();
+    shutdown.spawn_work(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            () = stop.finishing() => {}
+        }
+        stop.finish();
+    });
+    Ok(())
+}
+
+/// What an operator would type.
+fn options(
+    scratch: &Scratch,
+    issuer: &str,
+    chosen: &Chosen,
+    rounds: Rounds,
+) -> Result<config::Serve, Error> {
+    let mut typed = Typed::default();
+    let mut set = |name: &str, value: &str| typed.insert(name, [value.into()]);
+    set("oidc", &format!("demo={issuer}"));
+    set("credential", &format!("{0}=store:{0}", example::CREDENTIAL));
+    set("env", &format!("{}={{sub}}", example::USER));
+    set("isolation", chosen.isolation);
+    if let Some(range) = &chosen.uids {
+        set("uid-range", range);
+    }
+    if rounds == Rounds::Once {
+        set("listen", "127.0.0.1:0");
+    }
+    set("name", "demo");
+    typed.insert("state-dir", [scratch.state_dir().into()]);
+    typed.insert("audit", [scratch.audit().into()]);
+    typed.insert("command", [scratch.program()?.into(), example::ARGUMENT.into()]);
+    // Nothing of the environment and no file: the demo is the same everywhere.
+    let read = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+    config::serve(&typed, |_| None, read).map_err(|problems| Error::Options { problems })
+}
+
+/// Gives each user a credential, as `mcpwrap secret set` would.
+async fn fill_store(config: &config::Serve, issuer: &str) -> Result<[SecretString; 2], Error> {
+    let store = open_store(config.state_dir.clone(), None).await?;
+    let secrets = [new_secret(ALICE)?, new_secret(BOB)?];
+    for (subject, secret) in [ALICE, BOB].into_iter().zip(&secrets) {
+        let user = UserRef { issuer: issuer.to_owned(), tenant: None, subject: subject.to_owned() };
+        let kept = store.set(&user, example::CREDENTIAL, secret).await;
+        kept.map_err(|cause| Error::Store { cause })?;
+    }
+    Ok(secrets)
+}
+
+/// Starts like its user's name, which is the part that is shown.
+fn new_secret(user: &str) -> Result<SecretString, Error> {
+    let random = || getrandom::u64().map_err(|cause| Error::Random { cause });
+    let start: String = user.chars().take(3).collect();
+    Ok(SecretString::from(format!("{start}_{:016x}{:016x}", random()?, random()?)))
+}
