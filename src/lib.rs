@@ -27,9 +27,11 @@
 //! | [`mcp`] | the wire, pure: envelopes, framing, revisions, error codes |
 //! | [`redact`], [`shutdown`], [`telemetry`] | masking, the end of the process, the log |
 //!
-//! `main.rs` asks [`process::stage_main`] first whether this process is a stage of a child, and hands over to
-//! [`cli::run`] otherwise. `dev` and `serve` differ in [`app`] alone: in the [`Authenticator`](auth::Authenticator), in
-//! the credential sources, in the [`Place`](bridge::Place) where a child finds itself, and in what may be listened on.
+//! `main.rs` asks [`process::stage_main`] first whether this process is a stage of a child, then
+//! [`app::demo::example_main`] whether it is the demo's example server, and hands over to [`cli::run`] otherwise. `dev`
+//! and `serve` differ in [`app`] alone: in the [`Authenticator`](auth::Authenticator), in the credential sources, in the
+//! [`Place`](bridge::Place) where a child finds itself, and in what may be listened on. `demo` is `serve` with users and
+//! an identity provider of its own.
 //!
 //! # The life of a request
 //!
@@ -109,10 +111,11 @@
 //! Each is held by tests; a change that needs another invariant changes this page first.
 //!
 //! 1. **Two users never share** a process, a file, a cache entry, a stream or an error text. `tests/isolation/walls.rs`,
-//!    `tests/it/mapping.rs`, `tests/it/resume.rs`, `tests/it/questions.rs`, `src/credentials/sources/tests.rs`
+//!    `tests/it/mapping.rs`, `tests/it/resume.rs`, `tests/it/questions.rs`, `tests/interop/serve.mjs`,
+//!    `src/credentials/sources/tests.rs`
 //! 2. **The inbound token goes to no child and no log.** What we inject is known, and masked wherever a child's output
-//!    is logged: a net, not a wall. `tests/process/starts.rs`, `tests/isolation/life.rs`, `src/auth/tests/tokens.rs`,
-//!    `src/redact/tests.rs`
+//!    is logged: a net, not a wall. `tests/process/starts.rs`, `tests/isolation/life.rs`, `tests/interop/serve.mjs`,
+//!    `src/auth/tests/tokens.rs`, `src/redact/tests.rs`
 //! 3. **Nothing the caller controls chooses** a path, a command, a key or a user but through verified, encoded claims.
 //!    `src/credentials/template/tests.rs`, `src/process/home.rs`, `src/auth/identity_tests.rs`,
 //!    `tests/it/input_required.rs`
@@ -124,7 +127,7 @@
 //! 6. **Every wait has a deadline, every queue a bound, every frame a maximum.** `tests/it/stubborn.rs`,
 //!    `tests/it/connections.rs`, `tests/it/noise.rs`, `src/mcp/lines.rs`
 //! 7. **A dead session is 404 and a foreign one looks the same; a missing token is 401** with a challenge that a client
-//!    can follow. `tests/it/sessions.rs`, `src/auth/denied.rs`, `src/auth/metadata.rs`
+//!    can follow. `tests/it/sessions.rs`, `tests/interop/serve.mjs`, `src/auth/denied.rs`, `src/auth/metadata.rs`
 //! 8. **What a child prints that is not MCP** never reaches a client and never stalls the child. `tests/it/noise.rs`
 
 pub mod app;
