@@ -67,7 +67,7 @@
 //!
 //! [`server::handshake`] finds out how a server speaks; one verdict holds for all children, as they run one command. A
 //! legacy server does not say which call made it ask: `bridge::asks` never guesses, and refuses rather than ask the
-//! wrong client. Payloads are [`Raw`](mcp::Raw) text that is passed on untouched; only envelopes are read.
+//! wrong client. Payloads are [`Raw`](mcp::Raw) text; only what the eras have differently is rewritten.
 //!
 //! # Whose child
 //!
@@ -100,7 +100,7 @@
 //! - [`process`] knows nothing of MCP or users, and uses no other module.
 //! - [`auth`] knows nothing of MCP, children or the credentials they get.
 //! - [`credentials`] knows neither children nor MCP, and never falls back to another source.
-//! - [`mcp`] reads no payload, and uses no other module.
+//! - [`mcp`] reads envelopes and the few members of `params` that a bridge needs, and uses no other module.
 //! - [`config`] opens no file. Nothing but [`cli`] prints; beside it there are only the log and the audit records.
 //! - Nothing asks which mode it runs in.
 //! - There is no way to a child around [`policy`]: only that module makes a [`Permitted`](policy::Permitted) or a
