@@ -1,4 +1,134 @@
-//! mcpwrap serves a local MCP server as a remote one.
+//! mcpwrap serves a local MCP server, unchanged, as a remote one in which every user has his own process and credential.
+//!
+//! This page is the architecture: the map, the life of a request, and the invariants. What an operator has to know
+//! stands in `README.md`.
+//!
+//! # Map
+//!
+//! Each module may use only those further down, in this order:
+//!
+//! | module | what it owns |
+//! |---|---|
+//! | [`cli`] | the words an operator types; the only place that prints |
+//! | [`app`] | the composition root: the only module that knows both modes |
+//! | [`config`] | what was typed, exported and written, turned into what the program needs; pure |
+//! | [`http`] | the listener, the checks before anything is read, status codes, headers, events |
+//! | [`client`] | how a remote client speaks, in either era |
+//! | [`bridge`] | conversations, the one loop of each child, the pool of children |
+//! | [`server`] | how the wrapped server speaks, in either era |
+//! | [`policy`] | what a caller may do |
+//! | [`credentials`] | where a user's credentials come from, and the refusal of shared ones |
+//! | [`process`] | an operating-system process: its environment, its walls, its end |
+//! | [`auth`] | who is asking |
+//! | [`audit`] | who did what, through which child, and how it ended |
+//! | [`store`] | the embedded encrypted store, and the operating system's keyring |
+//! | [`seal`] | authenticated encryption with named keys |
+//! | [`outbound`] | the one bounded HTTP client |
+//! | [`mcp`] | the wire, pure: envelopes, framing, revisions, error codes |
+//! | [`redact`], [`shutdown`], [`telemetry`] | masking, the end of the process, the log |
+//!
+//! `main.rs` asks [`process::stage_main`] first whether this process is a stage of a child, then
+//! [`app::demo::example_main`] whether it is the demo's example server, and hands over to [`cli::run`] otherwise. `dev`
+//! and `serve` differ in [`app`] alone: in the [`Authenticator`](auth::Authenticator), in the credential sources, in the
+//! [`Place`](bridge::Place) where a child finds itself, and in what may be listened on. `demo` is `serve` with users and
+//! an identity provider of its own.
+//!
+//! # The life of a request
+//!
+//! One straight line, no middleware. A step that yields a value for the next one is a call:
+//!
+//! 1. `http::serve::answer` checks `Host` and `Origin` ([`Allowed::admits`](http::Allowed::admits)) and the path.
+//! 2. [`Authenticator::authenticate`](auth::Authenticator::authenticate) turns the headers into a
+//!    [`Principal`](auth::Principal); only then is the body read, within its limit.
+//! 3. [`Front::serve`](client::Front::serve) parses the [`Message`](mcp::Message), decides which era it belongs to, and
+//!    hands it to `client::modern::post` or `client::legacy::post`.
+//! 4. [`Policy::connect`](policy::Policy::connect) permits the caller to have a child, and
+//!    [`Pool::seat`](bridge::Pool::seat) finds the slot for (user, authority, profile). A modern request does so each
+//!    time, a legacy session once, at its `initialize`.
+//! 5. `Front::begin` is where every call passes: [`Policy::authorize`](policy::Policy::authorize) makes the
+//!    [`Permitted`](policy::Permitted), [`Pool::ready`](bridge::Pool::ready) starts the child if there is none,
+//!    [`audit::Log::begin`] writes the first record, and [`Child::converse`](bridge::Child::converse) sends the call.
+//! 6. [`Conversation::next`](bridge::Conversation::next) yields [`Event`](bridge::Event)s until
+//!    [`Event::Done`](bridge::Event::Done); the audit guard then writes the second record, also when the client is gone.
+//! 7. The events become a [`Reply`](client::Reply), and `http/status.rs` makes a status code, headers and a body or a
+//!    stream of it. No other file knows which status codes we send.
+//!
+//! # Two fronts, two backs
+//!
+//! Clients may be legacy (2024-11-05 to 2025-11-25) or modern (2026-07-28), and so may the wrapped server. The model in
+//! the middle is the [`Conversation`](bridge::Conversation): progress, log, asks and one end come out, answers and a
+//! cancellation go in. Neither side knows how the other speaks.
+//!
+//! - `client::legacy` has sessions and resumable streams; an ask is a request on the call's own stream.
+//! - `client::modern` gathers the asks of a call into one `input_required`, and the retry that brings the answers goes
+//!   on. What the client carries meanwhile is sealed ([`seal`]) and bound to user, client, authority, call and time.
+//! - A legacy server asks while its call stays open: the conversation is parked in this process.
+//! - A modern server ends its turn and is sent the call again: its own state travels in the sealed one.
+//!
+//! [`server::handshake`] finds out how a server speaks; one verdict holds for all children, as they run one command. A
+//! legacy server does not say which call made it ask: `bridge::asks` never guesses, and refuses rather than ask the
+//! wrong client. Payloads are [`Raw`](mcp::Raw) text; only what the eras have differently is rewritten.
+//!
+//! # Whose child
+//!
+//! A [`ChildKey`](bridge::ChildKey) is the [`UserId`](auth::UserId) (issuer, tenant, subject), the authority, and the
+//! session where each has a child of its own; within it, slots differ by [`Profile`](server::Profile).
+//! [`Pool::authority`](bridge::Pool::authority) is a digest over all that was rendered for the caller, his tenant and
+//! who acts for him. One task owns a child, its pending calls and its state (`bridge::run` over `bridge::desk`);
+//! everybody else holds a handle and sends commands. When the loop ends, every waiter gets an error.
+//!
+//! [`Launcher::launch`](bridge::Launcher::launch) fetches the credentials
+//! ([`Sources::fetch`](credentials::Sources::fetch)), prepares home, environment and walls, and spawns. The credentials
+//! live as long as the child; meanwhile a [`SharedWatch`](credentials::SharedWatch) refuses their values to any other
+//! user.
+//!
+//! # The process tree
+//!
+//! ```text
+//! mcpwrap ──lifeline──▶ supervisor ──▶ stage 2 ──exec──▶ CMD ──▶ whatever CMD starts
+//!    └───── specification, stdin, stdout, stderr ────────▶┘
+//! ```
+//!
+//! The supervisor is a subreaper without a credential, and ends its tree when the lifeline ends. Stage 2 reads the
+//! specification, builds the [`Walls`](process::walls::Walls) around itself and becomes `CMD`. One thread starts all
+//! supervisors, because a parent-death signal fires when the spawning *thread* ends. See [`process`].
+//!
+//! # What is deliberately absent
+//!
+//! - [`bridge`] knows nothing of HTTP, and [`client`] nothing of status codes.
+//! - [`http`] knows nothing of sessions, calls or children.
+//! - [`process`] knows nothing of MCP or users, and uses no other module.
+//! - [`auth`] knows nothing of MCP, children or the credentials they get.
+//! - [`credentials`] knows neither children nor MCP, and never falls back to another source.
+//! - [`mcp`] reads envelopes and the few members of `params` that a bridge needs, and uses no other module.
+//! - [`config`] opens no file. Nothing but [`cli`] prints; beside it there are only the log and the audit records.
+//! - Nothing asks which mode it runs in.
+//! - There is no way to a child around [`policy`]: only that module makes a [`Permitted`](policy::Permitted) or a
+//!   [`Connect`](policy::Connect), and the bridge's own requests are the closed enum [`Internal`](server::Internal).
+//!
+//! # Invariants
+//!
+//! Each is held by tests; a change that needs another invariant changes this page first.
+//!
+//! 1. **Two users never share** a process, a file, a cache entry, a stream or an error text. `tests/isolation/walls.rs`,
+//!    `tests/it/mapping.rs`, `tests/it/resume.rs`, `tests/it/questions.rs`, `tests/interop/serve.mjs`,
+//!    `src/credentials/sources/tests.rs`
+//! 2. **The inbound token goes to no child and no log.** What we inject is known, and masked wherever a child's output
+//!    is logged: a net, not a wall. `tests/process/starts.rs`, `tests/isolation/life.rs`, `tests/interop/serve.mjs`,
+//!    `src/auth/tests/tokens.rs`, `src/redact/tests.rs`
+//! 3. **Nothing the caller controls chooses** a path, a command, a key or a user but through verified, encoded claims.
+//!    `src/credentials/template/tests.rs`, `src/process/home.rs`, `src/auth/identity_tests.rs`,
+//!    `tests/it/input_required.rs`
+//! 4. **Missing means deny**: an audience, a claim, a list, a credential, room in the audit queue.
+//!    `src/auth/check_tests.rs`, `src/auth/identity_tests.rs`, `src/auth/tests/tokens.rs`,
+//!    `src/credentials/shared/tests.rs`
+//! 5. **No process outlives us or its reason**, on Linux; elsewhere as far as that is possible. `tests/process/ends.rs`,
+//!    `tests/process/losses.rs`, `tests/isolation/life.rs`, `tests/it/dev_mode.rs`
+//! 6. **Every wait has a deadline, every queue a bound, every frame a maximum.** `tests/it/stubborn.rs`,
+//!    `tests/it/connections.rs`, `tests/it/noise.rs`, `src/mcp/lines.rs`
+//! 7. **A dead session is 404 and a foreign one looks the same; a missing token is 401** with a challenge that a client
+//!    can follow. `tests/it/sessions.rs`, `tests/interop/serve.mjs`, `src/auth/denied.rs`, `src/auth/metadata.rs`
+//! 8. **What a child prints that is not MCP** never reaches a client and never stalls the child. `tests/it/noise.rs`
 
 pub mod app;
 pub mod audit;

@@ -109,7 +109,7 @@ fn row(arg: &Arg) -> String {
         let words = arg.get_possible_values();
         let words: Vec<String> =
             words.iter().map(|word| format!("`{}`", word.get_name())).collect();
-        if !words.is_empty() {
+        if arg.get_action().takes_values() && !words.is_empty() {
             let _ = write!(help, ": {}", words.join(", "));
         }
     }
@@ -222,18 +222,34 @@ fn headings_do_not_skip_a_level() {
     assert_eq!(titles, 1);
 }
 
+/// The files and directories that a text names in backticks.
+fn places(text: &str) -> BTreeSet<&str> {
+    let quoted = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+    let tops = ["src/", "tests/", ".ci/", "LICENSE"];
+    quoted.filter(|word| tops.iter().any(|top| word.starts_with(top))).collect()
+}
+
 #[test]
-fn the_parts_that_are_named_are_there() {
+fn what_is_named_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let words = prose(&README).flat_map(|line| line.split('`').skip(1).step_by(2));
-    let places = words.filter(|word| {
-        ["src/", "tests/", ".ci/"].iter().any(|top| word.starts_with(top))
-            || word.starts_with("LICENSE")
-    });
-    let places: Vec<&str> = places.collect();
-    assert!(places.len() > 10, "{places:?}");
-    for place in places {
-        let there = root.join(place).exists() || root.join(format!("{place}.rs")).exists();
-        assert!(there, "{place}");
+    let docs = fs::read_to_string(root.join("src/lib.rs")).unwrap();
+    for text in [&*README, &docs] {
+        let places = places(text);
+        assert!(places.len() > 10, "{places:?}");
+        for place in places {
+            let there = root.join(place).exists() || root.join(format!("{place}.rs")).exists();
+            assert!(there, "{place}");
+        }
+    }
+}
+
+#[test]
+fn the_architecture_names_every_module() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = fs::read_to_string(root.join("src/lib.rs")).unwrap();
+    let map = docs.lines().filter(|line| line.starts_with("//! | [`")).collect::<String>();
+    let modules = docs.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    for module in modules {
+        assert!(map.contains(&format!("[`{module}`]")), "{module}");
     }
 }
