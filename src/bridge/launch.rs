@@ -327,9 +327,11 @@ impl LaunchError {
         match self {
             Self::Credentials { cause } => cause.needs_people(),
             Self::Template { .. } => true,
-            Self::Process { .. } | Self::Home { .. } | Self::Uid { .. } | Self::File { .. } => {
-                false
-            }
+            Self::Process { .. }
+            | Self::Home { .. }
+            | Self::Uid { .. }
+            | Self::File { .. }
+            | Self::Owner { .. } => false,
         }
     }
 

@@ -181,7 +181,7 @@ impl Pool {
     fn check_room(&self, wanting: &Arc<Slot>) -> Result<(), Unavailable> {
         let full = |message: &str| Unavailable {
             message: message.to_owned(),
-            retry_after: Some(Duration::from_secs(10)),
+            cure: Cure::Time(Some(Duration::from_secs(10))),
         };
         let others: Vec<Arc<Slot>> =
             self.slots().into_iter().filter(|slot| !Arc::ptr_eq(slot, wanting)).collect();
