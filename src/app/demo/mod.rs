@@ -212,9 +212,10 @@ async fn served(
         // From here on the server hears the signals, a second one included.
         early.store(false, Ordering::Release);
         let walked = tokio::select! {
-            walked = walk.go() => walked,
-            // Told to stop halfway: nothing has failed.
+            // Told to stop halfway: what does not answer any more has not failed.
+            biased;
             () = shutdown.finishing() => Ok(()),
+            walked = walk.go() => walked,
         };
         let stay = walked.is_ok() && rounds == Rounds::UntilStopped && !shutdown.is_finishing();
         if stay {
