@@ -241,7 +241,7 @@ impl Stranger {
             Form::Namespaces => Walls::Strict { identity: Identity::Namespaces, paths },
             Form::Basic => Walls::Basic { paths },
         };
-        Ok(Fitted { env, cwd: Some(home.home.clone()), walls, files: Some(home.runtime.clone()) })
+        Ok(Fitted { env, cwd: Some(home.home.clone()), walls, files: Some(home.runtime) })
     }
 
     fn rendered(

@@ -103,7 +103,7 @@ pub(super) async fn run(
         };
         let Some(session) = session.upgrade() else { return };
         match event {
-            Event::Subscription { method, params } => tell(&session, &method, params),
+            Event::Subscription { method, params } => tell(&session, &method, &params),
             Event::Done(outcome) => {
                 listening = None;
                 let lost = matches!(outcome, Outcome::Lost(_));
@@ -155,7 +155,7 @@ async fn listen(
                     if method == "notifications/subscriptions/acknowledged" {
                         return Some(granted(&params));
                     }
-                    tell(session, &method, params);
+                    tell(session, &method, &params);
                 }
                 Event::Done(_) => return None,
                 _ => {}
@@ -174,11 +174,11 @@ fn granted(params: &Raw) -> Vec<String> {
     read().unwrap_or_default()
 }
 
-fn tell(session: &Session, method: &str, params: Raw) {
+fn tell(session: &Session, method: &str, params: &Raw) {
     let notice = match ListKind::read(method) {
         Some(kind) => Notice::ListChanged(kind),
         None if method == "notifications/resources/updated" => {
-            let Ok(members) = Object::parse(&params) else { return };
+            let Ok(members) = Object::parse(params) else { return };
             let uri = members.get_str("uri").unwrap_or_default();
             let params = members.with(&[("_meta", None)]);
             Notice::Updated { uri, params }
