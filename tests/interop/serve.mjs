@@ -117,6 +117,16 @@ async function testVariant(around, title, variant) {
   });
   if (!people.dave) return void (await mcpwrap.stop('SIGKILL'));
 
+  await serve('whoever has no credential does not hold up the first start for the others', async () => {
+    for (const attempt of [1, 2]) await assert.rejects(connect(url, people.carol, SDKS.legacy), /stored for you/, `${attempt}`);
+    assert.deepEqual(servers(mcpwrap.pid), []);
+    // At once with a third attempt of hers, whichever comes first.
+    const [carol, alice] = await Promise.allSettled(['carol', 'alice'].map(name => connect(url, people[name], SDKS.legacy)));
+    assert.equal(carol.status, 'rejected');
+    assert.equal(alice.status, 'fulfilled', String(alice.reason));
+    assert.equal((await getMe(alice.value.client)).login, 'alice');
+  });
+
   await serve('get_me is alice for Alice and bob for Bob, at the same time', async () => {
     const before = around.github.seen.length;
     const [alice, bob] = await Promise.all([
@@ -134,6 +144,17 @@ async function testVariant(around, title, variant) {
     }
     console.log(`  get_me → ${[...new Set(answers.map(answer => answer.login))].join(', ')}; `
       + `GitHub saw ${seen.map(one => `${one.login}:${one.path}`).sort().join(' ')}`);
+  });
+
+  await serve('kill -9 of mcpwrap leaves no server', async () => {
+    const doomed = await start(around, variant);
+    const alice = await logIn(doomed.url, 'alice', SDKS.legacy);
+    const { client } = await connect(doomed.url, alice, SDKS.legacy);
+    assert.equal((await getMe(client)).login, 'alice');
+    const tree = descendants(doomed.pid).map(one => one.pid);
+    assert.ok(tree.length >= 2, `${tree.length} processes`);
+    await doomed.stop('SIGKILL');
+    await eventually(() => tree.filter(pid => existsSync(`/proc/${pid}`)), left => left.length === 0, 'the end of its tree');
   });
 
   await serve("a child holds its user's token and no other secret", async () => {
