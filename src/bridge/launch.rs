@@ -250,7 +250,7 @@ impl Stranger {
             Form::Namespaces => Walls::Strict { identity: Identity::Namespaces, paths },
             Form::Basic => Walls::Basic { paths },
         };
-        Ok(Fitted { env, cwd: Some(home.home.clone()), walls, files: Some(home.runtime) })
+        Ok(Fitted { env, cwd: Some(home.home), walls, files: Some(Files { dir: files, ids }) })
     }
 
     fn rendered(

@@ -74,18 +74,15 @@ pub(super) enum Knowledge {
     Known(Era),
 }
 
-/// The duty to find out the era. It is given back however its bearer fares, or the others would wait for ever.
-struct Probe(Arc<Shared>);
-
-impl Drop for Probe {
-    fn drop(&mut self) {
-        self.0.era.send_if_modified(|known| {
-            let unfulfilled = *known == Knowledge::Probing;
-            if unfulfilled {
-                *known = Knowledge::Unknown;
-            }
-            unfulfilled
-        });
+impl Knowledge {
+    /// Notes that a start that finds out is under way. Only a start may do so: whoever else did and then
+    /// started nothing would leave everybody waiting.
+    fn probe(&mut self) -> bool {
+        let unknown = *self == Self::Unknown;
+        if unknown {
+            *self = Self::Probing;
+        }
+        unknown
     }
 }
 
@@ -124,16 +121,11 @@ impl Pool {
             return Err(unavailable("the server is shutting down"));
         }
         let key = self.key(connect.principal(), session)?;
-        let (era, probe) = self.settle_era().await?;
+        let era = self.settle_era().await?;
         let (seat, leaving) = self.choose(key, connect, profile, era, Seat::take);
         for child in leaving {
             child.close();
             child.closed().await;
-        }
-        if let Some(probe) = probe {
-            // The others wait for what this start finds out; who sits here hears himself why it failed.
-            let _ = self.ready(&seat).await;
-            drop(probe);
         }
         Ok(seat)
     }
@@ -144,7 +136,7 @@ impl Pool {
     /// When it cannot be started.
     pub async fn warm(&self, connect: &Connect) -> Result<(Child, Outcome), Unavailable> {
         let key = self.key(connect.principal(), None)?;
-        let (era, _probe) = self.settle_era().await?;
+        let era = self.settle_era().await?;
         let (seat, _) = self.choose(key, connect, &Profile::plain(), era, Seat::warm);
         let child = self.ready(&seat).await?;
         let tools = child
@@ -262,28 +254,17 @@ impl Pool {
         Ok(ChildKey { user, authority, session })
     }
 
-    /// Waits while somebody probes; returns the era, or the duty to find it out.
-    async fn settle_era(&self) -> Result<(Option<Era>, Option<Probe>), Unavailable> {
+    /// Waits while somebody probes; returns the era, or nothing where the next start will find it out.
+    async fn settle_era(&self) -> Result<Option<Era>, Unavailable> {
         let mut era = self.shared.era.subscribe();
-        loop {
-            let mut mine = false;
-            self.shared.era.send_if_modified(|known| {
-                mine = *known == Knowledge::Unknown;
-                if mine {
-                    *known = Knowledge::Probing;
-                }
-                mine
-            });
-            if mine {
-                return Ok((None, Some(Probe(Arc::clone(&self.shared)))));
-            }
-            if let Knowledge::Known(era) = *era.borrow_and_update() {
-                return Ok((Some(era), None));
-            }
-            let limit = self.shared.settings.start_timeout * 2;
-            if timeout(limit, era.changed()).await.is_err() {
-                return Err(unavailable("the server did not start in time"));
-            }
+        let limit = self.shared.settings.start_timeout * 2 + STOP_SLACK;
+        let settled = era.wait_for(|known| *known != Knowledge::Probing);
+        match timeout(limit, settled).await {
+            Ok(Ok(known)) => Ok(match *known {
+                Knowledge::Known(era) => Some(era),
+                Knowledge::Unknown | Knowledge::Probing => None,
+            }),
+            _ => Err(unavailable("the server did not start in time")),
         }
     }
 

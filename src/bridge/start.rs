@@ -61,6 +61,13 @@ impl Shared {
                 self.live(&slot, running).await;
             }
             Err(error) => {
+                self.era.send_if_modified(|known| {
+                    let mine = *known == Knowledge::Probing;
+                    if mine {
+                        *known = Knowledge::Unknown;
+                    }
+                    mine
+                });
                 let user = slot.principal.user();
                 tracing::error!(
                     user = user.digest(),
