@@ -152,6 +152,15 @@ async fn lower_walls_are_said_aloud_and_hold_as_well() {
     place.assert_nothing_left();
 }
 
+#[tokio::test]
+async fn every_step_holds_although_new_files_are_private() {
+    let place = Place::new("umask");
+    let mut command = place.command("/bin/sh");
+    command.args(["-c", "umask 077 && exec \"$0\" demo --once"]).arg(place.binary());
+    assert_all_held(&ended(&mut command).await);
+    place.assert_nothing_left();
+}
+
 /// A demo that has shown everything and stays up.
 struct Staying {
     child: Child,

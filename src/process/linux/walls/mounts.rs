@@ -9,6 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::{Mode, umask};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{chdir, pivot_root};
 
@@ -57,12 +58,13 @@ pub(super) fn build(paths: &Paths) -> Result<(), Step> {
     unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC)
         .map_err(Step::of("make mount and ipc namespaces"))?;
     mount_at(None, Path::new("/"), None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None)?;
-    enter_base()?;
-    for entry in &entries {
-        place(entry)?;
-    }
     let new = Path::new("/new");
-    special(new)?;
+    // Whoever comes with another user id has to pass through, however private the operator's own files are.
+    let own = umask(Mode::S_IWGRP | Mode::S_IWOTH);
+    let made =
+        enter_base().and_then(|()| entries.iter().try_for_each(place)).and_then(|()| special(new));
+    umask(own);
+    made?;
     umount2("/old", MntFlags::MNT_DETACH).map_err(Step::of("detach the old root"))?;
     chdir(new).map_err(Step::of("enter the new root"))?;
     pivot_root(".", ".").map_err(Step::of("make the new root the root"))?;
