@@ -32,7 +32,9 @@ use crate::store::{Store, keys::KeySource};
 pub fn serve(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Result<(), Error> {
     runtime()?.block_on(async move {
         let shutdown = Shutdown::new();
-        let built = build(&config, &shutdown, &outbound_client()?).await?;
+        let built = build(&config, &shutdown, &outbound_client()?).await;
+        // What was begun for a configuration that turned out to be wrong ends as planned, not as a fault.
+        let built = built.inspect_err(|_| shutdown.finish())?;
         for news in built.news {
             tell(news);
         }
@@ -48,7 +50,9 @@ pub fn serve(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
 pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Result<(), Error> {
     runtime()?.block_on(async move {
         let shutdown = Shutdown::new();
-        let built = build(&config, &shutdown, &outbound_client()?).await?;
+        let built = build(&config, &shutdown, &outbound_client()?).await;
+        // What was begun for a configuration that turned out to be wrong ends as planned, not as a fault.
+        let built = built.inspect_err(|_| shutdown.finish())?;
         for news in built.news {
             tell(news);
         }
@@ -214,10 +218,14 @@ fn sources(config: &Serve, faults: &mut Vec<Fault>) -> Result<Vec<CredentialSpec
     let tenant_claim = matches!(config.auth.tenant_claim, Claim::Named(_));
     let facts = Facts { issuers: config.auth.issuers.len(), tenant_claim };
     let shared = check_per_user(&specs, &facts, &config.credentials.shared);
-    faults.extend(shared.into_iter().map(|problem| Fault {
-        option: problem.option.trim_start_matches('-').to_owned(),
-        message: problem.message,
-        hint: problem.hint,
+    faults.extend(shared.into_iter().map(|problem| {
+        // The option comes with the credential's name, which belongs to the message here.
+        let (flag, name) = problem.option.split_once(' ').unwrap_or((&problem.option, ""));
+        Fault {
+            option: flag.trim_start_matches('-').to_owned(),
+            message: format!("{name}: {}", problem.message),
+            hint: problem.hint,
+        }
     }));
     Ok(specs)
 }
