@@ -232,22 +232,32 @@ async fn served(
     walked
 }
 
-/// A signal may come before the server listens for any, and must find somebody who removes what was made by then.
+/// A signal may come before the server listens for any, and must find somebody who removes what was made by then;
+/// the end of the terminal may come at any time.
 fn stop_on_early_signals(shutdown: &Shutdown) -> Result<Arc<AtomicBool>, Error> {
     let set_up = |cause| run::Error::Runtime { cause };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(set_up)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(set_up)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(set_up)?;
     let early = Arc::new(AtomicBool::new(true));
     let (stop, still) = (shutdown.clone(), Arc::clone(&early));
     shutdown.spawn_work(async move {
+        let wait = async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                () = stop.finishing() => {}
+            }
+            if !still.load(Ordering::Acquire) {
+                stop.finishing().await;
+            }
+        };
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            () = stop.finishing() => {}
+            () = wait => {}
+            // Only the demo lives in a terminal that may be closed.
+            _ = hangup.recv() => {}
         }
-        if still.load(Ordering::Acquire) {
-            stop.finish();
-        }
+        stop.finish();
     });
     Ok(early)
 }
