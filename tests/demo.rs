@@ -189,7 +189,7 @@ async fn staying(place: &Place) -> Staying {
 
 #[tokio::test]
 async fn it_stays_up_until_a_signal_and_leaves_nothing() {
-    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let place = Place::new(signal.as_str());
         let mut demo = staying(&place).await;
         assert!(demo.url.starts_with("http://127.0.0.1:") && demo.url.ends_with("/mcp"));

@@ -4,8 +4,6 @@
 //! What stands between them is built by [`serve`](super::serve) from the options that an operator would type.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
@@ -168,8 +166,8 @@ async fn run_in(
     tell: &(impl Fn(News) + Send + Sync),
 ) -> Result<(), Error> {
     let shutdown = Shutdown::new();
-    let early = stop_on_early_signals(&shutdown)?;
-    let result = served(scratch, rounds, tell, &shutdown, &early).await;
+    stop_on_early_signals(&shutdown)?;
+    let result = served(scratch, rounds, tell, &shutdown).await;
     shutdown.finish();
     shutdown.finished().await;
     result
@@ -180,7 +178,6 @@ async fn served(
     rounds: Rounds,
     tell: &(impl Fn(News) + Send + Sync),
     shutdown: &Shutdown,
-    early: &AtomicBool,
 ) -> Result<(), Error> {
     let provider = Provider::start(shutdown).await?;
     let issuer = provider.issuer();
@@ -209,8 +206,6 @@ async fn served(
         tell,
     };
     let walking = async {
-        // From here on the server hears the signals, a second one included.
-        early.store(false, Ordering::Release);
         let walked = tokio::select! {
             // Told to stop halfway: what does not answer any more has not failed.
             biased;
@@ -232,24 +227,30 @@ async fn served(
     walked
 }
 
-/// A signal may come before the server listens for any, and must find somebody who removes what was made by then.
-fn stop_on_early_signals(shutdown: &Shutdown) -> Result<Arc<AtomicBool>, Error> {
+/// A signal may come before the server listens for any, and must find somebody who removes what was made by then;
+/// the end of the terminal may come at any time.
+fn stop_on_early_signals(shutdown: &Shutdown) -> Result<(), Error> {
     let set_up = |cause| run::Error::Runtime { cause };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(set_up)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(set_up)?;
-    let early = Arc::new(AtomicBool::new(true));
-    let (stop, still) = (shutdown.clone(), Arc::clone(&early));
+    let mut hangup = signal(SignalKind::hangup()).map_err(set_up)?;
+    let stop = shutdown.clone();
     shutdown.spawn_work(async move {
+        let wait = async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                () = stop.finishing() => {}
+            }
+        };
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            () = stop.finishing() => {}
+            () = wait => {}
+            // Only the demo lives in a terminal that may be closed.
+            _ = hangup.recv() => {}
         }
-        if still.load(Ordering::Acquire) {
-            stop.finish();
-        }
+        stop.finish();
     });
-    Ok(early)
+    Ok(())
 }
 
 /// What an operator would type.
