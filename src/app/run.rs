@@ -15,6 +15,8 @@ use crate::{audit, http, outbound, process, seal};
 
 /// How long everything may take to finish after the first signal.
 const GRACE: Duration = Duration::from_secs(20);
+/// How long everything may take to be dropped; children are killed within less.
+const ABORT_WITHIN: Duration = Duration::from_secs(15);
 /// How many ports after the default one are tried.
 const PORTS_TRIED: u16 = 100;
 
@@ -263,10 +265,19 @@ pub(super) async fn until_stopped(
     tokio::pin!(finish);
     let served = tokio::select! {
         served = &mut finish => served,
-        _ = interrupt.recv() => { shutdown.abort(); finish.await }
-        _ = terminate.recv() => { shutdown.abort(); finish.await }
-        () = tokio::time::sleep(GRACE) => { shutdown.abort(); finish.await }
+        _ = interrupt.recv() => abort(&shutdown, finish).await?,
+        _ = terminate.recv() => abort(&shutdown, finish).await?,
+        () = tokio::time::sleep(GRACE) => abort(&shutdown, finish).await?,
     };
     served?;
     if shutdown.failed() { Err(Error::Part) } else { Ok(()) }
+}
+
+/// Drops everything, and does not wait for long.
+async fn abort(
+    shutdown: &Shutdown,
+    finish: std::pin::Pin<&mut impl Future<Output = Result<(), http::Error>>>,
+) -> Result<Result<(), http::Error>, Error> {
+    shutdown.abort();
+    tokio::time::timeout(ABORT_WITHIN, finish).await.map_err(|_| Error::Part)
 }

@@ -97,8 +97,16 @@ impl Log {
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|cause| error(std::io::Error::other(cause)))?;
         let (lines, mut queue) = mpsc::channel::<String>(MOST_WAITING);
+        let stop = shutdown.clone();
         let work = async move {
-            while let Some(mut line) = queue.recv().await {
+            loop {
+                // Whoever still holds the log when everything is dropped has nothing more to say.
+                let next = tokio::select! {
+                    biased;
+                    next = queue.recv() => next,
+                    () = stop.aborting() => queue.try_recv().ok(),
+                };
+                let Some(mut line) = next else { return };
                 while let Ok(more) = queue.try_recv() {
                     line.push_str(&more);
                 }

@@ -169,7 +169,8 @@ impl Audience {
 
     fn tell(&self, notice: &Notice, wants: impl Fn(&Membership) -> bool) {
         for member in self.lock().values().filter(|member| wants(member)) {
-            member.mailbox.push(notice.clone(), Keep::Always);
+            let keep = if matches!(notice, Notice::Gone) { Keep::End } else { Keep::Always };
+            member.mailbox.push(notice.clone(), keep);
         }
     }
 

@@ -42,6 +42,13 @@ struct Shared {
     lists_changed: Arc<AtomicUsize>,
 }
 
+/// Whether a list was read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whole {
+    Yes,
+    No,
+}
+
 /// How fresh an answer must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
@@ -158,12 +165,15 @@ impl Child {
         {
             return Arc::clone(catalogue);
         }
-        let catalogue = Arc::new(self.read_catalogue().await);
-        *known = Some((changes, Arc::clone(&catalogue)));
+        let (catalogue, whole) = self.read_catalogue().await;
+        let catalogue = Arc::new(catalogue);
+        if whole == Whole::Yes {
+            *known = Some((changes, Arc::clone(&catalogue)));
+        }
         catalogue
     }
 
-    async fn read_catalogue(&self) -> Catalogue {
+    async fn read_catalogue(&self) -> (Catalogue, Whole) {
         let mut catalogue = Catalogue::default();
         let mut cursor = None;
         for _ in 0..MOST_PAGES {
@@ -176,10 +186,10 @@ impl Child {
             }
             cursor = members.get_str("nextCursor");
             if cursor.is_none() {
-                break;
+                return (catalogue, Whole::Yes);
             }
         }
-        catalogue
+        (catalogue, Whole::No)
     }
 
     /// Sends one of the bridge's own requests whose answer does not matter.
@@ -229,7 +239,7 @@ impl Child {
         let lost = |text: &str| Event::Done(Outcome::Lost(ErrorObject::internal(text)));
         if self.shared.in_flight.fetch_add(1, Ordering::Relaxed) >= self.shared.most_in_flight {
             self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
-            mailbox.push(lost("too many calls are in flight; try again later"), Keep::Always);
+            mailbox.push(lost("too many calls are in flight; try again later"), Keep::End);
             return id;
         }
         let command = Command::Call { id, permitted, mailbox };

@@ -218,7 +218,7 @@ impl Conversation {
                 self.state = State::Done;
                 let text = format!("the client could not answer the server: {}", error.message);
                 let error = ErrorObject::internal(text);
-                self.mailbox.push(Event::Done(Outcome::Error(error)), Keep::Always);
+                self.mailbox.push(Event::Done(Outcome::Error(error)), Keep::End);
             }
         }
     }
@@ -243,7 +243,7 @@ impl Conversation {
         if self.turn.rounds > MOST_ROUNDS {
             self.state = State::Done;
             let error = ErrorObject::internal("the server asked again too many times");
-            self.mailbox.push(Event::Done(Outcome::Error(error)), Keep::Always);
+            self.mailbox.push(Event::Done(Outcome::Error(error)), Keep::End);
         } else if self.turn.responses.is_empty() {
             // A server that asks nothing wants to be called again later (checklist 6.7).
             let wait = FIRST_PAUSE * (1 << self.turn.rounds.min(6));
@@ -301,7 +301,7 @@ impl Conversation {
 impl Canceller {
     /// Takes the call back; the server may or may not notice.
     pub fn cancel(&self) {
-        self.0.push(Event::Recalled, Keep::Always);
+        self.0.push(Event::Recalled, Keep::End);
     }
 }
 

@@ -287,7 +287,7 @@ impl Desk {
     pub(super) fn fail(&mut self, why: &ErrorObject) {
         let waiting = self.waiting.drain(..).map(|(_, call)| call);
         for call in self.calls.drain().map(|(_, call)| call).chain(waiting) {
-            call.mailbox.push(Event::Done(Outcome::Lost(why.clone())), Keep::Always);
+            call.mailbox.push(Event::Done(Outcome::Lost(why.clone())), Keep::End);
         }
         for (_, reply) in self.internal.drain() {
             let _ = reply.send(Outcome::Lost(why.clone()));

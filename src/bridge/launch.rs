@@ -76,6 +76,7 @@ pub struct Launched {
     name: String,
     /// What the child holds: while it lives, these values are this user's.
     credentials: CredentialSet,
+    redactor: Redactor,
     _masks: Vec<Learned>,
 }
 
@@ -211,6 +212,7 @@ impl Launcher {
             tail,
             name: self.name.clone(),
             credentials,
+            redactor: self.redactor.clone(),
             _masks: masks,
         })
     }
@@ -220,7 +222,7 @@ impl Launcher {
             Place::Developer { env } => {
                 Ok(Fitted { env: env.clone(), cwd: None, walls: Walls::None, files: None })
             }
-            Place::Stranger(stranger) => stranger.fit(principal),
+            Place::Stranger(stranger) => stranger.fit(principal, &self.authority(principal)?),
         }
     }
 }
@@ -228,7 +230,7 @@ impl Launcher {
 // === impl Stranger ===
 
 impl Stranger {
-    fn fit(&self, principal: &Principal) -> Result<Fitted, LaunchError> {
+    fn fit(&self, principal: &Principal, authority: &str) -> Result<Fitted, LaunchError> {
         let user = principal.user().digest();
         let tenant = principal.user().tenant_digest();
         let uid = self.uids.as_ref().map(|uids| uids.allocate(&user)).transpose();
@@ -240,7 +242,8 @@ impl Stranger {
         for (name, value) in self.rendered(principal)? {
             env.set(name, value);
         }
-        let files = home.credentials(ids).map_err(|cause| LaunchError::Home { cause })?;
+        let files =
+            home.credentials(authority, ids).map_err(|cause| LaunchError::Home { cause })?;
         let mut paths = Paths::for_home(&home, &self.trees);
         paths.readable.push(files.clone());
         let (uid, gid) = ids.unwrap_or_default();
@@ -285,6 +288,10 @@ impl Files {
 impl Launched {
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(super) fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     pub(super) fn last_words(&self) -> Vec<String> {

@@ -25,8 +25,10 @@ pub struct Mailbox<T> {
 pub enum Keep {
     /// Dropped when many wait.
     IfRoom,
-    /// Kept.
+    /// Kept, unless the reader is so far behind that it is given up.
     Always,
+    /// Kept in any case: nothing comes after it.
+    End,
 }
 
 impl<T> Default for Mailbox<T> {
@@ -42,6 +44,7 @@ impl<T> Mailbox<T> {
         let most = match keep {
             Keep::IfRoom => MOST_WAITING,
             Keep::Always => MOST_OF_ALL,
+            Keep::End => usize::MAX,
         };
         if queue.len() < most {
             queue.push_back(item);

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::redact::Redactor;
+
 const LINES_PER_WINDOW: u32 = 20;
 const WINDOW: Duration = Duration::from_secs(10);
 const LONGEST_SHOWN: usize = 200;
@@ -12,20 +14,22 @@ const LONGEST_SHOWN: usize = 200;
 #[derive(Debug)]
 pub(super) struct Noise {
     name: String,
+    redactor: Redactor,
     window: Option<Instant>,
     shown: u32,
     hidden: u64,
 }
 
 impl Noise {
-    pub(super) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), window: None, shown: 0, hidden: 0 }
+    pub(super) fn new(name: &str, redactor: Redactor) -> Self {
+        Self { name: name.to_owned(), redactor, window: None, shown: 0, hidden: 0 }
     }
 
     pub(super) fn heard(&mut self, reason: &'static str, line: &[u8]) {
         if self.may_show() {
             let cut = &line[..line.len().min(LONGEST_SHOWN)];
             let text = String::from_utf8_lossy(cut).replace(char::is_control, " ");
+            let text = self.redactor.mask(&text);
             tracing::info!(target: "mcpwrap::child", child = %self.name, reason, "stdout: {text}");
         }
     }

@@ -154,6 +154,9 @@ impl Pool {
         if let Some(child) = slot.child() {
             return Ok(child);
         }
+        if self.shared.shutdown.is_finishing() {
+            return Err(unavailable("the server is shutting down"));
+        }
         self.check_room(slot)?;
         match slot.begin() {
             Ok(()) => {
@@ -225,7 +228,7 @@ impl Pool {
     pub fn forget(&self, principal: &Principal, session: &Arc<str>) {
         let Ok(key) = self.key(principal, Some(Arc::clone(session))) else { return };
         for slot in self.lock().remove(&key).unwrap_or_default() {
-            if let Some(child) = slot.child() {
+            if let Some(child) = slot.retire() {
                 child.close();
             }
         }
@@ -295,14 +298,18 @@ impl Pool {
         let plain = Profile::plain();
         group.retain(|slot| {
             let spare = slot.is_spare() && slot.child().is_some();
-            leaving.extend(slot.child().filter(|_| spare));
+            if spare {
+                leaving.extend(slot.retire());
+            }
             !spare
         });
         if group.iter().filter(|slot| slot.profile != plain).count() >= MOST_PROFILES - 1 {
             let unused = group.iter().enumerate().filter(|(_, slot)| slot.profile != plain);
-            let oldest = unused.filter_map(|(at, slot)| Some((slot.idle_for()?, at))).max();
+            let settled =
+                unused.filter(|(_, slot)| !matches!(*slot.current.borrow(), Current::Starting));
+            let oldest = settled.filter_map(|(at, slot)| Some((slot.idle_for()?, at))).max();
             if let Some((_, at)) = oldest {
-                leaving.extend(group.remove(at).child());
+                leaving.extend(group.remove(at).retire());
             }
         }
         let full = group.iter().filter(|slot| slot.profile != plain).count() >= MOST_PROFILES - 1;
@@ -336,7 +343,7 @@ impl Pool {
                     let stale = (unused || (others && slot.is_spare()))
                         && !matches!(*slot.current.borrow(), Current::Starting);
                     if stale {
-                        leaving.extend(slot.child());
+                        leaving.extend(slot.retire());
                     }
                     !stale
                 });

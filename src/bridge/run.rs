@@ -17,6 +17,8 @@ use crate::mcp::{ErrorObject, Line, Lines};
 use crate::server::Incoming;
 
 /// More than this unwritten, and no further commands are taken.
+/// More than this, and nothing is read either: a child that asks without listening owes its own silence.
+const MOST_OWED: usize = 64 * 1024 * 1024;
 const MOST_UNWRITTEN: usize = 8 * 1024 * 1024;
 /// A write buffer larger than this is given back once it is empty.
 const KEPT_BUFFER: usize = 256 * 1024;
@@ -77,7 +79,7 @@ where
                 }
                 Err(error) => return End::Broken(error),
             },
-            line = lines.next() => match line {
+            line = lines.next(), if desk.out.len() < MOST_OWED => match line {
                 Ok(Some(line)) => {
                     take_in(desk, line, noise);
                     while let Some(line) = lines.take() {

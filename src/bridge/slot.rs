@@ -58,6 +58,8 @@ pub struct Slot {
     users: AtomicUsize,
     /// Whether a client ever used it.
     served: AtomicBool,
+    /// Whether it was taken out of the pool; a child that is still starting is closed when it is there.
+    retired: AtomicBool,
     record: Mutex<Record>,
 }
 
@@ -95,6 +97,7 @@ impl Slot {
             epoch: AtomicU64::new(0),
             users: AtomicUsize::new(0),
             served: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
             record: Mutex::new(Record { failures: 0, last_used: Instant::now() }),
         }
     }
@@ -149,6 +152,16 @@ impl Slot {
     pub(super) fn lose_sessions(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
         self.audience.gone();
+    }
+
+    /// Takes the slot out of use; returns the child that has to be closed now.
+    pub(super) fn retire(&self) -> Option<Child> {
+        self.retired.store(true, Ordering::Release);
+        self.child()
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
     }
 
     /// Whether the slot was only ever warmed up, and for nobody.

@@ -58,6 +58,9 @@ impl Shared {
         match self.bring_up(&slot).await {
             Ok(running) => {
                 slot.current.send_replace(Current::Ready(running.child.clone()));
+                if slot.is_retired() || self.shutdown.is_finishing() {
+                    running.child.close();
+                }
                 self.live(&slot, running).await;
             }
             Err(error) => {
@@ -185,7 +188,7 @@ impl Shared {
     async fn live(&self, slot: &Slot, running: Running) {
         let Running { child, mut desk, mut inbox, mut launched } = running;
         let born = Instant::now();
-        let mut noise = Noise::new(launched.name());
+        let mut noise = Noise::new(launched.name(), launched.redactor().clone());
         let grace = self.settings.grace;
         let end = {
             let Launched { stdin, lines, .. } = &mut launched;

@@ -13,7 +13,7 @@ use super::modern::{self, Parked};
 use super::reply::{Refusal, Reply, Status};
 use super::{legacy, modern::headers};
 use crate::audit;
-use crate::auth::Principal;
+use crate::auth::{End, Principal};
 use crate::bridge::Pool;
 use crate::mcp::{
     EnvelopeError, Era, ErrorObject, Message, Params, ProtocolVersion, RequestId, codes,
@@ -154,7 +154,10 @@ impl Front {
         };
         let message = match Message::parse(&text) {
             Ok(message) => message,
-            Err(EnvelopeError::Batch) => return legacy::batch(self, &arrival, &text).await,
+            Err(EnvelopeError::Batch) => {
+                let reply = legacy::batch(self, &arrival, &text).await;
+                return reply.until(ended(&arrival.principal, Duration::ZERO));
+            }
             Err(EnvelopeError::Syntax { .. }) => {
                 return bad(None, codes::PARSE_ERROR, "the body is not valid json");
             }
@@ -265,8 +268,10 @@ fn ended(
 ) -> impl Future<Output = ()> + Send + 'static {
     let principal = Arc::clone(principal);
     async move {
-        principal.ended().await;
-        tokio::time::sleep(and_then).await;
+        // A revocation acts at once.
+        if principal.ended().await == End::Expired {
+            tokio::time::sleep(and_then).await;
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -12,9 +13,16 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use super::status::Unread;
 use crate::client::Content;
 
+/// How long a client may take to send its body.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(60);
+
 /// Reads a whole body of at most `limit` bytes.
 pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
-    match Limited::new(body, limit).collect().await {
+    let whole = Limited::new(body, limit).collect();
+    let Ok(whole) = tokio::time::timeout(ARRIVES_WITHIN, whole).await else {
+        return Err(Unread::Incomplete);
+    };
+    match whole {
         Ok(whole) => Ok(whole.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Unread::TooLarge),
         Err(_) => Err(Unread::Incomplete),

@@ -1,6 +1,7 @@
 //! A shallow view of a JSON object: its members by name, their values untouched.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -38,10 +39,8 @@ impl<'a> Object<'a> {
         let mut deserializer = serde_json::Deserializer::from_str(source.as_str());
         let members =
             deserializer.deserialize_map(Members).map_err(|_| ObjectError::NotAnObject)?;
-        for (i, (key, _)) in members.iter().enumerate() {
-            if members[..i].iter().any(|(earlier, _)| earlier == key) {
-                return Err(ObjectError::Duplicate { key: key.to_string() });
-            }
+        if let Some(key) = repeated(&members) {
+            return Err(ObjectError::Duplicate { key });
         }
         Ok(Self { source, members })
     }
@@ -103,6 +102,21 @@ impl<'a> Object<'a> {
         text.push('}');
         Raw::composed(text)
     }
+}
+
+/// A key that occurs twice. Few members are compared with each other; many would make that too slow.
+fn repeated(members: &[(Cow<'_, str>, &RawValue)]) -> Option<String> {
+    const FEW: usize = 16;
+    let found = if members.len() <= FEW {
+        members
+            .iter()
+            .enumerate()
+            .find(|(i, (key, _))| members[..*i].iter().any(|(earlier, _)| earlier == key))
+    } else {
+        let mut seen = HashSet::with_capacity(members.len());
+        members.iter().enumerate().find(|(_, (key, _))| !seen.insert(key.as_ref()))
+    };
+    found.map(|(_, (key, _))| key.to_string())
 }
 
 struct Members;

@@ -146,17 +146,17 @@ impl Home {
     /// # Errors
     ///
     /// As [`prepare`].
-    pub fn credentials(&self, ids: Option<(u32, u32)>) -> Result<PathBuf, Error> {
+    pub fn credentials(&self, authority: &str, ids: Option<(u32, u32)>) -> Result<PathBuf, Error> {
         let own = Owner { uid: geteuid().as_raw(), gid: None };
         let failed = |source| Error::Directory { path: self.root.clone(), source };
         let file = File::open(&self.root).map_err(failed)?;
         let root = Entered { path: self.root.clone(), file };
-        Ok(match ids {
-            Some((_, gid)) => {
-                root.directory("credentials", GROUP_ONLY, Owner { gid: Some(gid), ..own })?.path
-            }
-            None => root.directory("credentials", PRIVATE, own)?.path,
-        })
+        let (mode, owner) = match ids {
+            Some((_, gid)) => (GROUP_ONLY, Owner { gid: Some(gid), ..own }),
+            None => (PRIVATE, own),
+        };
+        let all = root.directory("credentials", mode, owner)?;
+        Ok(all.directory(authority, mode, owner)?.path)
     }
 
     /// Everything that its user may write to.

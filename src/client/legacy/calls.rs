@@ -50,7 +50,8 @@ impl Calls {
                 *pending = Pending::Sent(canceller);
                 Still::Wanted
             }
-            None => Still::Wanted,
+            // The session has ended meanwhile.
+            None => Still::Recalled,
         }
     }
 

@@ -237,11 +237,12 @@ impl Session {
         }
     }
 
-    /// Ends the session: calls are cancelled, streams end.
+    /// Ends the session: its calls are taken back and end their own streams, also with an error that is under
+    /// way; the standalone stream ends here.
     fn end(&self) {
         self.calls.recall_all();
-        for stream in lock(&self.streams).values() {
-            stream.finish();
+        if let Some(standalone) = self.stream(STANDALONE) {
+            standalone.finish();
         }
     }
 }
