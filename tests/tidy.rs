@@ -68,7 +68,10 @@ fn sources(root: &str) -> Vec<Source> {
     let mut open: Vec<PathBuf> = vec![base.join(root)];
     while let Some(path) = open.pop() {
         if path.is_dir() {
-            if !path.ends_with("node_modules") && !path.ends_with("target") {
+            // What the interop suites install and build is not ours.
+            let name = path.file_name().unwrap().to_string_lossy();
+            let installed = name.starts_with('.') || name == "node_modules" || name == "target";
+            if !installed {
                 open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
             }
         } else if path.extension().is_some_and(|end| end == "rs") {
