@@ -246,6 +246,8 @@ fn write_method_and_params(out: &mut Vec<u8>, method: &str, params: Option<&Raw>
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parse(text: &str) -> Result<Message, EnvelopeError> {
@@ -308,5 +310,58 @@ mod tests {
         let mut out = Vec::new();
         Request::write(&mut out, &request.id, &request.method, request.params.as_ref());
         assert_eq!(String::from_utf8(out).unwrap(), text.replace('\n', " "));
+    }
+
+    /// JSON of any shape, a few levels deep.
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        use serde_json::Value;
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,12}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            let keys = "(id|jsonrpc|method|params|result|error|[a-z]{0,3})";
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(keys, inner, 0..5)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in any::<String>()) {
+            let _ = Message::parse(&ByteString::from(text));
+        }
+
+        #[test]
+        fn any_json_is_a_message_or_a_named_fault(value in json()) {
+            match parse(&value.to_string()) {
+                Ok(_) => prop_assert!(value.is_object()),
+                Err(EnvelopeError::Batch) => prop_assert!(value.is_array()),
+                Err(EnvelopeError::Shape { .. }) => {}
+                Err(EnvelopeError::Syntax { cause }) => prop_assert!(false, "{cause}"),
+            }
+        }
+
+        #[test]
+        fn a_request_comes_back_as_it_was_written(
+            number in any::<i64>(),
+            method in ".{0,20}",
+            member in json(),
+        ) {
+            let params = Raw::of(&serde_json::json!({ "a": member }));
+            let mut out = Vec::new();
+            Request::write(&mut out, &RequestId::Integer(number.into()), &method, Some(&params));
+            let Ok(Message::Request(back)) = parse(std::str::from_utf8(&out).unwrap()) else {
+                return Err(TestCaseError::fail("not a request"));
+            };
+            prop_assert_eq!(back.id, RequestId::Integer(number.into()));
+            prop_assert_eq!(&*back.method, method.as_str());
+            prop_assert_eq!(back.params, Some(params));
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import * as mcp from '@modelcontextprotocol/sdk/types.js';
@@ -174,6 +175,18 @@ if (fixture === 'legacy') {
   await test('legacy client, server-everything: SIGTERM ends mcpwrap with code 0 after one line on stdout', async () => {
     const { code, stdout } = await everything.stop();
     if (!DIRECT) assert.deepEqual([code, stdout.length], [0, 1]);
+  });
+}
+if (fixture === 'legacy' && !DIRECT) {
+  await test('legacy client over HTTP+SSE of 2024-11-05, server-everything: tools, and a call', async () => {
+    const old = await serve('everything', ['--legacy-sse']);
+    const client = new Client({ name: 'interop-sse', version: '1' }, { capabilities: {} });
+    await client.connect(new SSEClientTransport(new URL(old.url)));
+    assert.ok((await client.listTools()).tools.some(tool => tool.name === 'echo'));
+    const { content } = await client.callTool({ name: 'echo', arguments: { message: 'over two endpoints' } });
+    assert.match(content[0].text, /over two endpoints/);
+    await client.close();
+    await old.stop();
   });
 }
 const server = await serve(fixture);
