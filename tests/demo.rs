@@ -45,7 +45,11 @@ impl Place {
             fs::create_dir_all(&dir).unwrap();
             fs::set_permissions(&dir, fs::Permissions::from_mode(mode)).unwrap();
         }
-        fs::copy(env!("CARGO_BIN_EXE_mcpwrap"), place.binary()).unwrap();
+        // By a process of its own: what another test starts meanwhile would inherit our descriptor for a moment, and a
+        // file that somebody has open for writing cannot be executed (ETXTBSY).
+        let mut copy = std::process::Command::new("cp");
+        copy.arg(env!("CARGO_BIN_EXE_mcpwrap")).arg(place.binary());
+        assert!(copy.status().unwrap().success());
         place
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use mcpwrap::process::{Deadlines, Environment, Error, ExecFailure, Program, Spawner};
 use nix::unistd::Pid;
@@ -19,8 +18,11 @@ async fn what_cannot_be_executed_is_refused_with_its_reason() {
     let plain = dir.join("plain");
     fs::write(&plain, "#!/bin/sh\n").unwrap();
     let orphan = dir.join("orphan");
-    fs::write(&orphan, "#!/nowhere/interpreter\n").unwrap();
-    fs::set_permissions(&orphan, fs::Permissions::from_mode(0o755)).unwrap();
+    // Written by a process of its own: whatever another test starts meanwhile would inherit our descriptor for a
+    // moment, and a file that somebody has open for writing cannot be executed (ETXTBSY).
+    let mut write = std::process::Command::new("sh");
+    write.args(["-c", "echo '#!/nowhere/interpreter' >\"$0\" && chmod 755 \"$0\""]).arg(&orphan);
+    assert!(write.status().unwrap().success());
     let mut elsewhere = shell("true");
     elsewhere.cwd = Some(dir.join("absent"));
     let mut huge = shell("true");
