@@ -117,7 +117,7 @@ pub(super) fn named<T>(
 /// `FILE` for the only client, or `ID=FILE` for one of several.
 fn secrets(layers: &mut Layers<'_>, issuers: &mut [Issuer]) {
     let key = &key::CLIENT_SECRET_FILE;
-    let found = layers.many_with_origin(key, |text| named(text, |file| value::word(file)));
+    let found = layers.many_with_origin(key, |text| named(text, value::word));
     for ((id, file), origin) in found {
         let mut ids: Vec<&str> =
             issuers.iter().flat_map(|issuer| &issuer.clients).map(|own| own.id.as_str()).collect();
