@@ -104,7 +104,10 @@ impl Caller {
         let reply = self.with_token(Self::initialize()).send(self.at).await.expect(200);
         let id = reply.header("mcp-session-id").expect("a session id").to_owned();
         assert!(reply.answer().await["result"].is_object());
-        Session { id, by: self.clone() }
+        let session = Session { id, by: self.clone() };
+        let body = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+        session.of(Request::post(body.to_string())).send(self.at).await.expect(202);
+        session
     }
 }
 
