@@ -92,6 +92,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l client-secret-
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l api-url -d 'Ask the provider\'s API here, like GitHub Enterprise\'s [default: the public one]' -r -f
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l token-type -d 'Take only at+jwt for access tokens, or also JWT and none [default: by --idp]' -r -f -a "strict\t''
 lenient\t''"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l keys-cool-down -d 'Look for a key that is unknown no more often than this [default: 30s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l audience -d 'Require this audience (repeatable) [default: the public URL]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l algorithm -d 'Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l required-scope -d 'Require this scope (repeatable)' -r
@@ -106,6 +107,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l machines -d 'L
 accept\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l introspection-when -d 'Ask the issuer about opaque tokens, or always, so that it can withdraw any [default: opaque]' -r -f -a "opaque\t''
 always\t''"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l introspection-cache -d 'Believe for so long that a token is active, at most 1m [default: 1m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l introspection-endpoint -d 'Ask here about opaque tokens [default: from the issuer\'s metadata]' -r -f
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l introspection-client-id -d 'Ask about opaque tokens as this client, of the issuer NAME where there are several' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l introspection-client-secret-file -d 'Read that client\'s secret from this file' -r -F
@@ -174,6 +176,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l client-secret-
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l api-url -d 'Ask the provider\'s API here, like GitHub Enterprise\'s [default: the public one]' -r -f
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l token-type -d 'Take only at+jwt for access tokens, or also JWT and none [default: by --idp]' -r -f -a "strict\t''
 lenient\t''"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l keys-cool-down -d 'Look for a key that is unknown no more often than this [default: 30s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l audience -d 'Require this audience (repeatable) [default: the public URL]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l algorithm -d 'Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l required-scope -d 'Require this scope (repeatable)' -r
@@ -188,6 +191,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l machines -d 'L
 accept\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l introspection-when -d 'Ask the issuer about opaque tokens, or always, so that it can withdraw any [default: opaque]' -r -f -a "opaque\t''
 always\t''"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l introspection-cache -d 'Believe for so long that a token is active, at most 1m [default: 1m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l introspection-endpoint -d 'Ask here about opaque tokens [default: from the issuer\'s metadata]' -r -f
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l introspection-client-id -d 'Ask about opaque tokens as this client, of the issuer NAME where there are several' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l introspection-client-secret-file -d 'Read that client\'s secret from this file' -r -F

@@ -112,6 +112,7 @@ module completions {
     --client-secret-file: path # Read that client's secret from this file; github needs it (repeatable)
     --api-url: string         # Ask the provider's API here, like GitHub Enterprise's [default: the public one]
     --token-type: string@"nu-complete mcpwrap serve token_type" # Take only at+jwt for access tokens, or also JWT and none [default: by --idp]
+    --keys-cool-down: string  # Look for a key that is unknown no more often than this [default: 30s]
     --audience: string        # Require this audience (repeatable) [default: the public URL]
     --algorithm: string       # Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]
     --required-scope: string  # Require this scope (repeatable)
@@ -124,6 +125,7 @@ module completions {
     --allow-domain: string    # Let in verified addresses of this e-mail domain (repeatable)
     --machines: string@"nu-complete mcpwrap serve machines" # Let services in that act for themselves [default: refuse]
     --introspection-when: string@"nu-complete mcpwrap serve introspection_when" # Ask the issuer about opaque tokens, or always, so that it can withdraw any [default: opaque]
+    --introspection-cache: string # Believe for so long that a token is active, at most 1m [default: 1m]
     --introspection-endpoint: string # Ask here about opaque tokens [default: from the issuer's metadata]
     --introspection-client-id: string # Ask about opaque tokens as this client, of the issuer NAME where there are several
     --introspection-client-secret-file: path # Read that client's secret from this file
@@ -225,6 +227,7 @@ module completions {
     --client-secret-file: path # Read that client's secret from this file; github needs it (repeatable)
     --api-url: string         # Ask the provider's API here, like GitHub Enterprise's [default: the public one]
     --token-type: string@"nu-complete mcpwrap check token_type" # Take only at+jwt for access tokens, or also JWT and none [default: by --idp]
+    --keys-cool-down: string  # Look for a key that is unknown no more often than this [default: 30s]
     --audience: string        # Require this audience (repeatable) [default: the public URL]
     --algorithm: string       # Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]
     --required-scope: string  # Require this scope (repeatable)
@@ -237,6 +240,7 @@ module completions {
     --allow-domain: string    # Let in verified addresses of this e-mail domain (repeatable)
     --machines: string@"nu-complete mcpwrap check machines" # Let services in that act for themselves [default: refuse]
     --introspection-when: string@"nu-complete mcpwrap check introspection_when" # Ask the issuer about opaque tokens, or always, so that it can withdraw any [default: opaque]
+    --introspection-cache: string # Believe for so long that a token is active, at most 1m [default: 1m]
     --introspection-endpoint: string # Ask here about opaque tokens [default: from the issuer's metadata]
     --introspection-client-id: string # Ask about opaque tokens as this client, of the issuer NAME where there are several
     --introspection-client-secret-file: path # Read that client's secret from this file

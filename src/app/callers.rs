@@ -33,6 +33,11 @@ pub(super) fn settings(
             when: asked.when,
         })
     });
+    let keys_cool_down = auth.keys_cool_down;
+    let mut limits = auth::Limits { keys_cool_down, ..auth::Limits::default() };
+    if let Some(asked) = &auth.introspection {
+        limits.introspection_cache = asked.cache;
+    }
     if !unread.is_empty() {
         faults.append(&mut unread);
         return None;
@@ -56,6 +61,7 @@ pub(super) fn settings(
         },
         machines: auth.machines,
         introspection,
+        limits,
         ..auth::Settings::default()
     })
 }

@@ -136,6 +136,9 @@ pub struct AuthArgs {
     /// Take only at+jwt for access tokens, or also JWT and none [default: by --idp]
     #[arg(long, value_name = "[NAME=]TYPE", value_parser = Words(&["strict", "lenient"]))]
     pub token_type: Vec<OsString>,
+    /// Look for a key that is unknown no more often than this [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    pub keys_cool_down: Option<OsString>,
     /// Require this audience (repeatable) [default: the public URL]
     #[arg(long, value_name = "AUDIENCE")]
     pub audience: Vec<OsString>,
@@ -172,6 +175,9 @@ pub struct AuthArgs {
     /// Ask the issuer about opaque tokens, or always, so that it can withdraw any [default: opaque]
     #[arg(long, value_name = "WHEN", value_parser = Words(&["opaque", "always"]))]
     pub introspection_when: Option<OsString>,
+    /// Believe for so long that a token is active, at most 1m [default: 1m]
+    #[arg(long, value_name = "TIME")]
+    pub introspection_cache: Option<OsString>,
     /// Ask here about opaque tokens [default: from the issuer's metadata]
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub introspection_endpoint: Option<OsString>,

@@ -1,6 +1,7 @@
 //! Who may come in: issuers, claims, audiences, introspection.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use url::Url;
 
@@ -11,11 +12,18 @@ use super::problem::{Origin, Problem, Wrong};
 use super::value::{self, Cidr};
 use crate::auth::{Algorithm, AskWhen, Machines};
 
+/// Whoever invents keys must not make us a nuisance to their issuer.
+const KEYS_COOL_DOWN: Duration = Duration::from_secs(30);
+/// For how long an issuer is believed that a token is active.
+const BELIEVED: Duration = Duration::from_secs(60);
+
 /// Who may come in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Auth {
     /// Whose tokens are accepted; never empty.
     pub issuers: Vec<Issuer>,
+    /// An unknown key is looked for at its issuer no more often than this.
+    pub keys_cool_down: Duration,
     /// Which audience a token must name.
     pub audience: Audience,
     /// Which signatures are accepted; asymmetric ones only.
@@ -77,6 +85,8 @@ pub struct Introspection {
     pub issuer: Option<String>,
     /// About which tokens.
     pub when: AskWhen,
+    /// For how long it is believed that a token is active.
+    pub cache: Duration,
     /// Where to ask; off means where the issuer's metadata says.
     pub endpoint: Option<Url>,
     /// As whom to ask.
@@ -97,6 +107,7 @@ impl Auth {
         }
         let audience = layers.many(&key::AUDIENCE, value::word);
         Self {
+            keys_cool_down: layers.one(&key::KEYS_COOL_DOWN, KEYS_COOL_DOWN, value::duration),
             audience: if audience.is_empty() {
                 Audience::PublicUrl
             } else {
@@ -159,6 +170,7 @@ fn introspection(layers: &mut Layers<'_>, issuers: &[Issuer]) -> Option<Introspe
     let when = layers.one(&key::INTROSPECTION_WHEN, AskWhen::Opaque, |text| {
         value::choice(text, &[("opaque", AskWhen::Opaque), ("always", AskWhen::Always)])
     });
+    let cache = layers.one(&key::INTROSPECTION_CACHE, BELIEVED, value::duration);
     let client = layers.maybe(&needed[0], |text| issuer::named(text, value::word));
     let client_secret_file = layers.path(&needed[1]);
     let all = [key::INTROSPECTION_ENDPOINT, needed[0], needed[1]];
@@ -176,7 +188,7 @@ fn introspection(layers: &mut Layers<'_>, issuers: &[Issuer]) -> Option<Introspe
         layers.problem(&needed[0], wrong);
     }
     let client_secret_file = client_secret_file?;
-    Some(Introspection { issuer, when, endpoint, client_id, client_secret_file })
+    Some(Introspection { issuer, when, cache, endpoint, client_id, client_secret_file })
 }
 
 #[cfg(test)]

@@ -78,6 +78,7 @@ keys! {
     CLIENT_SECRET_FILE = "client-secret-file", Lines;
     API_URL = "api-url", Commas;
     TOKEN_TYPE = "token-type", Commas;
+    KEYS_COOL_DOWN = "keys-cool-down", One;
     AUDIENCE = "audience", Commas;
     ALGORITHM = "algorithm", Commas;
     REQUIRED_SCOPE = "required-scope", Commas;
@@ -90,6 +91,7 @@ keys! {
     ALLOW_DOMAIN = "allow-domain", Commas;
     MACHINES = "machines", One;
     INTROSPECTION_WHEN = "introspection-when", One;
+    INTROSPECTION_CACHE = "introspection-cache", One;
     INTROSPECTION_ENDPOINT = "introspection-endpoint", One;
     INTROSPECTION_CLIENT_ID = "introspection-client-id", One;
     INTROSPECTION_CLIENT_SECRET_FILE = "introspection-client-secret-file", One;
@@ -149,6 +151,7 @@ const SERVE_ONLY: &[Key] = &[
     CLIENT_SECRET_FILE,
     API_URL,
     TOKEN_TYPE,
+    KEYS_COOL_DOWN,
     AUDIENCE,
     ALGORITHM,
     REQUIRED_SCOPE,
@@ -161,6 +164,7 @@ const SERVE_ONLY: &[Key] = &[
     ALLOW_DOMAIN,
     MACHINES,
     INTROSPECTION_WHEN,
+    INTROSPECTION_CACHE,
     INTROSPECTION_ENDPOINT,
     INTROSPECTION_CLIENT_ID,
     INTROSPECTION_CLIENT_SECRET_FILE,

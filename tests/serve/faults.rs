@@ -9,7 +9,7 @@ use crate::world::*;
 const IN_TIME: Duration = Duration::from_secs(14);
 
 /// A good token is answered by 503, in time, without a challenge, and nobody is started.
-async fn unavailable(what: &str, served: &Served, provider: &Provider) {
+pub(crate) async fn unavailable(what: &str, served: &Served, provider: &Provider) {
     let began = Instant::now();
     let reply = served.caller(&provider.token("alice")).begin("whoami", json!({})).await;
     assert_eq!(reply.status, 503, "{what}");
@@ -25,14 +25,20 @@ async fn unavailable(what: &str, served: &Served, provider: &Provider) {
     assert_eq!(served.homes(), Vec::<String>::new(), "{what}");
 }
 
-async fn with_metadata(name: &str, answer: impl FnOnce(&Provider) -> Answer) -> (Provider, Served) {
+pub(crate) async fn with_metadata(
+    name: &str,
+    answer: impl FnOnce(&Provider) -> Answer,
+) -> (Provider, Served) {
     let provider = Provider::start().await;
     provider.server.answer(Provider::METADATA, answer(&provider));
     let served = Setup::new(name, &provider).serve().await;
     (provider, served)
 }
 
-async fn with_keys(name: &str, answer: impl FnOnce(&Provider) -> Answer) -> (Provider, Served) {
+pub(crate) async fn with_keys(
+    name: &str,
+    answer: impl FnOnce(&Provider) -> Answer,
+) -> (Provider, Served) {
     let provider = Provider::start().await;
     provider.server.answer(Provider::KEYS, answer(&provider));
     let served = Setup::new(name, &provider).serve().await;
@@ -52,18 +58,6 @@ async fn a_provider_that_is_not_there() {
     let token = provider.token_with(json!({ "iss": issuer }));
     let reply = served.caller(&token).begin("whoami", json!({})).await;
     assert_eq!(reply.status, 503);
-}
-
-#[tokio::test]
-async fn a_provider_that_never_answers() {
-    let (provider, served) = with_metadata("faults-silent", |_| Answer::Silence).await;
-    unavailable("silence", &served, &provider).await;
-}
-
-#[tokio::test]
-async fn a_provider_that_begins_and_never_ends() {
-    let (provider, served) = with_keys("faults-trickle", |_| Answer::Trickle).await;
-    unavailable("a trickle of keys", &served, &provider).await;
 }
 
 #[tokio::test]
@@ -148,23 +142,4 @@ async fn a_provider_that_goes_down_later_takes_nobody_with_it() {
         let stranger = Key::ec("unknown").token(&provider.claims("alice"));
         assert_eq!(served.caller(&stranger).status().await, 401);
     }
-}
-
-/// One issuer that is down is no business of the other's users.
-#[tokio::test]
-async fn issuers_fail_each_for_himself() {
-    let (good, bad) = (Provider::start().await, Provider::start().await);
-    bad.server.everywhere(Answer::Silence);
-    let served = Setup::new("faults-two", &good).flags(["--oidc", &format!("bad={}", bad.issuer())]);
-    let served = served.serve().await;
-    let waiting = served.caller(&bad.token("alice"));
-    let began = Instant::now();
-    let waits = waiting.status();
-    let goes = async {
-        assert_eq!(served.caller(&good.token("alice")).status().await, 200);
-        began.elapsed()
-    };
-    let (status, took) = futures_util::future::join(waits, goes).await;
-    assert_eq!(status, 503);
-    assert!(took < began.elapsed() / 2, "{took:?}");
 }

@@ -16,6 +16,7 @@ mod introspection;
 mod keys;
 mod sessions;
 mod silence;
+mod stalls;
 mod startup;
 mod tokens;
 mod vault;

@@ -8,7 +8,7 @@ use crate::world::*;
 const ALICES: &str = "the-token-of-alice-0123456789";
 const IN_TIME: Duration = Duration::from_secs(20);
 
-async fn served(name: &str) -> (Provider, Vault, Served) {
+pub(crate) async fn served(name: &str) -> (Provider, Vault, Served) {
     let provider = Provider::start().await;
     let vault = Vault::start().await;
     vault.keep("mcp/alice", ALICES);
@@ -20,7 +20,7 @@ async fn served(name: &str) -> (Provider, Vault, Served) {
 }
 
 /// The caller is told that it failed, in time, and nothing else.
-async fn told(what: &str, caller: &Caller) {
+pub(crate) async fn told(what: &str, caller: &Caller) {
     let began = Instant::now();
     let answer = caller.call("whoami", json!({})).await;
     assert!(began.elapsed() < IN_TIME, "{what}: {:?}", began.elapsed());
@@ -59,20 +59,6 @@ async fn a_vault_that_fails_is_told_to_the_user() {
         told(what, &served.caller(&provider.token("alice"))).await;
     }
     assert_eq!(lure.server.asked().len(), 0, "the vault's token goes where the operator said");
-}
-
-#[tokio::test]
-async fn a_vault_that_never_answers_is_given_up() {
-    let (provider, vault, served) = served("vault-silent").await;
-    vault.server.everywhere(Answer::Silence);
-    told("silence", &served.caller(&provider.token("alice"))).await;
-}
-
-#[tokio::test]
-async fn a_vault_that_begins_and_never_ends_is_given_up() {
-    let (provider, vault, served) = served("vault-trickle").await;
-    vault.server.everywhere(Answer::Trickle);
-    told("a trickle", &served.caller(&provider.token("alice"))).await;
 }
 
 #[tokio::test]

@@ -76,6 +76,10 @@ fn an_issuer_is_asked_always_or_about_opaque_tokens() {
         serve_of(&words, &[], file).unwrap().auth.introspection.unwrap()
     };
     assert_eq!(asked("", "\n").when, AskWhen::Opaque);
+    let cache = |words: &str, file: &str| asked(words, file).cache.as_secs();
+    assert_eq!(cache("", "\n"), 60);
+    assert_eq!(cache("", "introspection-cache = \"9s\"\n"), 9);
+    assert_eq!(cache("--introspection-cache 5s", "introspection-cache = \"9s\"\n"), 5);
     let always = asked("", "introspection-when = \"always\"\n");
     assert_eq!(
         (always.issuer.as_deref(), always.client_id.as_str(), always.when),
