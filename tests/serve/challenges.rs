@@ -82,7 +82,10 @@ async fn a_token_comes_once_and_in_its_header() {
     for (what, request) in [
         ("two headers", once(once(plain()))),
         ("two users", once(plain()).header("authorization", bearer(&other))),
-        ("two in one header", plain().header("authorization", format!("{}, {}", bearer(&good), bearer(&other)))),
+        (
+            "two in one header",
+            plain().header("authorization", format!("{}, {}", bearer(&good), bearer(&other))),
+        ),
         ("a bearer and a password", once(plain()).header("authorization", "Basic eDp5")),
         ("in the query alone", at(&format!("/mcp?access_token={good}"))),
         ("in the query too", once(at(&format!("/mcp?access_token={good}")))),
@@ -110,7 +113,9 @@ async fn whoever_is_not_on_the_list_is_told_no_and_nothing_else() {
     let flags = ["--allow-user", "alice", "--allow-group", "staff", "--tenant-claim", "org"];
     let served = Setup::new("challenges-lists", &provider).flags(flags);
     let served = served.flags(["--allow-tenant", "acme"]).serve().await;
-    let of = |changes: Value| served.caller(&provider.token_with(with(json!({ "org": "acme" }), changes)));
+    let of = |changes: Value| {
+        served.caller(&provider.token_with(with(json!({ "org": "acme" }), changes)))
+    };
     for (changes, status) in [
         (json!({}), 200),
         (json!({ "sub": "bob", "groups": ["staff"] }), 200),
@@ -158,7 +163,10 @@ async fn the_metadata_say_where_a_token_is_to_be_had() {
         let request = Request { target: path.to_owned(), ..Request::new("GET") };
         for request in [
             request.clone(),
-            request.clone().header("x-forwarded-host", "evil.test").header("x-forwarded-proto", "http"),
+            request
+                .clone()
+                .header("x-forwarded-host", "evil.test")
+                .header("x-forwarded-proto", "http"),
             request.clone().header("forwarded", "host=evil.test"),
             request.header("host", "localhost:9999"),
         ] {
@@ -175,6 +183,7 @@ async fn the_metadata_say_where_a_token_is_to_be_had() {
         let request = Request { target: path.to_owned(), ..Request::new("GET") };
         assert_eq!(request.send(served.at).await.status, 404, "{path}");
     }
-    let foreign = Request { target: "/.well-known/oauth-protected-resource".into(), ..Request::new("GET") };
+    let foreign =
+        Request { target: "/.well-known/oauth-protected-resource".into(), ..Request::new("GET") };
     assert_eq!(foreign.header("host", "evil.test").send(served.at).await.status, 403);
 }

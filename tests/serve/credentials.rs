@@ -35,7 +35,8 @@ async fn each_user_holds_his_own() {
     let users = files(&setup.dir);
     let setup = setup.flags(["--credential", &format!("T=file:{users}/{{sub}}")]);
     let served = setup.serve().await;
-    let (alice, bob) = (served.caller(&provider.token("alice")), served.caller(&provider.token("bob")));
+    let (alice, bob) =
+        (served.caller(&provider.token("alice")), served.caller(&provider.token("bob")));
     let (ones, others) = futures_util::future::join(alice.whoami(), bob.whoami()).await;
     assert_eq!((who(&ones, "T"), who(&others, "T")), (ALICES, BOBS));
     // Nobody keeps a credential for carol: she is told what to do, and the log tells the operator.
@@ -111,7 +112,16 @@ async fn a_claim_in_a_variable_is_one_plain_word() {
     let served = served.serve().await;
     let of = |team: Value| served.caller(&provider.token_with(json!({ "team": team })));
     assert_eq!(who(&of(json!("blue_1-x")).whoami().await, "TEAM"), "blue_1-x");
-    for team in [json!("a b"), json!("a;b"), json!("a.b"), json!("$x"), json!("x".repeat(64)), json!(""), json!(null), json!(["a"])] {
+    for team in [
+        json!("a b"),
+        json!("a;b"),
+        json!("a.b"),
+        json!("$x"),
+        json!("x".repeat(64)),
+        json!(""),
+        json!(null),
+        json!(["a"]),
+    ] {
         let answer = of(team.clone()).call("whoami", json!({})).await;
         assert!(error(&answer).contains("team"), "{team}: {answer}");
     }

@@ -84,11 +84,14 @@ async fn a_provider_that_redirects() {
     assert_eq!(lure.server.asked().len(), 0);
 }
 
+/// What a provider makes of its own metadata, and of those of another.
+type Lie = fn(&Provider, &Provider) -> Answer;
+
 /// 4.2: metadata that name another issuer are another issuer's.
 #[tokio::test]
 async fn a_provider_that_lies() {
     let lure = Provider::start().await;
-    let lies: [(&str, fn(&Provider, &Provider) -> Answer); 8] = [
+    let lies: [(&str, Lie); 8] = [
         ("another issuer", |_, lure| Answer::Json(lure.metadata())),
         ("a slash", |own, _| {
             Answer::Json(with(own.metadata(), json!({ "issuer": format!("{}/", own.issuer()) })))

@@ -55,7 +55,8 @@ async fn a_user_is_not_his_token() {
     assert_eq!(pid(&first), pid(&second));
     assert_ne!(pid(&first), pid(&bob));
     // Who acts for somebody is not the same as he himself.
-    let acted = served.caller(&provider.token_with(json!({ "act": { "sub": "agent" } }))).whoami().await;
+    let acted =
+        served.caller(&provider.token_with(json!({ "act": { "sub": "agent" } }))).whoami().await;
     assert_ne!(pid(&first), pid(&acted));
     assert_eq!(who(&first, "MCPWRAP_USER"), who(&acted, "MCPWRAP_USER"));
 }
@@ -63,9 +64,30 @@ async fn a_user_is_not_his_token() {
 /// Names that climb, split or hide.
 pub(crate) fn odd_subjects() -> Vec<String> {
     let odd = [
-        "../bob", "..", ".", "a/b#c", "alice%2f..%2fbob", "%2e%2e%2fbob", "..%2Fbob", "bob/", "/bob",
-        "bob ", " bob", "bob?x=1", "bob#token", "b\\..\\ob", "bob%00", "{user}", "{sub}", "$(id)",
-        "bob;x", "b\u{f6}b", "bob\u{200b}", "-bob", "~", "*",
+        "../bob",
+        "..",
+        ".",
+        "a/b#c",
+        "alice%2f..%2fbob",
+        "%2e%2e%2fbob",
+        "..%2Fbob",
+        "bob/",
+        "/bob",
+        "bob ",
+        " bob",
+        "bob?x=1",
+        "bob#token",
+        "b\\..\\ob",
+        "bob%00",
+        "{user}",
+        "{sub}",
+        "$(id)",
+        "bob;x",
+        "b\u{f6}b",
+        "bob\u{200b}",
+        "-bob",
+        "~",
+        "*",
     ];
     let mut all: Vec<String> = odd.iter().map(|name| (*name).to_owned()).collect();
     all.push("x".repeat(200));

@@ -2,7 +2,7 @@
 
 use crate::world::*;
 
-const SECRET: &str = "the-secret-of-mcpwrap:with/odd characters";
+pub(crate) const SECRET: &str = "the-secret-of-mcpwrap:with/odd characters";
 
 pub(crate) fn asking(name: &str, provider: &Provider) -> Setup {
     let setup = Setup::new(name, provider);

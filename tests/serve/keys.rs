@@ -36,8 +36,9 @@ async fn a_flood_of_unknown_keys_is_one_fetch() {
 async fn a_crowd_at_the_start_is_one_fetch() {
     let provider = Provider::start().await;
     let served = Setup::new("keys-crowd", &provider).serve().await;
-    let tokens: Vec<Caller> =
-        (0..50).map(|number| served.caller(&provider.token_with(json!({ "jti": number })))).collect();
+    let tokens: Vec<Caller> = (0..50)
+        .map(|number| served.caller(&provider.token_with(json!({ "jti": number }))))
+        .collect();
     let statuses = join_all(tokens.iter().map(Caller::status)).await;
     assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
     assert_eq!(provider.server.hits(Provider::KEYS), 1);
@@ -91,7 +92,8 @@ async fn only_fit_keys_of_a_set_are_used() {
     let provider = Provider::start().await;
     let (encrypting, named) = (Key::ec("enc"), Key::ec("other-alg"));
     let with_member = |key: &Key, change: Value| with(key.public(), change);
-    let secret = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(b"a shared secret of 32 bytes here");
+    let secret = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .encode(b"a shared secret of 32 bytes here");
     let keys = json!({ "keys": [
         provider.key.public(),
         with_member(&encrypting, json!({ "use": "enc" })),
@@ -112,7 +114,8 @@ async fn only_fit_keys_of_a_set_are_used() {
     let by_secret = signed(&header.to_string(), &claims.to_string(), |message| {
         use hmac::{KeyInit as _, Mac as _};
         let mut mac =
-            hmac::Hmac::<sha2::Sha256>::new_from_slice(b"a shared secret of 32 bytes here").unwrap();
+            hmac::Hmac::<sha2::Sha256>::new_from_slice(b"a shared secret of 32 bytes here")
+                .unwrap();
         mac.update(message);
         mac.finalize().into_bytes().to_vec()
     });
@@ -145,7 +148,8 @@ async fn metadata_are_looked_for_in_order() {
     let served = Setup::bare("keys-order").flags(["--oidc", &issuer]).serve().await;
     let token = provider.token_with(json!({ "iss": issuer }));
     assert_eq!(served.caller(&token).status().await, 200);
-    let asked: Vec<String> = provider.server.asked().into_iter().map(|asked| asked.target).collect();
+    let asked: Vec<String> =
+        provider.server.asked().into_iter().map(|asked| asked.target).collect();
     assert_eq!(
         asked,
         [

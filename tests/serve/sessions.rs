@@ -8,7 +8,8 @@ async fn a_foreign_session_looks_like_none() {
     let provider = Provider::start().await;
     let served = Setup::new("sessions-foreign", &provider).serve().await;
     let alice = served.caller(&provider.token("alice")).session().await;
-    let unknown = Session { id: "0123456789abcdef0123456789abcdef".to_owned(), by: alice.by.clone() };
+    let unknown =
+        Session { id: "0123456789abcdef0123456789abcdef".to_owned(), by: alice.by.clone() };
     let bob = served.caller(&provider.token("bob"));
     // The same user through another client, or with somebody who acts for him, is not the session's owner either.
     let others = [

@@ -31,7 +31,8 @@ async fn provider_trickles() {
 async fn one_of_two_providers_is_silent() {
     let (good, bad) = (Provider::start().await, Provider::start().await);
     bad.server.everywhere(Answer::Silence);
-    let served = Setup::new("stalls-two", &good).flags(["--oidc", &format!("bad={}", bad.issuer())]);
+    let served =
+        Setup::new("stalls-two", &good).flags(["--oidc", &format!("bad={}", bad.issuer())]);
     let served = served.serve().await;
     let waiting = served.caller(&bad.token("alice"));
     let began = Instant::now();

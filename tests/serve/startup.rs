@@ -5,8 +5,7 @@ use crate::world::*;
 /// The run was refused: it names this, and says what to do.
 fn assert_refused(ended: &Ended, names: &str, remedy: &str) {
     assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{}", ended.err);
-    let errors: Vec<&str> =
-        ended.err.lines().filter(|line| line.starts_with("error: ")).collect();
+    let errors: Vec<&str> = ended.err.lines().filter(|line| line.starts_with("error: ")).collect();
     let hints: Vec<&str> = ended.err.lines().filter(|line| line.starts_with("hint: ")).collect();
     assert!(errors.iter().any(|line| line.contains(names)), "{names}: {}", ended.err);
     assert!(hints.iter().any(|line| line.contains(remedy)), "{remedy}: {}", ended.err);
@@ -54,17 +53,28 @@ async fn a_source_that_is_the_same_for_all_is_refused() {
     let setup = |name: &str, source: &str| {
         Setup::new(name, &one).vault(&vault).flags(["--credential", &format!("T={source}")])
     };
-    for (at, source) in
-        ["vault:secret/mcp#token", "file:/run/token", "vault:secret/{email}#token"].iter().enumerate()
+    for (at, source) in ["vault:secret/mcp#token", "file:/run/token", "vault:secret/{email}#token"]
+        .iter()
+        .enumerate()
     {
         let ended = setup(&format!("startup-shared-{at}"), source).refused().await;
         assert_refused(&ended, "does not tell the users apart", "{user}");
     }
-    let both = |name: &str| setup(name, "file:/run/{sub}").flags(["--oidc", &format!("b={}", two.issuer())]);
-    assert_refused(&both("startup-shared-iss").refused().await, "does not tell the users apart", "{iss}");
+    let both = |name: &str| {
+        setup(name, "file:/run/{sub}").flags(["--oidc", &format!("b={}", two.issuer())])
+    };
+    assert_refused(
+        &both("startup-shared-iss").refused().await,
+        "does not tell the users apart",
+        "{iss}",
+    );
     let machines = setup("startup-shared-machines", "file:/run/{sub}");
     let machines = machines.flags(["--machines", "accept"]).refused().await;
-    assert_refused(&machines, "does not tell the users apart", "a service may be called like a person");
+    assert_refused(
+        &machines,
+        "does not tell the users apart",
+        "a service may be called like a person",
+    );
     let tenants = setup("startup-shared-tenants", "file:/run/{sub}");
     let tenants = tenants.flags(["--tenant-claim", "org"]).refused().await;
     assert_refused(&tenants, "does not tell the users apart", "{tenant}");
@@ -90,7 +100,8 @@ async fn a_public_issuer_needs_a_list() {
     let ended = run("startup-google-open", google, &["--idp", "google", "--client", "c"]).await;
     assert_refused(&ended, internet, list);
     assert!(!ended.err.contains("ids of the clients"), "{}", ended.err);
-    let ended = run("startup-github", "https://github.com", &["--idp", "github", "--client", "c"]).await;
+    let ended =
+        run("startup-github", "https://github.com", &["--idp", "github", "--client", "c"]).await;
     assert_refused(&ended, "needs the secret of each client", "--client-secret-file");
     for (at, issuer) in [
         "https://gitlab.com",
@@ -111,7 +122,11 @@ async fn apple_is_explained() {
     let by_url = Setup::bare("startup-apple").flags(["--oidc", apple]).refused().await;
     assert_refused(&by_url, "issues no access tokens", "authorization server in front");
     let by_name = Setup::bare("startup-idp-apple").flags(["--oidc", apple, "--idp", "apple"]);
-    assert_refused(&by_name.refused().await, "--idp (command line): Apple issues no access tokens", "in front");
+    assert_refused(
+        &by_name.refused().await,
+        "--idp (command line): Apple issues no access tokens",
+        "in front",
+    );
 }
 
 #[tokio::test]

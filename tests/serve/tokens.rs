@@ -37,7 +37,8 @@ async fn a_good_token_is_somebody() {
         json!({ "alg": "ES256", "kid": "k1", "typ": "application/at+jwt" }),
         json!({ "alg": "ES256" }),
     ] {
-        let token = provider.key.token_of(&header.to_string(), &provider.claims("alice").to_string());
+        let token =
+            provider.key.token_of(&header.to_string(), &provider.claims("alice").to_string());
         assert_eq!(served.caller(&token).status().await, 200, "{header}");
     }
     for changes in [json!({ "aud": ["other", PUBLIC] }), json!({ "nbf": now() + 50 })] {
@@ -52,7 +53,8 @@ async fn no_signature_but_that_of_the_pinned_key_counts() {
     let provider = Provider::with_key(key.clone()).await;
     let served = Setup::new("tokens-signatures", &provider).serve().await;
     let claims = provider.claims("alice").to_string();
-    let header = |algorithm: &str| json!({ "alg": algorithm, "kid": "k1", "typ": "at+jwt" }).to_string();
+    let header =
+        |algorithm: &str| json!({ "alg": algorithm, "kid": "k1", "typ": "at+jwt" }).to_string();
     let none = |name: &str| signed(&header(name), &claims, |_| Vec::new());
     let by_secret = |secret: &[u8]| {
         signed(&header("HS256"), &claims, |message| {
@@ -277,7 +279,10 @@ async fn a_token_means_one_thing_and_has_its_bounds() {
             ("17 KiB of nothing", "a".repeat(17 * 1024)),
             ("claims that are a list", of("[]")),
             ("no claims", of("")),
-            ("claims beyond any depth", of(&twice(&format!(r#""x":{}{}"#, "[".repeat(5000), "]".repeat(5000))))),
+            (
+                "claims beyond any depth",
+                of(&twice(&format!(r#""x":{}{}"#, "[".repeat(5000), "]".repeat(5000)))),
+            ),
             ("four parts", format!("{good}.{}", parts[2])),
             ("two parts", format!("{}.{}", parts[0], parts[1])),
             ("one part", "abc".to_owned()),

@@ -14,11 +14,15 @@ async fn google() -> StandIn {
     let server = StandIn::start().await;
     let check = |asked: &Asked| match asked.form("access_token").as_str() {
         GOOGLES => Answer::Json(google_says(json!({}))),
-        "ya29.of-another-client" => Answer::Json(google_says(json!({ "aud": "theirs", "azp": "theirs" }))),
+        "ya29.of-another-client" => {
+            Answer::Json(google_says(json!({ "aud": "theirs", "azp": "theirs" })))
+        }
         "ya29.borrowed" => Answer::Json(google_says(json!({ "azp": "theirs" }))),
         "ya29.expired" => Answer::Json(google_says(json!({ "exp": (now() - 90).to_string() }))),
         "ya29.endless" => Answer::Json(google_says(json!({ "exp": null }))),
-        "ya29.unverified" => Answer::Json(google_says(json!({ "sub": "2", "email_verified": "false" }))),
+        "ya29.unverified" => {
+            Answer::Json(google_says(json!({ "sub": "2", "email_verified": "false" })))
+        }
         _ => Answer::Status(400),
     };
     server.answer("/tokeninfo", Answer::Made(Arc::new(check)));
@@ -99,7 +103,9 @@ async fn a_check_that_fails_is_503() {
     let setup = Setup::bare("weaker-down").flags(["--oidc", "https://accounts.google.com"]);
     let setup = setup.flags(["--idp", "google", "--client", OURS, "--api-url", &google.url()]);
     let served = setup.flags(["--allow-domain", "corp.test"]).serve().await;
-    for (at, answer) in [Answer::Status(500), Answer::Html, Answer::Flood(10 << 20)].into_iter().enumerate() {
+    for (at, answer) in
+        [Answer::Status(500), Answer::Html, Answer::Flood(10 << 20)].into_iter().enumerate()
+    {
         google.everywhere(answer);
         let token = format!("ya29.{at}");
         assert_eq!(served.caller(&token).status().await, 503, "{at}");

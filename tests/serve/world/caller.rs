@@ -115,9 +115,8 @@ impl Caller {
 
 impl Session {
     fn of(&self, request: Request) -> Request {
-        let named = request
-            .header("mcp-session-id", &self.id)
-            .header("mcp-protocol-version", LEGACY);
+        let named =
+            request.header("mcp-session-id", &self.id).header("mcp-protocol-version", LEGACY);
         self.by.with_token(named)
     }
 

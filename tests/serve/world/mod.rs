@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 pub(crate) use caller::{Caller, Session, error, pid, structured, who};
-pub(crate) use http::{Events, Reply, Request};
+pub(crate) use http::{Reply, Request};
 pub(crate) use keys::{Key, b64, signed};
 pub(crate) use provider::{Provider, with};
 pub(crate) use serde_json::{Value, json};

@@ -20,6 +20,7 @@ use super::{PUBLIC, eventually, scratch, soon};
 pub(crate) struct Setup {
     pub(crate) dir: PathBuf,
     flags: Vec<String>,
+    child: Vec<String>,
     env: Vec<(String, String)>,
     listen: String,
     public: Option<String>,
@@ -64,6 +65,7 @@ impl Setup {
         Self {
             dir: scratch(name),
             flags: Vec::new(),
+            child: Vec::new(),
             env: Vec::new(),
             listen: "127.0.0.1:0".to_owned(),
             public: Some(PUBLIC.to_owned()),
@@ -72,6 +74,12 @@ impl Setup {
 
     pub(crate) fn flags<const N: usize>(mut self, flags: [&str; N]) -> Self {
         self.flags.extend(flags.map(str::to_owned));
+        self
+    }
+
+    /// Arguments of the fixture.
+    pub(crate) fn child<const N: usize>(mut self, flags: [&str; N]) -> Self {
+        self.child.extend(flags.map(str::to_owned));
         self
     }
 
@@ -104,7 +112,7 @@ impl Setup {
         if let Some(url) = &self.public {
             command.args(["--public-url", url]);
         }
-        command.args(&self.flags).arg("--").arg(child_program());
+        command.args(&self.flags).arg("--").arg(child_program()).args(&self.child);
         command
             .env_clear()
             .env("PATH", "/usr/bin:/bin")

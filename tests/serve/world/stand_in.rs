@@ -14,9 +14,6 @@ use futures_util::stream;
 use http::StatusCode;
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
-
-use super::soon;
 
 /// What the server answers at a path.
 #[derive(Clone)]
@@ -58,7 +55,6 @@ struct Inner {
     answers: Mutex<HashMap<String, Answer>>,
     otherwise: Mutex<Answer>,
     asked: Mutex<Vec<Asked>>,
-    count: watch::Sender<usize>,
 }
 
 impl StandIn {
@@ -69,7 +65,6 @@ impl StandIn {
             answers: Mutex::default(),
             otherwise: Mutex::new(Answer::Status(404)),
             asked: Mutex::default(),
-            count: watch::Sender::new(0),
         });
         let router = Router::new().fallback(handle).with_state(Arc::clone(&inner));
         tokio::spawn(axum::serve(listener, router).into_future());
@@ -104,13 +99,6 @@ impl StandIn {
     pub(crate) fn hits(&self, path: &str) -> usize {
         self.asked().iter().filter(|asked| asked.path() == path).count()
     }
-
-    /// Waits until a path was asked for so often.
-    pub(crate) async fn wait(&self, path: &str, times: usize) {
-        let mut count = self.inner.count.subscribe();
-        let reached = count.wait_for(|_| self.hits(path) >= times);
-        soon(&format!("request {times} for {path}"), reached).await.unwrap();
-    }
 }
 
 impl Asked {
@@ -143,7 +131,6 @@ async fn handle(State(inner): State<Arc<Inner>>, request: Request) -> Response {
         answer = make(&asked);
     }
     inner.asked.lock().unwrap().push(asked);
-    inner.count.send_modify(|count| *count += 1);
     write(answer).await
 }
 

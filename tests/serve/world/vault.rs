@@ -7,8 +7,6 @@ use serde_json::json;
 
 use super::stand_in::{Answer, Asked, StandIn};
 
-pub(crate) const TOKEN: &str = "hvs.the-token-of-mcpwrap-itself-0123456789";
-
 /// The vault; a clone is the same one.
 #[derive(Clone)]
 pub(crate) struct Vault {
@@ -17,6 +15,9 @@ pub(crate) struct Vault {
 }
 
 impl Vault {
+    /// As whom mcpwrap comes.
+    pub(crate) const TOKEN: &'static str = "hvs.the-token-of-mcpwrap-itself-0123456789";
+
     pub(crate) async fn start() -> Self {
         let server = StandIn::start().await;
         let vault = Self { server, secrets: Arc::default() };
@@ -49,13 +50,13 @@ impl Vault {
 
     /// The variables that lead mcpwrap here.
     pub(crate) fn env(&self) -> [(&'static str, String); 2] {
-        [("VAULT_ADDR", self.server.url()), ("VAULT_TOKEN", TOKEN.to_owned())]
+        [("VAULT_ADDR", self.server.url()), ("VAULT_TOKEN", Self::TOKEN.to_owned())]
     }
 }
 
 /// A real vault decodes what it is asked and lets `..` climb, and so does this one.
 fn respond(asked: &Asked, secrets: &HashMap<String, String>) -> Answer {
-    if asked.headers.get("x-vault-token").is_none_or(|token| token != TOKEN) {
+    if asked.headers.get("x-vault-token").is_none_or(|token| token != Vault::TOKEN) {
         return Answer::Status(403);
     }
     let path = percent_encoding::percent_decode_str(asked.path()).decode_utf8_lossy().into_owned();
@@ -64,7 +65,9 @@ fn respond(asked: &Asked, secrets: &HashMap<String, String>) -> Answer {
     }
     if path.starts_with("/v1/sys/internal/ui/mounts/secret/") {
         let options = json!({ "version": "2" });
-        return Answer::Json(json!({ "data": { "path": "secret/", "type": "kv", "options": options } }));
+        return Answer::Json(
+            json!({ "data": { "path": "secret/", "type": "kv", "options": options } }),
+        );
     }
     let Some(path) = path.strip_prefix("/v1/secret/data/") else { return Answer::Status(404) };
     let mut climbed: Vec<&str> = Vec::new();
@@ -78,7 +81,9 @@ fn respond(asked: &Asked, secrets: &HashMap<String, String>) -> Answer {
     let path = climbed.join("/");
     let own = secrets.contains_key("*").then(|| format!("token-at-{path}"));
     match secrets.get(&path).cloned().or(own) {
-        Some(value) => Answer::Json(json!({ "data": { "data": { "token": value }, "metadata": {} } })),
+        Some(value) => {
+            Answer::Json(json!({ "data": { "data": { "token": value }, "metadata": {} } }))
+        }
         None => Answer::Status(404),
     }
 }
