@@ -55,24 +55,46 @@ impl Caller {
         request.header("authorization", format!("Bearer {}", self.token))
     }
 
-    /// A modern call of a tool, without a token.
-    pub(crate) fn anonymous(tool: &str, arguments: Value) -> Request {
-        let meta = json!({
+    /// A modern request with these capabilities, without a token.
+    pub(crate) fn modern(method: &str, mut params: Value, capabilities: Value) -> Request {
+        params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": MODERN,
-            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientCapabilities": capabilities,
             "io.modelcontextprotocol/clientInfo": { "name": "serve", "version": "1" },
         });
-        let params = json!({ "name": tool, "arguments": arguments, "_meta": meta });
-        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
-        Request::post(body.to_string())
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let request = Request::post(body.to_string())
             .header("mcp-protocol-version", MODERN)
-            .header("mcp-method", "tools/call")
-            .header("mcp-name", tool)
+            .header("mcp-method", method);
+        match params["name"].as_str() {
+            Some(name) => request.header("mcp-name", name),
+            None => request,
+        }
+    }
+
+    /// A modern call of a tool, without a token.
+    pub(crate) fn anonymous(tool: &str, arguments: Value) -> Request {
+        let params = json!({ "name": tool, "arguments": arguments });
+        Self::modern("tools/call", params, json!({}))
+    }
+
+    /// Sends a request with the token.
+    pub(crate) async fn send(&self, request: Request) -> Reply {
+        self.with_token(request).send(self.at).await
+    }
+
+    /// Opens a modern subscription to the lists of tools, and hears that it stands.
+    pub(crate) async fn subscribe(&self) -> Events {
+        let params = json!({ "notifications": { "toolsListChanged": true } });
+        let request = Self::modern("subscriptions/listen", params, json!({}));
+        let mut events = self.send(request).await.expect(200).events();
+        events.expect("notifications/subscriptions/acknowledged").await;
+        events
     }
 
     /// Calls a tool and returns the head of the answer.
     pub(crate) async fn begin(&self, tool: &str, arguments: Value) -> Reply {
-        self.with_token(Self::anonymous(tool, arguments)).send(self.at).await
+        self.send(Self::anonymous(tool, arguments)).await
     }
 
     /// Calls a tool and returns its answer, whatever the status.
@@ -140,6 +162,12 @@ impl Session {
 
     pub(crate) async fn delete(&self) -> Reply {
         self.of(Request::new("DELETE")).send(self.by.at).await
+    }
+
+    /// Asks for what a stream said after this event.
+    pub(crate) async fn resume(&self, last: &str) -> Reply {
+        let request = Request::new("GET").header("accept", "text/event-stream");
+        self.of(request.header("last-event-id", last)).send(self.by.at).await
     }
 
     /// Opens the standalone stream.
