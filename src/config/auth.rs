@@ -9,8 +9,9 @@ use super::issuer::{self, Issuer};
 use super::key;
 use super::layers::Layers;
 use super::problem::{Origin, Problem, Wrong};
-use super::value::{self, Cidr};
+use super::value;
 use crate::auth::{Algorithm, AskWhen, Machines};
+use crate::http::Network;
 
 /// Whoever invents keys must not make us a nuisance to their issuer.
 const KEYS_COOL_DOWN: Duration = Duration::from_secs(30);
@@ -43,7 +44,7 @@ pub struct Auth {
     /// As whom the issuer is asked about opaque tokens; off means that they are refused.
     pub introspection: Option<Introspection>,
     /// Proxies whose forwarded headers are believed.
-    pub trusted_proxies: Vec<Cidr>,
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// Which audience a token must name.
@@ -128,7 +129,7 @@ impl Auth {
                 value::choice(text, &[("refuse", Machines::Refuse), ("accept", Machines::Accept)])
             }),
             introspection: introspection(layers, &issuers),
-            trusted_proxies: layers.many(&key::TRUSTED_PROXY, value::cidr),
+            trusted_proxies: layers.many(&key::TRUSTED_PROXY, value::network),
             issuers,
         }
     }

@@ -131,6 +131,18 @@ async fn a_call_that_is_not_admitted_is_not_recorded_as_one() {
         .collect();
     assert_eq!(calls.len(), 1, "{records:?}");
     assert_eq!(calls[0]["who"]["subject"], "alice");
+    // Who never got in is counted, by reason and network.
+    let written = served.stop().await;
+    for (reason, count) in [("shape", 1), ("audience", 1)] {
+        let counted = written.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let counted = counted.filter(|line| line["event"] == "refused" && line["reason"] == reason);
+        let counted: Vec<Value> = counted.collect();
+        assert_eq!(counted.len(), 1, "{reason}: {written}");
+        assert_eq!(
+            (&counted[0]["count"], &counted[0]["from"]),
+            (&json!(count), &json!("127.0.0.0/24"))
+        );
+    }
 }
 
 /// Many at once: each pair is whole, and names its own user.

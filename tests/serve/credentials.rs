@@ -143,6 +143,11 @@ async fn the_same_value_for_a_second_user_is_refused() {
     let answer = served.caller(&provider.token("bob")).call("whoami", json!({})).await;
     assert!(error(&answer).contains("is in use by somebody else"), "{answer}");
     assert!(!answer.to_string().contains(ALICES) && !answer.to_string().contains("alice"));
+    let incidents = served.incidents("shared_credential", 1).await;
+    assert_eq!(
+        (&incidents[0]["who"]["subject"], &incidents[0]["credential"]),
+        (&json!("bob"), &json!("T"))
+    );
     assert_eq!(who(&alice.whoami().await, "T"), ALICES, "the first is not disturbed");
     // His own helps him, once the pause after a refusal is over or at once.
     vault.keep("mcp/carol", BOBS);

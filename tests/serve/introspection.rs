@@ -161,6 +161,9 @@ async fn a_token_ends_when_the_issuer_says_so() {
         provider.vouch(&format!("opaque-of-{user}"), user);
     }
     let (alice, bob) = (served.caller("opaque-of-alice"), served.caller("opaque-of-bob"));
+    provider.vouch("opaque-again", "alice");
+    let again = served.caller("opaque-again");
+    let child = pid(&again.whoami().await);
     let session = alice.session().await;
     let (mut ending, mut going) = (session.listen().await, bob.session().await.listen().await);
     provider.withdraw("opaque-of-alice");
@@ -168,10 +171,14 @@ async fn a_token_ends_when_the_issuer_says_so() {
     assert_eq!(alice.status().await, 401);
     assert_eq!(ending.message().await, None, "the stream ends");
     assert_eq!(session.post("whoami").await.status, 401);
-    // The session itself is hers still, with another token that lives.
-    provider.vouch("opaque-again", "alice");
-    let again = session.taken_by(&served.caller("opaque-again"));
-    assert_eq!(again.post("whoami").await.status, 200);
+    // Another token of hers lives, and with it her session and her child.
+    assert_eq!(session.taken_by(&again).post("whoami").await.status, 200);
+    assert_eq!(pid(&again.whoami().await), child);
+    // When the last one is gone, so is the child.
+    provider.withdraw("opaque-again");
+    soon("the end of the token", async { while again.status().await == 200 {} }).await;
+    let process = format!("/proc/{child}");
+    eventually("the end of the child", || !std::path::Path::new(&process).exists()).await;
     bob.call("changed", json!({ "list": "tools" })).await;
     assert!(going.message().await.is_some(), "nobody else is disturbed");
 }

@@ -182,6 +182,18 @@ impl Served {
         records
     }
 
+    /// Waits for so many security events of a kind, and returns them.
+    pub(crate) async fn incidents(&self, what: &str, count: usize) -> Vec<Value> {
+        let mut found = Vec::new();
+        eventually(what, || {
+            found = records_of(&self.dir.join("audit.log"));
+            found.retain(|record| record["event"] == "security" && record["what"] == what);
+            found.len() >= count
+        })
+        .await;
+        found
+    }
+
     /// Stops it in peace, and returns everything that it wrote: the log and the audit records.
     pub(crate) async fn stop(mut self) -> String {
         kill(Pid::from_raw(self.process.id().cast_signed()), Signal::SIGTERM).unwrap();
