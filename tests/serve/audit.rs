@@ -169,3 +169,90 @@ async fn records_of_many_users_do_not_mix() {
     // Four users with ten calls each, all of one user in one child.
     assert_eq!(seen.into_values().collect::<Vec<_>>(), [10; 4]);
 }
+
+/// The same value for a second user is refused, and the audit log says whose it was to be.
+#[tokio::test]
+async fn a_shared_credential_is_on_record() {
+    let provider = Provider::start().await;
+    let setup = Setup::new("audit-shared", &provider);
+    let users = setup.dir.join("users");
+    std::fs::create_dir(&users).unwrap();
+    for user in ["alice", "bob"] {
+        write_private(&users.join(user), ALICES);
+    }
+    let source = format!("T=file:{}/{{sub}}", users.display());
+    let served = setup.flags(["--credential", &source]).serve().await;
+    served.caller(&provider.token("alice")).whoami().await;
+    let refused = served.caller(&provider.token("bob")).call("whoami", json!({})).await;
+    assert!(error(&refused).contains("in use by somebody else"), "{refused}");
+    let records = served.recorded("security", 1).await;
+    assert_eq!(records[0]["what"], "shared_credential");
+    assert_eq!(records[0]["credential"], "T");
+    assert_eq!(records[0]["who"]["subject"], "bob");
+    assert!(!json!(records).to_string().contains(ALICES));
+}
+
+/// Sessions of others, by whoever was caught with one.
+#[tokio::test]
+async fn a_foreign_session_is_on_record() {
+    let provider = Provider::start().await;
+    let served = Setup::new("audit-foreign", &provider).serve().await;
+    let session = served.caller(&provider.token("alice")).session().await;
+    let bob = served.caller(&provider.token("bob"));
+    assert_eq!(session.taken_by(&bob).post("whoami").await.status, 404);
+    let records = served.recorded("security", 1).await;
+    assert_eq!(records[0]["what"], "foreign_session");
+    assert_eq!(records[0]["who"]["subject"], "bob");
+}
+
+/// Nobody knows whose they were, so they are added up: by reason, and by the network that the proxy names.
+#[tokio::test]
+async fn refusals_are_counted_by_reason_and_network() {
+    let provider = Provider::start().await;
+    let setup = Setup::new("audit-refusals", &provider).flags(["--trusted-proxy", "127.0.0.0/8"]);
+    let served = setup.serve().await;
+    let expired = provider.token_with(json!({ "exp": now() - 1000 }));
+    for address in ["203.0.113.5", "203.0.113.77", "198.51.100.1"] {
+        for token in [&expired, "nonsense"] {
+            let request = Caller::anonymous("whoami", json!({}));
+            let request = request
+                .header("x-forwarded-for", &format!("192.0.2.66, {address}"))
+                .header("authorization", &format!("Bearer {token}"));
+            assert_eq!(request.send(served.at).await.status, 401);
+        }
+    }
+    let written = served.stop().await;
+    let lines = written.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut counts: Vec<_> = lines
+        .filter(|line| line["event"] == "refused")
+        .map(|line| {
+            let text = |name: &str| line[name].as_str().unwrap().to_owned();
+            (text("from"), text("reason"), line["count"].as_u64().unwrap())
+        })
+        .collect();
+    counts.sort();
+    let expected = [
+        ("198.51.100.0/24", "expired", 1),
+        ("198.51.100.0/24", "shape", 1),
+        ("203.0.113.0/24", "expired", 2),
+        ("203.0.113.0/24", "shape", 2),
+    ];
+    let expected =
+        expected.map(|(from, reason, count)| (from.to_owned(), reason.to_owned(), count));
+    assert_eq!(counts, expected);
+}
+
+/// The trace that a client names, in the header or in the message, is the record's.
+#[tokio::test]
+async fn a_trace_is_on_record() {
+    let (provider, served) = served("audit-trace").await;
+    let caller = alice(&provider, &served);
+    let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let traced = caller
+        .with_token(Caller::anonymous("whoami", json!({})))
+        .header("traceparent", &format!("00-{id}-00f067aa0ba902b7-01"));
+    assert_eq!(traced.send(served.at).await.status, 200);
+    let records = served.audited(1).await;
+    assert_eq!(records[0]["trace"], id);
+    assert_eq!(records[0]["decision"], "whole_server");
+}
