@@ -71,6 +71,13 @@ impl Profile {
         Self { version, capabilities: sorted, client: ClientName(info) }
     }
 
+    /// What a legacy server is told of a modern client: it never gives that one tasks (checklist 9.9).
+    #[must_use]
+    pub fn of_modern(capabilities: &Raw, info: Option<Raw>) -> Self {
+        let capabilities = Raw::of(&super::without_tasks(capabilities));
+        Self::new(ProtocolVersion::NEWEST_LEGACY, &capabilities, info)
+    }
+
     /// Whether everything that `self` promises is also promised by `other`.
     #[must_use]
     pub fn is_within(&self, other: &Self) -> bool {

@@ -78,19 +78,21 @@ pub(super) fn modern_meta(version: &str) -> serde_json::Value {
 
 /// A legacy client's capabilities without what the modern revision has not (checklist 6.3, 6.4).
 fn modern_capabilities(legacy: &Raw) -> String {
-    let Ok(mut all) = legacy.read::<serde_json::Map<String, serde_json::Value>>() else {
-        return "{}".to_owned();
-    };
-    all.remove("tasks");
+    let mut all = super::without_tasks(legacy);
     if let Some(roots) = all.get_mut("roots") {
         *roots = serde_json::json!({});
     }
-    serde_json::Value::Object(all).to_string()
+    all.to_string()
 }
 
 pub(super) fn write(out: &mut Vec<u8>, id: u64, method: &str, params: Option<&Raw>) {
     Request::write(out, &RequestId::from(id), method, params);
     out.push(b'\n');
+}
+
+/// The wish to have a call run as a task, which only peers of one era understand (checklist 9.1).
+fn task_of(operation: &Operation) -> Option<(&'static str, Option<&'static str>)> {
+    (operation.method == "tools/call").then_some(("task", None))
 }
 
 fn legacy_params(operation: &Operation, id: u64) -> Option<Raw> {
@@ -103,6 +105,7 @@ fn legacy_params(operation: &Operation, id: u64) -> Option<Raw> {
     if operation.caller.era == Era::Modern {
         changes.extend(meta::MODERN_ONLY.map(|key| (key, None)));
         top.extend([("inputResponses", None), ("requestState", None)]);
+        top.extend(task_of(operation));
     }
     operation.params.rewritten(&top, &changes)
 }
@@ -125,10 +128,16 @@ fn modern_params(operation: &Operation, id: u64) -> Option<Raw> {
         ]);
     }
     let mut top = Vec::new();
+    if caller.era == Era::Legacy {
+        top.extend(task_of(operation));
+    }
     let state;
-    if operation.params.input_responses.is_some()
-        || operation.params.request_state.is_some()
-        || operation.resume.is_some()
+    // Elsewhere these members are the method's own, as those of a task's answers are.
+    let can_resume = operation.may_ask();
+    if can_resume
+        && (operation.params.input_responses.is_some()
+            || operation.params.request_state.is_some()
+            || operation.resume.is_some())
     {
         let resume = operation.resume.as_ref();
         state = resume

@@ -11,6 +11,7 @@ mod batches;
 mod connections;
 mod crashes;
 mod dev_mode;
+mod extensions;
 mod input_required;
 mod legacy_client_modern_child;
 mod logs;

@@ -216,8 +216,8 @@ async fn refusals_are_counted_by_reason_and_network() {
         for token in [&expired, "nonsense"] {
             let request = Caller::anonymous("whoami", json!({}));
             let request = request
-                .header("x-forwarded-for", &format!("192.0.2.66, {address}"))
-                .header("authorization", &format!("Bearer {token}"));
+                .header("x-forwarded-for", format!("192.0.2.66, {address}"))
+                .header("authorization", format!("Bearer {token}"));
             assert_eq!(request.send(served.at).await.status, 401);
         }
     }
@@ -250,7 +250,7 @@ async fn a_trace_is_on_record() {
     let id = "4bf92f3577b34da6a3ce929d0e0e4736";
     let traced = caller
         .with_token(Caller::anonymous("whoami", json!({})))
-        .header("traceparent", &format!("00-{id}-00f067aa0ba902b7-01"));
+        .header("traceparent", format!("00-{id}-00f067aa0ba902b7-01"));
     assert_eq!(traced.send(served.at).await.status, 200);
     let records = served.audited(1).await;
     assert_eq!(records[0]["trace"], id);

@@ -62,6 +62,10 @@ impl Drive<'_> {
     async fn call(&self, id: &RequestId, operation: Operation) -> Option<Answer> {
         let (front, session) = (self.front, self.session);
         let method = operation.method.clone();
+        // A modern server means something else by the same names (checklist 9.10).
+        if self.follows_modern() && method.starts_with("tasks/") {
+            return Some(Err(ErrorObject::method_not_found(&method)));
+        }
         let begun = front.begin(self.principal, &session.seat, operation, Patience::Limited).await;
         let mut ongoing = match begun {
             Ok(ongoing) => ongoing,

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::downgrade;
 
 use crate::mcp::{ErrorObject, Object, ProtocolVersion, Raw, codes, meta};
-use crate::server::Hello;
+use crate::server::{Hello, without_tasks};
 
 /// Members of a modern result that no legacy revision knows.
 const MODERN_ONLY: [&str; 3] = ["resultType", "ttlMs", "cacheScope"];
@@ -13,11 +13,7 @@ const MODERN_ONLY: [&str; 3] = ["resultType", "ttlMs", "cacheScope"];
 /// An `InitializeResult` made from a `DiscoverResult`.
 pub(super) fn initialize_result(hello: &Hello, version: ProtocolVersion) -> Raw {
     let read = |raw: &Raw| raw.read::<serde_json::Value>().unwrap_or_default();
-    let mut capabilities = read(&hello.capabilities);
-    if let Some(extensions) = capabilities.get_mut("extensions").and_then(|e| e.as_object_mut()) {
-        // The tasks of the two eras have nothing in common but the name (checklist 9.1).
-        extensions.remove("io.modelcontextprotocol/tasks");
-    }
+    let mut capabilities = without_tasks(&hello.capabilities);
     if version < ProtocolVersion::V2025_03_26
         && let Some(members) = capabilities.as_object_mut()
     {

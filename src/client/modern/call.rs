@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
 use super::asks;
-use super::check::Checked;
+use super::check::{self, Checked, Refusal};
 use super::params;
 use super::result;
 use super::ticket::{Invalid, LARGEST_STATE, Rest, Ticket};
@@ -129,7 +129,9 @@ impl Story {
             |why: Invalid| (Status::Ok, Err(ErrorObject::invalid_params(why.to_string())));
         let front = Arc::clone(&request.front);
         let mut held = None;
-        if let Some(state) = request.operation.params.request_state.take() {
+        if request.operation.may_ask()
+            && let Some(state) = request.operation.params.request_state.take()
+        {
             let (keyring, principal) = (&front.keyring, &request.principal);
             let ticket = {
                 let authority =
@@ -186,6 +188,9 @@ impl Story {
             if let Some(level) = level.and_then(|level| seat.audience().request_level(level)) {
                 child.tell(Internal::SetLevel(level));
             }
+        } else if request.operation.method.starts_with("tasks/") {
+            check::may_use_tasks(&request.operation.caller, &hello)
+                .map_err(Refusal::into_outcome)?;
         }
         if request.operation.method == "tools/call" {
             let name = request.operation.params.name.as_deref().unwrap_or_default();
@@ -356,8 +361,7 @@ impl Work {
         };
         let connect = self.front.policy.connect(&self.principal).map_err(refused)?;
         let caller = &self.operation.caller;
-        let version = crate::mcp::ProtocolVersion::NEWEST_LEGACY;
-        let profile = Profile::new(version, &caller.capabilities, caller.info.clone());
+        let profile = Profile::of_modern(&caller.capabilities, caller.info.clone());
         Ok(self.front.pool.seat(&connect, &profile, None).await?)
     }
 

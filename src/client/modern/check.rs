@@ -6,8 +6,11 @@ use serde_json::json;
 use super::headers::{self, Unusable};
 use crate::client::front::LARGEST_INTRODUCTION;
 use crate::client::reply::{Reply, Status};
-use crate::mcp::{Era, ErrorObject, Params, ProtocolVersion, Raw, Request, RequestId, codes, meta};
+use crate::mcp::{
+    Era, ErrorObject, Object, Params, ProtocolVersion, Raw, Request, RequestId, codes, meta,
+};
 use crate::policy::{Caller, LogLevel};
+use crate::server::{Hello, TASKS, declares_tasks};
 
 /// Methods that only legacy revisions have; a modern client gets "not found" for them (checklist 5a).
 const LEGACY_ONLY: [&str; 7] = [
@@ -36,6 +39,11 @@ pub(super) struct Refusal {
 impl Refusal {
     pub(super) fn into_outcome(self) -> (Status, Result<Raw, ErrorObject>) {
         (self.status, Err(self.error))
+    }
+
+    /// Status and error.
+    pub(super) fn into_parts(self) -> (Status, ErrorObject) {
+        (self.status, self.error)
     }
 
     pub(super) fn into_reply(self, id: &RequestId) -> Reply {
@@ -94,9 +102,29 @@ pub(super) fn check(
     check_name(headers, request, params)?;
     let log_level = read_level(params.meta.log_level.as_ref())?;
     let info = params.meta.client_info.clone();
+    let capabilities = without_own_tasks(capabilities);
     Ok(Checked {
         caller: Caller { era: Era::Modern, capabilities, info, log_level, session: None },
     })
+}
+
+/// What a client of the older revisions can do is no capability here: it is never asked to run a task
+/// (checklist 9.1, 9.9).
+fn without_own_tasks(capabilities: Raw) -> Raw {
+    match Object::parse(&capabilities) {
+        Ok(members) if members.get("tasks").is_some() => members.with(&[("tasks", None)]),
+        _ => capabilities,
+    }
+}
+
+/// Whether a caller may speak of tasks to a modern server: he has declared the extension, or there are none
+/// (checklist 9.6).
+pub(super) fn may_use_tasks(caller: &Caller, hello: &Hello) -> Result<(), Refusal> {
+    if !declares_tasks(&hello.capabilities) || declares_tasks(&caller.capabilities) {
+        return Ok(());
+    }
+    let error = super::asks::missing(&json!({ "extensions": { TASKS: {} } }));
+    Err(Refusal { status: Status::BadRequest, error })
 }
 
 fn check_name(headers: &HeaderMap, request: &Request, params: &Params) -> Result<(), Refusal> {

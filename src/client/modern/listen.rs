@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream;
-use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
-use super::check::Checked;
+use super::check::{self, Checked, Refusal};
+use super::filter::Filter;
+use super::result;
 use crate::auth::Principal;
 use crate::bridge::{Child, Event, Member, Notice, Outcome, Role, Seat};
 use crate::client::call::{NotBegun, Ongoing, Patience};
@@ -21,21 +23,6 @@ use crate::server::{Hello, ListKind, Profile};
 
 /// How long a subscription waits before it is opened again.
 const REOPEN_AFTER: Duration = Duration::from_millis(250);
-/// URIs that one subscription may name.
-const MOST_URIS: usize = 1000;
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Filter {
-    #[serde(default)]
-    tools_list_changed: bool,
-    #[serde(default)]
-    prompts_list_changed: bool,
-    #[serde(default)]
-    resources_list_changed: bool,
-    #[serde(default)]
-    resource_subscriptions: Vec<String>,
-}
 
 /// Opens a subscription.
 pub(super) async fn listen(
@@ -46,15 +33,7 @@ pub(super) async fn listen(
     checked: Checked,
 ) -> Reply {
     let refuse = |status, error| Reply::error(status, Some(&request.id), error);
-    let filter = params
-        .raw
-        .as_ref()
-        .and_then(|raw| Object::parse(raw).ok()?.get("notifications"))
-        // A list would be read as a filter by position.
-        .filter(Raw::is_object)
-        .and_then(|notifications| notifications.read::<Filter>().ok());
-    let Some(filter) = filter.filter(|filter| filter.resource_subscriptions.len() <= MOST_URIS)
-    else {
+    let Some(filter) = params.raw.as_ref().and_then(Filter::asked) else {
         let error =
             ErrorObject::invalid_params("params.notifications must be a subscription filter");
         return refuse(Status::BadRequest, error);
@@ -68,6 +47,8 @@ pub(super) async fn listen(
         filter,
         honoured: Filter::default(),
         missed: VecDeque::new(),
+        early: None,
+        acknowledged: false,
         source: Source::None,
     };
     match listen.open().await {
@@ -85,6 +66,10 @@ struct Listen {
     honoured: Filter,
     /// What a lost server may have left untold, still to be said.
     missed: VecDeque<Content>,
+    /// What a modern server has said first.
+    early: Option<Event>,
+    /// Whether the client knows what is honoured.
+    acknowledged: bool,
     source: Source,
 }
 
@@ -113,9 +98,8 @@ impl Listen {
             (Status::Ok, ErrorObject::invalid_params(refused.to_string()))
         };
         let connect = front.policy.connect(&self.principal).map_err(refused)?;
-        let version = crate::mcp::ProtocolVersion::NEWEST_LEGACY;
         let Caller { capabilities, info, .. } = &self.operation.caller;
-        let profile = Profile::new(version, capabilities, info.clone());
+        let profile = Profile::of_modern(capabilities, info.clone());
         let gone = |why: crate::bridge::Unavailable| {
             let NotBegun { status, error } = NotBegun::from(why);
             (status, error)
@@ -124,14 +108,32 @@ impl Listen {
         let child = front.pool.ready(&seat).await.map_err(gone)?;
         self.source = match child.hello().era() {
             Era::Modern => {
-                let operation = self.operation.clone();
-                let begun =
-                    front.begin(&self.principal, &seat, operation, Patience::Unlimited).await;
-                Source::Modern(Box::new(begun.map_err(|failed| (failed.status, failed.error))?))
+                if !self.filter.task_ids.is_empty() {
+                    check::may_use_tasks(&self.operation.caller, child.hello())
+                        .map_err(Refusal::into_parts)?;
+                }
+                Source::Modern(Box::new(self.follow(&seat).await?))
             }
             Era::Legacy => self.join(&child, seat).await,
         };
         Ok(())
+    }
+
+    /// Opens the modern server's own subscription. One that is refused at once is refused with the status that goes
+    /// with it, not with a stream that acknowledges nothing.
+    async fn follow(&mut self, seat: &Seat) -> Result<Ongoing, (Status, ErrorObject)> {
+        let (front, operation) = (Arc::clone(&self.front), self.operation.clone());
+        let begun = front.begin(&self.principal, seat, operation, Patience::Unlimited).await;
+        let mut ongoing = begun.map_err(|failed| (failed.status, failed.error))?;
+        match timeout(front.settings.keep_alive, ongoing.next()).await {
+            Ok(Event::Done(Outcome::Error(error))) => {
+                Err(result::error(error, &self.operation, Era::Modern))
+            }
+            first => {
+                self.early = first.ok();
+                Ok(ongoing)
+            }
+        }
     }
 
     /// Subscribes to what the legacy server can report; the rest is left out (checklist 5.26).
@@ -144,7 +146,7 @@ impl Listen {
                 && reports(hello, "prompts", "listChanged"),
             resources_list_changed: self.filter.resources_list_changed
                 && reports(hello, "resources", "listChanged"),
-            resource_subscriptions: Vec::new(),
+            ..Filter::default()
         };
         let flags = [
             (self.honoured.tools_list_changed, ListKind::Tools),
@@ -241,21 +243,28 @@ impl Listen {
         loop {
             match &mut self.source {
                 Source::None => return Next::End,
-                Source::Modern(ongoing) => match ongoing.next().await {
-                    Event::Subscription { method, params } => {
-                        if method == "notifications/subscriptions/acknowledged" {
-                            let again = self.honoured.is_known();
-                            self.honoured = honoured(&params);
-                            if again {
-                                continue;
+                Source::Modern(ongoing) => {
+                    let event = match self.early.take() {
+                        Some(event) => event,
+                        None => ongoing.next().await,
+                    };
+                    match event {
+                        Event::Subscription { method, params } => {
+                            if method == "notifications/subscriptions/acknowledged" {
+                                self.honoured = Filter::honoured(&params);
+                                if std::mem::replace(&mut self.acknowledged, true) {
+                                    continue;
+                                }
+                            }
+                            if self.filter.allows(&method) {
+                                return Next::Message(self.tagged(&method, &params));
                             }
                         }
-                        return Next::Message(self.tagged(&method, &params));
+                        Event::Done(Outcome::Lost(_)) => return Next::Lost,
+                        Event::Done(_) => return Next::End,
+                        _ => {}
                     }
-                    Event::Done(Outcome::Lost(_)) => return Next::Lost,
-                    Event::Done(_) => return Next::End,
-                    _ => {}
-                },
+                }
                 Source::Legacy { member, .. } => match member.mailbox().next().await {
                     Notice::ListChanged(kind) => {
                         return Next::Message(self.tagged(kind.method(), &Raw::empty_object()));
@@ -333,15 +342,6 @@ impl Listen {
     }
 }
 
-impl Filter {
-    fn is_known(&self) -> bool {
-        self.tools_list_changed
-            || self.prompts_list_changed
-            || self.resources_list_changed
-            || !self.resource_subscriptions.is_empty()
-    }
-}
-
 impl Drop for Listen {
     fn drop(&mut self) {
         // Whoever was the last to want a resource of a legacy server says so.
@@ -363,9 +363,4 @@ fn reports(hello: &Hello, capability: &str, flag: &str) -> bool {
         .and_then(|all| all.get(capability))
         .and_then(|own| Object::parse(&own).ok()?.get(flag))
         .is_some_and(|flag| flag.as_str() == "true")
-}
-
-fn honoured(params: &Raw) -> Filter {
-    let read = || Object::parse(params).ok()?.get("notifications")?.read::<Filter>().ok();
-    read().unwrap_or_default()
 }

@@ -6,6 +6,7 @@
 mod asks;
 mod call;
 mod check;
+mod filter;
 pub(super) mod headers;
 mod listen;
 mod params;

@@ -6,8 +6,9 @@ use crate::bridge::{ANNOTATION, Changed, without_broken_annotations};
 use crate::client::reply::Status;
 use crate::mcp::{Era, ErrorObject, Object, ProtocolVersion, Raw, codes, meta};
 use crate::policy::Operation;
-use crate::server::Hello;
+use crate::server::{Hello, declares_tasks, without_tasks as without_task_capabilities};
 
+const RESULT_TYPE: &[u8] = br#""resultType""#;
 /// Methods whose complete results say how long they may be kept.
 const CACHEABLE: [&str; 6] = [
     "server/discover",
@@ -22,11 +23,20 @@ const CACHEABLE: [&str; 6] = [
 pub(super) fn result(raw: &Raw, operation: &Operation, hello: &Hello) -> Result<Raw, ErrorObject> {
     let cacheable = CACHEABLE.contains(&operation.method.as_ref());
     // A large result of a modern server passes untouched where nothing has to be added.
-    if hello.era() == Era::Modern && !cacheable && names_its_type(raw) {
+    if hello.era() == Era::Modern && !cacheable && is_complete(raw) && names_its_server(raw, hello)
+    {
         return Ok(raw.clone());
     }
     let members = Object::parse(raw)
         .map_err(|_| ErrorObject::internal("the server's result is not an object"))?;
+    let kind = members.get_str("resultType").filter(|_| hello.era() == Era::Modern);
+    if let Some(kind) = kind.filter(|kind| kind != "complete") {
+        let text = "the server answered with a result type that the client did not declare";
+        return match may_end_with(&kind, operation) {
+            true => Ok(raw.clone()),
+            false => Err(ErrorObject::internal(text)),
+        };
+    }
     let mut changes: Vec<(&str, Option<String>)> = Vec::new();
     if hello.era() == Era::Legacy || members.get("resultType").is_none() {
         changes.push(("resultType", Some(r#""complete""#.to_owned())));
@@ -72,16 +82,12 @@ pub(super) fn result(raw: &Raw, operation: &Operation, hello: &Hello) -> Result<
 
 /// A `DiscoverResult` made from a legacy server's introduction (checklist 5.2).
 pub(super) fn discover(hello: &Hello) -> Raw {
-    let read = |raw: &Raw| raw.read::<serde_json::Value>().unwrap_or_default();
-    let mut capabilities = read(&hello.capabilities);
-    if let Some(members) = capabilities.as_object_mut() {
-        members.remove("tasks");
-    }
+    let capabilities = without_task_capabilities(&hello.capabilities);
     let mut result = json!({ "capabilities": capabilities, "supportedVersions": [] });
     let instructions =
         Object::parse(&hello.result).ok().and_then(|members| members.get("instructions"));
     if let Some(instructions) = instructions {
-        result["instructions"] = read(&instructions);
+        result["instructions"] = instructions.read().unwrap_or_default();
     }
     Raw::of(&result)
 }
@@ -112,8 +118,38 @@ pub(super) fn error(error: ErrorObject, operation: &Operation, era: Era) -> (Sta
     }
 }
 
-fn names_its_type(raw: &Raw) -> bool {
-    memchr::memmem::find(raw.as_str().as_bytes(), br#""resultType""#).is_some()
+/// Whether a result says that it is complete, seen without parsing it: it says so somewhere, and nothing else
+/// anywhere.
+fn is_complete(raw: &Raw) -> bool {
+    let text = raw.as_str();
+    let mut found = false;
+    for at in memchr::memmem::find_iter(text.as_bytes(), RESULT_TYPE) {
+        let rest = text.get(at + RESULT_TYPE.len()..).unwrap_or_default().trim_start();
+        let value = rest.strip_prefix(':').unwrap_or_default().trim_start();
+        if !value.starts_with(r#""complete""#) {
+            return false;
+        }
+        found = true;
+    }
+    found
+}
+
+/// Whether a result says whose it is, as far as that is known (checklist 3.34).
+fn names_its_server(raw: &Raw, hello: &Hello) -> bool {
+    hello.info.is_none()
+        || memchr::memmem::find(raw.as_str().as_bytes(), meta::SERVER_INFO.as_bytes()).is_some()
+}
+
+/// Whether a call may end with a result of this other type: with those of extensions only where the client has
+/// declared them (checklist 3.33, 9.6).
+fn may_end_with(kind: &str, operation: &Operation) -> bool {
+    let capabilities = &operation.caller.capabilities;
+    match kind {
+        // That one was read before it came here.
+        "input_required" => false,
+        "task" => declares_tasks(capabilities),
+        _ => Object::parse(capabilities).is_ok_and(|all| all.get("extensions").is_some()),
+    }
 }
 
 /// The tools without annotations that break the rules, where there are such.
