@@ -18,6 +18,7 @@ use super::conversation::{Ask, AskKey, Event, Undeclared};
 use super::desk::{Call, Desk};
 use super::mailbox::Keep;
 use crate::mcp::{Era, ErrorObject, Object, Raw, RequestId, codes, meta};
+use crate::policy::Caller;
 use crate::server;
 
 /// How long an ask is held for its owner to become clear.
@@ -188,9 +189,11 @@ impl Desk {
             self.refuse(&held);
             return;
         };
-        if !is_covered(&ask, &call.permitted.operation().caller.capabilities) {
+        let caller = &call.permitted.operation().caller;
+        if !is_answerable(&ask, caller) {
+            let refusal = undeclared(&ask.method, &caller.capabilities);
             call.mailbox.push(Event::Undeclared(Undeclared(required(&ask))), Keep::Always);
-            server::reply(&mut self.out, &held.id, &undeclared(&ask.method));
+            server::reply(&mut self.out, &held.id, &refusal);
             return;
         }
         Self::asked(call, &self.audience);
@@ -237,10 +240,12 @@ pub fn refusal(method: &str) -> Result<Raw, ErrorObject> {
     }
 }
 
-/// What a legacy client that lacks the capability says (checklist 5.7).
-fn undeclared(method: &str) -> Result<Raw, ErrorObject> {
+/// What a legacy client that lacks the capability, or a part of it, says (checklist 5.7, 5.23).
+fn undeclared(method: &str, capabilities: &Raw) -> Result<Raw, ErrorObject> {
+    let knows = |name| Object::parse(capabilities).is_ok_and(|all| all.get(name).is_some());
     let code = match method {
         "elicitation/create" => codes::INVALID_PARAMS,
+        "sampling/createMessage" if knows("sampling") => codes::INVALID_PARAMS,
         _ => codes::METHOD_NOT_FOUND,
     };
     Err(ErrorObject::new(code, format!("the client does not support {method}")))
@@ -260,6 +265,9 @@ fn required(ask: &Ask) -> serde_json::Value {
         }
         "sampling/createMessage" if has("tools") || has("toolChoice") => {
             json!({ "sampling": { "tools": {} } })
+        }
+        "sampling/createMessage" if has("includeContext") => {
+            json!({ "sampling": { "context": {} } })
         }
         "sampling/createMessage" => json!({ "sampling": {} }),
         "roots/list" => json!({ "roots": {} }),
@@ -288,7 +296,7 @@ pub fn is_covered(ask: &Ask, capabilities: &Raw) -> bool {
             let url = param("mode").is_some_and(|mode| mode.as_str() == r#""url""#);
             // An empty capability means forms only.
             if url {
-                has(&capability, "url")
+                has(&capability, "url") && param("url").is_some_and(|url| is_page(&url))
             } else {
                 !has(&capability, "url") || has(&capability, "form")
             }
@@ -302,6 +310,30 @@ pub fn is_covered(ask: &Ask, capabilities: &Raw) -> bool {
         method if method.starts_with("tasks/") => all.get("tasks").is_some(),
         _ => false,
     }
+}
+
+/// Whether this client can be asked this. Only the modern revision makes another context than none a capability;
+/// before it a client that samples may be asked for any (checklist 5.23).
+pub(super) fn is_answerable(ask: &Ask, caller: &Caller) -> bool {
+    let context = || {
+        let params = Object::parse(ask.params.as_ref()?).ok()?;
+        params.get_str("includeContext").filter(|context| context != "none")
+    };
+    let declared = || {
+        let sampling = Object::parse(&caller.capabilities).ok()?.get("sampling")?;
+        Object::parse(&sampling).ok()?.get("context")
+    };
+    is_covered(ask, &caller.capabilities)
+        && (caller.era == Era::Legacy
+            || ask.method != "sampling/createMessage"
+            || context().is_none()
+            || declared().is_some())
+}
+
+/// Whether a URL is one that a user may be sent to: no script and no file (checklist 8.12).
+fn is_page(url: &Raw) -> bool {
+    let url = url.read::<String>().unwrap_or_default().to_ascii_lowercase();
+    url.starts_with("https://") || url.starts_with("http://")
 }
 
 fn related_task(params: &Raw) -> Option<String> {

@@ -69,6 +69,8 @@ pub(super) enum Command {
     Answer { call: u64, key: AskKey, outcome: Result<Raw, ErrorObject> },
     /// The answer to an ask outside any call.
     AnswerOutside { key: AskKey, outcome: Result<Raw, ErrorObject> },
+    /// The same call, now on behalf of its retry.
+    TakeOver { call: u64, permitted: Permitted },
     /// Nobody waits for this call any more.
     Cancel { call: u64, reason: String },
     /// Nobody waits for this request of the bridge any more.

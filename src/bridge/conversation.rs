@@ -237,6 +237,13 @@ impl Conversation {
         }
     }
 
+    /// From now on the call is its retry's: that request's progress token, log level and capabilities count.
+    pub fn taken_over_by(&mut self, retry: &Permitted) {
+        self.permitted = self.permitted.taken_over_by(retry);
+        let permitted = self.permitted.clone();
+        self.child.send(Command::TakeOver { call: self.id, permitted });
+    }
+
     /// After [`Event::Suspended`]: send the call again as soon as everything is answered.
     pub fn proceed(&mut self) {
         self.turn.goes_on = true;

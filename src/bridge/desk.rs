@@ -123,6 +123,11 @@ impl Desk {
                     server::reply(&mut self.out, &id, &outcome);
                 }
             }
+            Command::TakeOver { call, permitted } => {
+                if let Some(call) = self.calls.get_mut(&call) {
+                    call.permitted = permitted;
+                }
+            }
             Command::Cancel { call, reason } => self.cancel(call, &reason),
             Command::Abandon { id } => {
                 if self.internal.remove(&id).is_some() {

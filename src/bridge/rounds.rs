@@ -36,7 +36,7 @@ pub(super) fn read_input_required(
             let request = Object::parse(&request).map_err(|_| broken("an input request"))?;
             let method = request.get_str("method").unwrap_or_default();
             let ask = Ask { key: key.into(), method: method.into(), params: request.get("params") };
-            if !super::asks::is_covered(&ask, &operation.caller.capabilities) {
+            if !super::asks::is_answerable(&ask, &operation.caller) {
                 return Err(broken("an input request that the client cannot answer"));
             }
             asks.push(ask);

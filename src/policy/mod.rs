@@ -82,6 +82,16 @@ impl Permitted {
         &self.operation
     }
 
+    /// The same operation on behalf of its retry: what that one can be asked and wants to be told counts from now
+    /// on. The method and its parameters stay what policy judged.
+    #[must_use]
+    pub fn taken_over_by(&self, retry: &Self) -> Self {
+        let mut operation = self.operation.clone();
+        operation.caller = retry.operation.caller.clone();
+        operation.params.meta = retry.operation.params.meta.clone();
+        Self { principal: Arc::clone(&retry.principal), operation }
+    }
+
     /// How many bytes its parameters are.
     #[must_use]
     pub fn weight(&self) -> usize {

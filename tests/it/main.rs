@@ -21,6 +21,7 @@ mod modern_requests;
 mod noise;
 mod questions;
 mod resume;
+mod retries;
 mod sessions;
 mod stubborn;
 mod subscriptions;

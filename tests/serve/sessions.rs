@@ -145,6 +145,9 @@ async fn a_link_of_the_oldest_transport_is_its_owners() {
     let request = || Request { target: target.clone(), ..Request::post(body.to_string()) };
     assert_eq!(bob.send(request()).await.status, 404);
     assert_eq!(request().send(served.at).await.status, 401);
+    // Before the handshake already it is a session of hers, and his try is on record.
+    let events = served.incidents("foreign_session", 1).await;
+    assert_eq!((events.len(), &events[0]["who"]["subject"]), (1, &json!("bob")));
     assert_eq!(alice.send(request()).await.status, 202);
 }
 

@@ -265,6 +265,11 @@ impl Owner {
         Self { user, client, authority }
     }
 
+    /// Whether it is one of this user's.
+    pub(in crate::client) fn is_of(&self, user: &UserId) -> bool {
+        self.user == *user
+    }
+
     /// Whether `principal`, with this authority, is the owner.
     pub(in crate::client) fn is(&self, principal: &Principal, authority: &str) -> bool {
         self.user == *principal.user()
@@ -321,7 +326,7 @@ impl Sessions {
     /// How many sessions a user has.
     pub(in crate::client) fn count(&self, principal: &Principal) -> usize {
         let user = principal.user();
-        lock(&self.all).values().filter(|session| session.owner.user == *user).count()
+        lock(&self.all).values().filter(|session| session.owner.is_of(user)).count()
     }
 
     pub(in crate::client) fn expire(&self, idle: Duration, pool: &Pool) {

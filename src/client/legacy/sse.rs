@@ -12,6 +12,7 @@ use super::listen::note;
 use super::session::{Owner, STANDALONE, Session};
 use super::stream::{EventStream, Step};
 use super::{headers, notified};
+use crate::audit::Incident;
 use crate::client::front::{Arrival, Front, bad};
 use crate::client::reply::{Content, Frame, Refusal, Reply, Status};
 use crate::mcp::{ErrorObject, Message, Params, RequestId, codes};
@@ -61,7 +62,9 @@ pub(in crate::client) fn open(front: &Arc<Front>, arrival: &Arrival) -> Reply {
     let link = Link { owner, stream: Arc::clone(&stream) };
     {
         let mut links = front.links.lock();
-        if links.len() >= MOST {
+        let user = arrival.principal.user();
+        let own = links.values().filter(|link| link.owner.is_of(user)).count();
+        if links.len() >= MOST || own >= front.settings.most_sessions {
             return busy(ErrorObject::internal("too many streams are open"));
         }
         links.insert(id.clone(), Arc::new(link));
@@ -112,7 +115,11 @@ pub(in crate::client) fn post(
 ) -> Reply {
     let found = front.links.lock().get(link).cloned();
     let authority = front.pool.authority(&arrival.principal).unwrap_or_default();
-    let Some(found) = found.filter(|found| found.owner.is(&arrival.principal, &authority)) else {
+    let foreign = found.as_ref().is_some_and(|own| !own.owner.is(&arrival.principal, &authority));
+    if foreign {
+        front.audit.incident(&arrival.principal.as_ref().into(), &Incident::ForeignSession);
+    }
+    let Some(found) = found.filter(|_| !foreign) else {
         let error = ErrorObject::new(codes::INVALID_REQUEST, "session not found");
         return Reply::error(Status::NotFound, None, error);
     };
@@ -161,6 +168,10 @@ fn initialize(
     };
     if front.session(link, &arrival.principal).is_some() {
         return bad(Some(id), codes::INVALID_REQUEST, "the session is initialized already");
+    }
+    if front.sessions.count(&arrival.principal) >= front.settings.most_sessions {
+        let error = ErrorObject::internal("too many sessions; end one first");
+        return Reply::error(Status::TooMany, Some(id), error);
     }
     let begin = begin(Arc::clone(front), Arc::clone(&arrival.principal), link.to_owned(), wish);
     let id = id.clone();

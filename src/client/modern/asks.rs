@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::bridge::{Ask, is_covered, refusal};
 use crate::client::call::Ongoing;
 use crate::mcp::{Era, ErrorObject, Object, Raw, codes};
-use crate::policy::Operation;
+use crate::policy::{Caller, Operation};
 use crate::server::Hello;
 
 /// URLs that one error may ask to be opened.
@@ -51,10 +51,20 @@ pub(super) fn any_accepted(responses: Option<&Raw>) -> bool {
     })
 }
 
-/// The result of a call whose user did not want to open the URL.
-pub(super) fn declined() -> Raw {
+/// Whether a client can be asked to open a URL at all.
+pub(super) fn can_open_urls(caller: &Caller) -> bool {
+    let params = Raw::of(&json!({ "mode": "url", "url": "https://localhost/" }));
+    let method = "elicitation/create".into();
+    is_covered(&Ask { key: "url".into(), method, params: Some(params) }, &caller.capabilities)
+}
+
+/// The end of a call whose user did not want to open the URL.
+pub(super) fn declined(operation: &Operation) -> Result<Raw, ErrorObject> {
+    if operation.method != "tools/call" {
+        return Err(ErrorObject::internal("the user did not open the page that the server needs"));
+    }
     let text = json!([{ "type": "text", "text": "The user did not open the page that the server needs." }]);
-    Raw::of(&json!({ "resultType": "complete", "isError": true, "content": text }))
+    Ok(Raw::of(&json!({ "resultType": "complete", "isError": true, "content": text })))
 }
 
 /// An entry of `inputRequests`; a legacy server's request loses what the modern revision no longer has.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream;
-use http::HeaderMap;
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
@@ -13,28 +12,18 @@ use super::check::{self, Checked, Refusal};
 use super::params;
 use super::result;
 use super::ticket::{Invalid, LARGEST_STATE, Rest, Ticket};
+use super::work::Work;
 use crate::audit::Incident;
-use crate::auth::Principal;
-use crate::bridge::{Ask, Event, Freshness, Outcome, Seat, Undeclared, is_covered};
+use crate::bridge::{Ask, Event, Freshness, Outcome, Undeclared, is_covered};
 use crate::client::call::{NotBegun, Ongoing, Patience};
 use crate::client::front::{Arrival, Front};
 use crate::client::reply::{Content, Frame, Frames, Reply, Status};
 use crate::mcp::{Era, ErrorObject, Object, Params, Raw, Request, RequestId};
 use crate::policy::{Operation, Resume};
-use crate::server::{Hello, Internal, Profile};
+use crate::server::{Hello, Internal};
 
 /// How long a legacy server may go on asking before the client is told of what it has asked (checklist 5.14).
 const GATHER_FOR: Duration = Duration::from_millis(30);
-
-/// A request under way.
-struct Work {
-    front: Arc<Front>,
-    principal: Arc<Principal>,
-    id: RequestId,
-    operation: Operation,
-    headers: HeaderMap,
-    round: u32,
-}
 
 /// What a request has to say next.
 enum Told {
@@ -159,7 +148,7 @@ impl Story {
                     request.operation.resume = Some(Resume { responses, state });
                 }
                 Rest::Again if !asks::any_accepted(responses.as_ref()) => {
-                    return Err((Status::Ok, Ok(asks::declined())));
+                    return Err((Status::Ok, asks::declined(&request.operation)));
                 }
                 // The first call ended with an error, so this is a fresh one.
                 Rest::Again => {}
@@ -173,8 +162,16 @@ impl Story {
                     return Err((Status::Ok, Err(error)));
                 }
             };
+            let permitted = match front.permit(&request.principal, request.operation.clone()) {
+                Ok(permitted) => permitted,
+                Err(not_begun) => {
+                    front.parked.put_back(name, waiting);
+                    return Err(failed(not_begun));
+                }
+            };
             let mut ongoing = waiting.ongoing;
             ongoing.seat.slot().vouch(&request.principal);
+            ongoing.conversation.taken_over_by(&permitted);
             let hello = ongoing.conversation.child().hello().clone();
             let asks = asks::give_answers(&mut ongoing, &answers, &request.operation);
             return Ok(Self { request, ongoing: Some(ongoing), asks, hello, undeclared: None });
@@ -227,9 +224,15 @@ impl Story {
             };
             match event {
                 Event::Progress(params) => {
-                    return message("notifications/progress", &params);
+                    if let Some(params) = self.request.progress(params) {
+                        return message("notifications/progress", &params);
+                    }
                 }
-                Event::Log(params) => return message("notifications/message", &params),
+                Event::Log(params) => {
+                    if let Some(params) = self.request.log(params) {
+                        return message("notifications/message", &params);
+                    }
+                }
                 Event::Ask(ask) => self.asks.push(ask),
                 Event::Withdrawn(key) => self.asks.retain(|ask| ask.key != key),
                 Event::Suspended { state } => return self.suspend(state),
@@ -252,8 +255,10 @@ impl Story {
     /// Whether the legacy server wants URLs to be opened first, and the client can do that (checklist 5.22).
     fn may_open_urls(&self, error: &ErrorObject) -> bool {
         let capabilities = &self.request.operation.caller.capabilities;
+        let urls = asks::urls(error);
         asks::needs_urls(error, &self.hello)
-            && asks::urls(error).iter().all(|ask| is_covered(ask, capabilities))
+            && !urls.is_empty()
+            && urls.iter().all(|ask| is_covered(ask, capabilities))
     }
 
     fn finish(&self, outcome: Outcome) -> (Status, Result<Raw, ErrorObject>) {
@@ -261,7 +266,9 @@ impl Story {
         match outcome {
             Outcome::Result(raw) => (Status::Ok, result::result(&raw, operation, &self.hello)),
             Outcome::Error(error)
-                if self.undeclared.is_none() && asks::needs_urls(&error, &self.hello) =>
+                if self.undeclared.is_none()
+                    && asks::needs_urls(&error, &self.hello)
+                    && !asks::can_open_urls(&operation.caller) =>
             {
                 let missing = json!({ "elicitation": { "url": {} } });
                 (Status::BadRequest, Err(asks::missing(&missing)))
@@ -350,38 +357,6 @@ impl Told {
             Self::Message(content) => content.clone(),
             Self::Answer(_, outcome) => Content::response(id, outcome),
         }
-    }
-}
-
-impl Work {
-    async fn seat(&self) -> Result<Seat, NotBegun> {
-        let refused = |refused: crate::policy::Refused| NotBegun {
-            status: Status::Ok,
-            error: ErrorObject::invalid_params(refused.to_string()),
-        };
-        let connect = self.front.policy.connect(&self.principal).map_err(refused)?;
-        let caller = &self.operation.caller;
-        let profile = Profile::of_modern(&caller.capabilities, caller.info.clone());
-        Ok(self.front.pool.seat(&connect, &profile, None).await?)
-    }
-
-    /// What the bridge answers by itself when the server is a legacy one (checklist 5a, 5.1).
-    fn answer_for_legacy(&self, hello: &Hello) -> Option<(Status, Result<Raw, ErrorObject>)> {
-        let method: &str = self.operation.method.as_ref();
-        if method == "server/discover" {
-            let discovered = result::discover(hello);
-            return Some((Status::Ok, result::result(&discovered, &self.operation, hello)));
-        }
-        let offered = match method.split_once('/').map_or("", |(family, _)| family) {
-            "tools" => hello.offers("tools"),
-            "prompts" => hello.offers("prompts"),
-            "resources" => hello.offers("resources"),
-            "completion" => true,
-            "tasks" => false,
-            _ => hello.offers("extensions") || hello.offers("experimental"),
-        };
-        let error = || ErrorObject::method_not_found(method);
-        (!offered).then(|| (Status::NotFound, Err(error())))
     }
 }
 

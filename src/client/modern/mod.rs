@@ -13,6 +13,7 @@ mod params;
 mod parked;
 mod result;
 mod ticket;
+mod work;
 
 use std::sync::Arc;
 

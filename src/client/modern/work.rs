@@ -1,0 +1,82 @@
+//! One request on its way through: who wants what, and in which words he is told of it.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use super::result;
+use crate::auth::Principal;
+use crate::bridge::Seat;
+use crate::client::call::NotBegun;
+use crate::client::front::Front;
+use crate::client::reply::Status;
+use crate::mcp::{ErrorObject, Object, Raw, RequestId, meta};
+use crate::policy::{LogLevel, Operation};
+use crate::server::{Hello, Profile};
+
+/// A request under way.
+pub(super) struct Work {
+    pub(super) front: Arc<Front>,
+    pub(super) principal: Arc<Principal>,
+    pub(super) id: RequestId,
+    pub(super) operation: Operation,
+    pub(super) headers: HeaderMap,
+    /// How often the client has been asked; a request of a later round goes on with a call of another one.
+    pub(super) round: u32,
+}
+
+impl Work {
+    /// A place on the child that fits the client.
+    pub(super) async fn seat(&self) -> Result<Seat, NotBegun> {
+        let refused = |refused: crate::policy::Refused| NotBegun {
+            status: Status::Ok,
+            error: ErrorObject::invalid_params(refused.to_string()),
+        };
+        let connect = self.front.policy.connect(&self.principal).map_err(refused)?;
+        let caller = &self.operation.caller;
+        let profile = Profile::of_modern(&caller.capabilities, caller.info.clone());
+        Ok(self.front.pool.seat(&connect, &profile, None).await?)
+    }
+
+    /// What the bridge answers by itself when the server is a legacy one (checklist 5a, 5.1).
+    pub(super) fn answer_for_legacy(
+        &self,
+        hello: &Hello,
+    ) -> Option<(Status, Result<Raw, ErrorObject>)> {
+        let method: &str = self.operation.method.as_ref();
+        if method == "server/discover" {
+            let discovered = result::discover(hello);
+            return Some((Status::Ok, result::result(&discovered, &self.operation, hello)));
+        }
+        let offered = match method.split_once('/').map_or("", |(family, _)| family) {
+            "tools" => hello.offers("tools"),
+            "prompts" => hello.offers("prompts"),
+            "resources" => hello.offers("resources"),
+            "completion" => true,
+            "tasks" => false,
+            _ => hello.offers("extensions") || hello.offers("experimental"),
+        };
+        let error = || ErrorObject::method_not_found(method);
+        (!offered).then(|| (Status::NotFound, Err(error())))
+    }
+
+    /// The progress of the call in this request's words: what was said before its retry came bears the token of
+    /// the request before (checklist 5.15).
+    pub(super) fn progress(&self, params: Raw) -> Option<Raw> {
+        if self.round == 0 {
+            return Some(params);
+        }
+        let token = self.operation.params.meta.progress_token.as_ref()?;
+        let members = Object::parse(&params).ok()?;
+        Some(members.with(&[(meta::PROGRESS_TOKEN, Some(token.as_str()))]))
+    }
+
+    /// A log message of the call, if this request wants it (checklist 3.44, 5.15).
+    pub(super) fn log(&self, params: Raw) -> Option<Raw> {
+        let wanted = || {
+            let level = Object::parse(&params).ok()?.get("level")?.read::<LogLevel>().ok()?;
+            Some(level >= self.operation.caller.log_level?)
+        };
+        (self.round == 0 || wanted() == Some(true)).then_some(params)
+    }
+}
