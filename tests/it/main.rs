@@ -7,6 +7,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "values are made for the call with json!")]
 #![allow(clippy::print_stderr, reason = "a test that fails shows what mcpwrap said")]
 
+mod audit_queue;
 mod batches;
 mod connections;
 mod crashes;

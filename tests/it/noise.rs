@@ -73,3 +73,31 @@ async fn stderr_is_shown_with_the_name_of_the_child() {
     let line = served.stderr.wait("red").await;
     assert!(line.contains("my-server") && !line.contains('\u{1b}'), "{line:?}");
 }
+
+/// 4.8: several messages in one array, as a child of 2025-03-26 may write them, are as good as several lines.
+#[tokio::test]
+async fn a_batch_of_a_child_is_unpacked() {
+    for revision in ["2025-03-26", "2025-11-25"] {
+        let served = Setup::legacy().child(["--revision", revision]).serve().await;
+        let session = Session::with(&served, revision, json!({ "sampling": {} })).await;
+        let progress = json!({
+            "jsonrpc": "2.0", "method": "notifications/progress",
+            "params": { "progressToken": "$token", "progress": 1 },
+        });
+        let ask = json!({
+            "jsonrpc": "2.0", "id": "q", "method": "sampling/createMessage",
+            "params": { "messages": [], "maxTokens": 1 },
+        });
+        let end = json!({ "jsonrpc": "2.0", "id": "$id", "result": { "content": [] } });
+        let params = json!({
+            "name": "say", "arguments": { "lines": [[progress, 7, [], ask, end], []] },
+            "_meta": { "progressToken": "mine" },
+        });
+        let told = session.ask(json!("c"), "tools/call", params).await.expect(200).events();
+        let told = told.rest().await;
+        assert_eq!(told[0]["params"]["progressToken"], "mine", "{told:?}");
+        assert_eq!(told[1]["method"], "sampling/createMessage");
+        assert_eq!(told.last().unwrap()["id"], "c");
+        session.call("echo", json!({})).await;
+    }
+}

@@ -206,3 +206,25 @@ async fn an_answer_that_was_never_asked_for_is_400() {
         session.post(&body).await.expect(400);
     }
 }
+
+/// 2.14: a user has so many sessions and no more; one that ends makes room for another.
+#[tokio::test]
+async fn sessions_are_bounded_and_make_room() {
+    const MOST: usize = 1024;
+    let served = Setup::legacy().serve().await;
+    let first = Session::new(&served).await;
+    let open = || legacy::initialize(&served, "2025-11-25", json!({}));
+    for _ in 0..MOST / 32 {
+        let more = futures_util::future::join_all((0..32).map(|_| open())).await;
+        for reply in more {
+            assert!(reply.status == 200 || reply.status == 429);
+        }
+    }
+    let refused = open().await.expect(429).json().await;
+    assert!(error(&refused).1.contains("too many sessions"), "{refused}");
+    assert_eq!(first.get("ping", json!({})).await["result"], json!({}));
+    let end = Request::new("DELETE").header("mcp-session-id", &first.id);
+    served.send(&end).await.expect(204);
+    open().await.expect(200);
+    open().await.expect(429);
+}

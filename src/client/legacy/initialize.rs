@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 
 use super::follow;
-use super::session::{Beginning, Owner, Session};
+use super::session::{Beginning, Crowded, Owner, Session};
 use super::session_id;
 use crate::auth::Principal;
 use crate::bridge::Role;
@@ -39,8 +39,7 @@ pub(super) async fn initialize(
         Err(message) => return bad(Some(id), codes::INVALID_PARAMS, message),
     };
     if front.sessions.count(&arrival.principal) >= front.settings.most_sessions {
-        let error = ErrorObject::internal("too many sessions; end one first");
-        return Reply::error(Status::TooMany, Some(id), error);
+        return Reply::error(Status::TooMany, Some(id), too_many());
     }
     let name = match fresh_id() {
         Ok(name) => name,
@@ -68,6 +67,10 @@ pub(super) async fn initialize(
             Reply::Events { frames: frames.boxed(), session: Some(name) }
         }
     }
+}
+
+pub(super) fn too_many() -> ErrorObject {
+    ErrorObject::internal("too many sessions; end one first")
 }
 
 /// Finds or starts the child that fits the client, and opens the session `name` on it.
@@ -114,7 +117,8 @@ pub(super) async fn begin(
             }
         });
     }
-    front.sessions.add(session);
+    let added = front.sessions.add(session, front.settings.most_sessions);
+    added.map_err(|Crowded| NotBegun { status: Status::TooMany, error: too_many() })?;
     Ok(result)
 }
 

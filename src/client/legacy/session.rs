@@ -85,6 +85,10 @@ pub(in crate::client) struct Beginning {
 /// Counts a reader of a session for as long as it lives.
 pub(in crate::client) struct Reading(Arc<Session>);
 
+/// A user has too many sessions.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::client) struct Crowded;
+
 /// All sessions of this process.
 #[derive(Debug, Default)]
 pub(in crate::client) struct Sessions {
@@ -309,8 +313,15 @@ impl Front {
 // === impl Sessions ===
 
 impl Sessions {
-    pub(in crate::client) fn add(&self, session: Arc<Session>) {
-        lock(&self.all).insert(session.id.clone(), session);
+    /// Adds a session, unless its user has so many already: several may have begun at once.
+    pub(in crate::client) fn add(&self, session: Arc<Session>, most: usize) -> Result<(), Crowded> {
+        let mut all = lock(&self.all);
+        let user = &session.owner.user;
+        if all.values().filter(|other| other.owner.is_of(user)).count() >= most {
+            return Err(Crowded);
+        }
+        all.insert(session.id.clone(), session);
+        Ok(())
     }
 
     /// The session for its own stream, which was checked when it was opened.

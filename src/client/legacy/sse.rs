@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::{StreamExt as _, stream};
 
 use super::drive::drive;
-use super::initialize::{begin, fresh_id, read};
+use super::initialize::{begin, fresh_id, read, too_many};
 use super::listen::note;
 use super::session::{Owner, STANDALONE, Session};
 use super::stream::{EventStream, Step};
@@ -170,8 +170,7 @@ fn initialize(
         return bad(Some(id), codes::INVALID_REQUEST, "the session is initialized already");
     }
     if front.sessions.count(&arrival.principal) >= front.settings.most_sessions {
-        let error = ErrorObject::internal("too many sessions; end one first");
-        return Reply::error(Status::TooMany, Some(id), error);
+        return Reply::error(Status::TooMany, Some(id), too_many());
     }
     let begin = begin(Arc::clone(front), Arc::clone(&arrival.principal), link.to_owned(), wish);
     let id = id.clone();
