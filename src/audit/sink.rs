@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
@@ -16,6 +16,9 @@ use crate::shutdown::Shutdown;
 
 /// Records that wait to be written; one more and calls are refused.
 const MOST_WAITING: usize = 8192;
+
+/// How long the last records may take when everything is dropped.
+const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 
 /// The audit log; a clone writes to the same place.
 #[derive(Clone, Debug)]
@@ -135,7 +138,28 @@ impl Log {
                 }
             }
         };
-        shutdown.spawn_work(work);
+        // A pipe that nobody reads holds up whoever writes to it: a thread of its own, which the process does not
+        // wait for beyond a deadline.
+        let runtime = tokio::runtime::Handle::current();
+        let (written, all_written) = tokio::sync::oneshot::channel::<()>();
+        std::thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || {
+                runtime.block_on(work);
+                drop(written);
+            })
+            .map_err(error)?;
+        let stop = shutdown.clone();
+        shutdown.spawn_work(async move {
+            let overdue = async {
+                stop.aborting().await;
+                tokio::time::sleep(FLUSH_WITHIN).await;
+            };
+            tokio::select! {
+                _ = all_written => {}
+                () = overdue => tracing::error!("the audit log does not take in its last records"),
+            }
+        });
         Ok(Self(Some(Arc::new(Writer { lines, key, next: AtomicU64::new(1) }))))
     }
 

@@ -53,3 +53,21 @@ async fn a_full_audit_queue_refuses_calls_until_it_is_read_again() {
     let seen = modern.call("journal", json!({ "until": "\"name\":\"echo\"" })).await;
     assert_eq!(structured(&seen)["lines"].as_array().unwrap().len(), answered);
 }
+
+/// Nor does such a log keep the process from its end.
+#[tokio::test]
+async fn an_audit_log_that_nobody_reads_does_not_hold_up_the_end() {
+    let pipe = scratch("audit-end").join("audit");
+    nix::unistd::mkfifo(&pipe, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    let _reader = std::fs::File::options().read(true).write(true).open(&pipe).unwrap();
+    let mut served = Setup::legacy().flags(["--audit", pipe.to_str().unwrap()]).serve().await;
+    let modern = Modern::new(&served);
+    // More than the pipe holds.
+    for _ in 0..20 {
+        let calls = (0..AT_ONCE).map(|number| modern.begin(json!(number), "echo", json!({})));
+        futures_util::future::join_all(calls).await;
+    }
+    served.signal(nix::sys::signal::Signal::SIGTERM);
+    served.signal(nix::sys::signal::Signal::SIGTERM);
+    served.ended().await;
+}
