@@ -43,10 +43,6 @@ async fn each_user_holds_his_own() {
     let carol = served.caller(&provider.token("carol")).call("whoami", json!({})).await;
     assert!(error(&carol).contains("no credential T is stored for you"), "{carol}");
     served.stderr.wait("carol").await;
-    // What the server says of mcpwrap itself stays with mcpwrap.
-    for variable in ["VAULT_TOKEN", "MCPWRAP_CREDENTIAL"] {
-        assert_eq!(ones["env"][variable], Value::Null);
-    }
 }
 
 #[tokio::test]
@@ -72,10 +68,17 @@ async fn no_name_climbs_to_the_secret_of_somebody_else() {
     vault.keep("mcp/users/bob", BOBS);
     vault.keep("mcp/bob", BOBS);
     let setup = Setup::new("credentials-vault", &provider).vault(&vault);
+    let setup =
+        setup.env("GITHUB_TOKEN", "the-operators-own").env("LD_PRELOAD_", "the-operators-own");
     let setup = setup.flags(["--credential", "T=vault:secret/mcp/users/{sub}#token"]);
     let served = setup.serve().await;
     let bob = served.caller(&provider.token("bob")).whoami().await;
     assert_eq!(who(&bob, "T"), BOBS);
+    // How mcpwrap itself gets at the vault stays with mcpwrap.
+    let env = bob["env"].to_string();
+    for word in ["VAULT_", Vault::TOKEN, "MCPWRAP_CREDENTIAL", ALICES, "the-operators-own"] {
+        assert!(!env.contains(word), "{word}: {env}");
+    }
     let before = vault.reads();
     for subject in odd_subjects() {
         refused_by_name(&served.caller(&provider.token(&subject)), &subject).await;
@@ -143,6 +146,11 @@ async fn the_same_value_for_a_second_user_is_refused() {
     let answer = served.caller(&provider.token("bob")).call("whoami", json!({})).await;
     assert!(error(&answer).contains("is in use by somebody else"), "{answer}");
     assert!(!answer.to_string().contains(ALICES) && !answer.to_string().contains("alice"));
+    let incidents = served.incidents("shared_credential", 1).await;
+    assert_eq!(
+        (&incidents[0]["who"]["subject"], &incidents[0]["credential"]),
+        (&json!("bob"), &json!("T"))
+    );
     assert_eq!(who(&alice.whoami().await, "T"), ALICES, "the first is not disturbed");
     // His own helps him, once the pause after a refusal is over or at once.
     vault.keep("mcp/carol", BOBS);

@@ -161,6 +161,9 @@ async fn a_token_ends_when_the_issuer_says_so() {
         provider.vouch(&format!("opaque-of-{user}"), user);
     }
     let (alice, bob) = (served.caller("opaque-of-alice"), served.caller("opaque-of-bob"));
+    provider.vouch("opaque-again", "alice");
+    let again = served.caller("opaque-again");
+    let child = pid(&again.whoami().await);
     let session = alice.session().await;
     let (mut ending, mut going) = (session.listen().await, bob.session().await.listen().await);
     provider.withdraw("opaque-of-alice");
@@ -168,37 +171,16 @@ async fn a_token_ends_when_the_issuer_says_so() {
     assert_eq!(alice.status().await, 401);
     assert_eq!(ending.message().await, None, "the stream ends");
     assert_eq!(session.post("whoami").await.status, 401);
-    // With her last token her child went, and with it what her session relied on.
-    provider.vouch("opaque-again", "alice");
-    let again = served.caller("opaque-again");
-    assert_eq!(session.taken_by(&again).post("whoami").await.status, 404);
-    assert_eq!(again.session().await.post("whoami").await.status, 200);
+    // Another token of hers lives, and with it her session and her child.
+    assert_eq!(session.taken_by(&again).post("whoami").await.status, 200);
+    assert_eq!(pid(&again.whoami().await), child);
+    // When the last one is gone, so is the child.
+    provider.withdraw("opaque-again");
+    soon("the end of the token", async { while again.status().await == 200 {} }).await;
+    let process = format!("/proc/{child}");
+    eventually("the end of the child", || !std::path::Path::new(&process).exists()).await;
     bob.call("changed", json!({ "list": "tools" })).await;
     assert!(going.message().await.is_some(), "nobody else is disturbed");
-}
-
-/// A child lives as long as any token that authorises it does.
-#[tokio::test]
-async fn a_child_ends_with_the_last_of_its_tokens() {
-    let provider = Provider::start().await;
-    let setup = asking("introspection-child", &provider).flags(["--introspection-cache", "50ms"]);
-    let served = setup.serve().await;
-    for token in ["opaque-1", "opaque-2"] {
-        provider.vouch(token, "alice");
-    }
-    let (first, second) = (served.caller("opaque-1"), served.caller("opaque-2"));
-    let session = first.session().await;
-    let child = pid(&first.whoami().await);
-    assert_eq!(session.taken_by(&second).post("whoami").await.status, 200);
-    provider.withdraw("opaque-1");
-    soon("the end of the first token", async { while first.status().await == 200 {} }).await;
-    assert_eq!(session.taken_by(&second).post("whoami").await.status, 200, "the second lives");
-    assert_eq!(pid(&second.whoami().await), child);
-    provider.withdraw("opaque-2");
-    // Nobody calls any more; the issuer is asked for the child's sake alone.
-    served.stderr.wait_nth("a child ends with the last token of its user", 1).await;
-    let gone = format!("/proc/{child}");
-    eventually("the end of the child", || !std::path::Path::new(&gone).exists()).await;
 }
 
 /// An answer is believed for a minute at the most, whatever the operator wants.

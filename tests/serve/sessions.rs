@@ -28,8 +28,17 @@ async fn a_foreign_session_looks_like_none() {
             assert_eq!(reply.json().await, like.json().await);
         }
     }
-    // A security event for each try, and none of it hurt the owner.
-    served.stderr.wait_nth("a security event", 9).await;
+    // A security event for each try, by whom it was, and none of it hurt the owner.
+    let events = served.incidents("foreign_session", 9).await;
+    let by = |subject: &str, client: &str| {
+        let of =
+            |event: &&Value| event["who"]["subject"] == subject && event["who"]["client"] == client;
+        events.iter().filter(of).count()
+    };
+    assert_eq!(
+        (by("bob", "client-1"), by("alice", "client-2"), by("alice", "client-1")),
+        (3, 3, 3)
+    );
     assert_eq!(alice.post("whoami").await.status, 200);
     assert_eq!(alice.delete().await.status, 204);
     assert_eq!(alice.post("whoami").await.status, 404);
@@ -106,6 +115,7 @@ async fn a_parked_call_goes_on_for_its_caller_alone() {
         let answer = served.caller(&thief).send(retry()).await.answer().await;
         assert_eq!(answer["error"]["code"], -32602, "{answer}");
     }
+    served.incidents("foreign_state", 3).await;
     assert_eq!(retry().send(served.at).await.status, 401);
     let done = alice.send(retry()).await.answer().await;
     assert_eq!(structured(&done)["answers"][0]["result"]["content"]["n"], 7);

@@ -144,3 +144,17 @@ async fn a_secret_of_ours_is_read_from_a_safe_file() {
     std::fs::remove_file(&file).unwrap();
     assert_refused(&setup.refused().await, "there is no file", "name a file");
 }
+
+/// `check` says the same before users do, and asks the provider as well.
+#[tokio::test]
+async fn a_check_finds_what_a_start_would() {
+    let provider = Provider::start().await;
+    let good = Setup::new("startup-check", &provider).checked().await;
+    assert_eq!((good.code, good.out.as_str()), (Some(0), ""), "{}", good.err);
+    let shared = Setup::new("startup-check-shared", &provider);
+    let shared = shared.flags(["--credential", "T=file:/run/token"]).checked().await;
+    assert_refused(&shared, "does not tell the users apart", "{user}");
+    provider.server.everywhere(Answer::Html);
+    let down = Setup::new("startup-check-down", &provider).checked().await;
+    assert_refused(&down, "no keys could be fetched", "the log above says why");
+}

@@ -102,9 +102,9 @@ impl Setup {
         self
     }
 
-    fn command(&self) -> Command {
+    fn command(&self, word: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mcpwrap"));
-        command.args(["serve", "--listen", &self.listen, "--child-era", "legacy"]);
+        command.args([word, "--listen", &self.listen, "--child-era", "legacy"]);
         // The walls have tests of their own; what every machine permits is enough here.
         command.args(["--isolation", "basic"]);
         command.arg("--state-dir").arg(self.dir.join("state"));
@@ -126,7 +126,7 @@ impl Setup {
 
     /// Starts it and waits for the URL.
     pub(crate) async fn serve(self) -> Served {
-        let mut process = self.command().spawn().unwrap();
+        let mut process = self.command("serve").spawn().unwrap();
         let stderr = Stderr::of(process.stderr.take().unwrap());
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let read = tokio::task::spawn_blocking(move || {
@@ -150,7 +150,16 @@ impl Setup {
 
     /// Runs it to its own end, which must come.
     pub(crate) async fn refused(self) -> Ended {
-        let mut process = self.command().spawn().unwrap();
+        Self::ended(self.command("serve")).await
+    }
+
+    /// Has the same settings looked at.
+    pub(crate) async fn checked(self) -> Ended {
+        Self::ended(self.command("check")).await
+    }
+
+    async fn ended(mut command: Command) -> Ended {
+        let mut process = command.spawn().unwrap();
         let (mut out, mut err) = (process.stdout.take().unwrap(), process.stderr.take().unwrap());
         let run = tokio::task::spawn_blocking(move || {
             let mut ended = Ended { code: None, out: String::new(), err: String::new() };
@@ -182,16 +191,16 @@ impl Served {
         records
     }
 
-    /// Waits for so many records of one kind.
-    pub(crate) async fn recorded(&self, event: &str, count: usize) -> Vec<Value> {
-        let mut records = Vec::new();
-        eventually("the audit records", || {
-            records = records_of(&self.dir.join("audit.log"));
-            records.retain(|record| record["event"] == event);
-            records.len() >= count
+    /// Waits for so many security events of a kind, and returns them.
+    pub(crate) async fn incidents(&self, what: &str, count: usize) -> Vec<Value> {
+        let mut found = Vec::new();
+        eventually(what, || {
+            found = records_of(&self.dir.join("audit.log"));
+            found.retain(|record| record["event"] == "security" && record["what"] == what);
+            found.len() >= count
         })
         .await;
-        records
+        found
     }
 
     /// Stops it in peace, and returns everything that it wrote: the log and the audit records.
