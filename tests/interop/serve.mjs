@@ -10,6 +10,7 @@ import { ADDRESS } from './fixtures/github-api.mjs';
 import { Person } from './fixtures/identity.mjs';
 import { SDKS, connect, getMe, logIn, post } from './serve-clients.mjs';
 import { beginKeycloak, testKeycloak } from './serve-keycloak.mjs';
+import { testOpaque } from './serve-opaque.mjs';
 import { testAppRole } from './serve-vault.mjs';
 import { MCPWRAP, TOOLS, descendants, disguises, holders, servers, start, surroundings } from './serve-world.mjs';
 
@@ -269,8 +270,10 @@ if (DIRECT) {
   // It takes its time to start, and has it while the others are tested.
   const keycloak = beginKeycloak(around);
   for (const [title, variant] of Object.entries(VARIANTS)) await testVariant(around, title, variant);
+  const withdrawn = await testOpaque(around);
   await testAppRole(around);
   await testKeycloak(around, keycloak);
+  await withdrawn();
   await around.stop();
 }
 finish('serve');
