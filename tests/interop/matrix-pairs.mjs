@@ -154,7 +154,13 @@ async function startSemgrep() {
     `SEMGREP_URL=http://127.0.0.1:${page.address().port}`, 'OTEL_SDK_DISABLED=true', 'SEMGREP_SEND_METRICS=off',
     `PATH=${bin}${delimiter}${process.env.PATH}`,
   ];
-  return { command: ['/usr/bin/env', ...settings, join(bin, 'semgrep'), 'mcp'], end: () => page.close() };
+  const command = [join(bin, 'semgrep'), 'mcp'];
+  return {
+    command: ['/usr/bin/env', ...settings, ...command],
+    serveCommand: command,
+    serveOptions: settings.flatMap(setting => ['--env', setting]),
+    end: () => page.close(),
+  };
 }
 async function startFilesystem() {
   const folder = mkdtempSync(join(tmpdir(), 'mcpwrap-matrix-'));

@@ -27,6 +27,12 @@ const committed = new Map(
     .map(line => line.split('|').slice(1, -1).map(part => part.trim())).map(([row, ...cells]) => [row, cells]),
 );
 
+/** What a program that was run says is worth more than how it was called. */
+function reasonOf({ message }) {
+  const [called, said] = message.split('\n');
+  return (called.startsWith('Command failed:') && said ? said : called).slice(0, 160);
+}
+
 async function calls(client, target, server) {
   assert.match(await client.call(target, server.probe), server.expects);
 }
@@ -45,7 +51,8 @@ async function callDirectly(client, started, server) {
 
 async function callThroughMcpwrap(client, started, server) {
   const person = `user-${CLIENTS.indexOf(client)}`;
-  const wrapped = SERVE ? wrapInServe(started.serveCommand ?? started.command, person) : wrap(started.command);
+  const { command, serveCommand = command, serveOptions = [] } = started;
+  const wrapped = SERVE ? wrapInServe(serveCommand, serveOptions, person) : wrap(command);
   const { url, bearer, stop } = await wrapped;
   try {
     await calls(client, { url, bearer }, server);
@@ -74,7 +81,7 @@ async function cell([client, server], before) {
   const direct = failure && await callDirectly(client, started, server).then(() => undefined, error => error);
   await started.end();
   if (direct && !(direct instanceof NoDirectWay) && before !== 'ok') {
-    const why = direct.message.split('\n')[0].slice(0, 160);
+    const why = reasonOf(direct);
     skip(title, `n/a, without mcpwrap it fails too: ${why}`);
     notes.push(`${client.name} with ${server.name}: ${why}`);
     return 'n/a';
@@ -112,9 +119,10 @@ const way = SERVE
   ? `\`mcpwrap serve\`, each client as a user of his own
 with a token of an identity provider, a child of his own and the strict walls.`
   : '`mcpwrap dev`.';
+const how = words.length > 0 ? `MATRIX='${words.join(' ')}' SUITES=matrix ` : '';
 const page = `# Interoperability matrix
 
-Written by \`${words.length > 0 ? `MATRIX="${words.join(' ')}" SUITES=matrix ` : ''}tests/interop/run\`; do not edit. Each cell connects, lists the tools and calls one of them through
+Written by \`${how}tests/interop/run\`; do not edit. Each cell connects, lists the tools and calls one of them through
 ${way} \`n/a\` means that the same pair fails without mcpwrap, \`skipped\` that a part was not installed.
 
 ${sections.join('\n')}${notes.map(note => `\n- ${note}`).join('')}
