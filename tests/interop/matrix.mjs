@@ -27,12 +27,6 @@ const committed = new Map(
     .map(line => line.split('|').slice(1, -1).map(part => part.trim())).map(([row, ...cells]) => [row, cells]),
 );
 
-/** What a program that was run says is worth more than how it was called. */
-function reasonOf({ message }) {
-  const [called, said] = message.split('\n');
-  return (called.startsWith('Command failed:') && said ? said : called).slice(0, 160);
-}
-
 async function calls(client, target, server) {
   assert.match(await client.call(target, server.probe), server.expects);
 }
@@ -81,7 +75,7 @@ async function cell([client, server], before) {
   const direct = failure && await callDirectly(client, started, server).then(() => undefined, error => error);
   await started.end();
   if (direct && !(direct instanceof NoDirectWay) && before !== 'ok') {
-    const why = reasonOf(direct);
+    const why = direct.message.split('\n')[0].slice(0, 160);
     skip(title, `n/a, without mcpwrap it fails too: ${why}`);
     notes.push(`${client.name} with ${server.name}: ${why}`);
     return 'n/a';
