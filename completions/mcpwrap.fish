@@ -76,7 +76,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l config -d 'Rea
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l public-url -d 'Tell clients that this is the endpoint' -r -f
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l tls-cert -d 'Serve TLS with this certificate chain' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l tls-key -d 'Serve TLS with this private key' -r -F
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l trusted-proxy -d 'Believe the forwarded headers of these proxies (repeatable)' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l trusted-proxy -d 'Believe these proxies when X-Forwarded-For says who is behind them (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l admin-listen -d 'Serve health and metrics on this address' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l oidc -d 'Accept tokens of this issuer (repeatable)' -r -f
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l idp -d 'Expect the habits of this identity provider, of one issuer or all [default: generic]' -r -f -a "generic\t''
@@ -148,7 +148,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l config -d 'Rea
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l public-url -d 'Tell clients that this is the endpoint' -r -f
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l tls-cert -d 'Serve TLS with this certificate chain' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l tls-key -d 'Serve TLS with this private key' -r -F
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l trusted-proxy -d 'Believe the forwarded headers of these proxies (repeatable)' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l trusted-proxy -d 'Believe these proxies when X-Forwarded-For says who is behind them (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l admin-listen -d 'Serve health and metrics on this address' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l oidc -d 'Accept tokens of this issuer (repeatable)' -r -f
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l idp -d 'Expect the habits of this identity provider, of one issuer or all [default: generic]' -r -f -a "generic\t''

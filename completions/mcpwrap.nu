@@ -92,7 +92,7 @@ module completions {
     --public-url: string      # Tell clients that this is the endpoint
     --tls-cert: path          # Serve TLS with this certificate chain
     --tls-key: path           # Serve TLS with this private key
-    --trusted-proxy: string   # Believe the forwarded headers of these proxies (repeatable)
+    --trusted-proxy: string   # Believe these proxies when X-Forwarded-For says who is behind them (repeatable)
     --admin-listen: string    # Serve health and metrics on this address
     --oidc: string            # Accept tokens of this issuer (repeatable)
     --idp: string@"nu-complete mcpwrap serve idp" # Expect the habits of this identity provider, of one issuer or all [default: generic]
@@ -186,7 +186,7 @@ module completions {
     --public-url: string      # Tell clients that this is the endpoint
     --tls-cert: path          # Serve TLS with this certificate chain
     --tls-key: path           # Serve TLS with this private key
-    --trusted-proxy: string   # Believe the forwarded headers of these proxies (repeatable)
+    --trusted-proxy: string   # Believe these proxies when X-Forwarded-For says who is behind them (repeatable)
     --admin-listen: string    # Serve health and metrics on this address
     --oidc: string            # Accept tokens of this issuer (repeatable)
     --idp: string@"nu-complete mcpwrap check idp" # Expect the habits of this identity provider, of one issuer or all [default: generic]

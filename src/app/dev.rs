@@ -6,12 +6,13 @@ use std::time::Duration;
 use super::parts;
 use super::run::{Error, News, bind, until_stopped};
 use super::watch::Watch;
+use crate::audit;
 use crate::auth::{Authenticator, Principal};
 use crate::bridge::{Child, Launcher, Outcome, Place, Pool, Trace};
 use crate::client::{Front, Parts};
 use crate::config::{self, Dev};
 use crate::credentials::{Backends, Delivery, SharedWatch, Sources};
-use crate::http::{Allowed, Endpoint};
+use crate::http::{Allowed, Endpoint, Proxies};
 use crate::mcp::{Object, Raw};
 use crate::policy::Policy;
 use crate::process::{Deadlines, Environment, Program, Spawner};
@@ -49,11 +50,12 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
         Some(dir) => Keyring::load_or_create(dir)?,
         None => Keyring::ephemeral()?,
     };
+    let refusals = audit::Refusals::new(audit.clone(), &shutdown);
     let mut watch = Watch::over(&config.watch)?;
     let launcher = launcher(&config)?;
     let pool = Pool::new(
         launcher,
-        parts::pool(&config.child, &config.roots, trace(&config), MOST),
+        parts::pool(&config.child, &config.roots, trace(&config), MOST, audit.clone()),
         &shutdown,
     );
     let (listener, moved_from) = bind(config.listen).await?;
@@ -78,6 +80,9 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
         front,
         max_body: config.http.max_body,
         keep_alive: config.http.keep_alive,
+        limits: parts::connections(&config.http),
+        proxies: Proxies::default(),
+        refusals,
     };
     let (warm_pool, warm_tell) = (pool.clone(), Arc::clone(&tell));
     shutdown.spawn_work(async move { warm_tell(warm(&warm_pool, policy).await) });

@@ -10,11 +10,15 @@ use crate::credentials::{CredentialSpec, Delivery};
 use crate::mcp::{Era, Raw};
 use crate::server::EraChoice;
 use crate::shutdown::Shutdown;
-use crate::{audit, client};
+use crate::{audit, client, http, process};
 
 /// Calls that one child works on at a time.
 const MOST_IN_FLIGHT: usize = 4096;
 const MOST_SESSIONS: usize = 1024;
+const FEWEST_CONNECTIONS: usize = 64;
+const MOST_CONNECTIONS: usize = 16 * 1024;
+/// Longer than the idle connections of the proxies that people use, which must not find ours closed.
+const CONNECTION_SILENCE: Duration = Duration::from_secs(75);
 /// How long calls may go on when a child is told to close.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -61,6 +65,7 @@ pub(super) fn pool(
     roots: &[PathBuf],
     trace: Trace,
     most: Children,
+    audit: audit::Log,
 ) -> bridge::Settings {
     let roots = (!roots.is_empty()).then(|| {
         let uris = roots.iter().filter_map(|path| {
@@ -85,6 +90,7 @@ pub(super) fn pool(
         trace,
         most_children: most.of_all,
         most_children_per_user: most.of_one,
+        audit,
     }
 }
 
@@ -104,6 +110,14 @@ pub(super) fn client(path: &str, child: &Child, http: &Http) -> client::Settings
             LegacySse::Off => client::LegacySse::Off,
             LegacySse::On => client::LegacySse::Served,
         },
+    }
+}
+
+/// What connections may use: half of the descriptors are for clients, the other half for children.
+pub(super) fn connections(http: &Http) -> http::Limits {
+    http::Limits {
+        most: (process::raise_open_files() / 2).clamp(FEWEST_CONNECTIONS, MOST_CONNECTIONS),
+        silence: CONNECTION_SILENCE.max(2 * http.keep_alive),
     }
 }
 

@@ -119,9 +119,6 @@ pub enum Error {
     /// The keys that seal states are not there.
     #[error("load the sealing keys")]
     Seal(#[from] seal::Error),
-    /// The listener failed.
-    #[error(transparent)]
-    Http(#[from] http::Error),
     /// The configuration is wrong in one or more places.
     #[error("the configuration is wrong")]
     Faults {
@@ -243,41 +240,42 @@ pub(super) async fn until_stopped(
     let mut terminate = signal(SignalKind::terminate()).map_err(set_up)?;
     let serving = http::serve(listener, endpoint, shutdown.clone());
     tokio::pin!(serving);
-    let served = tokio::select! {
-        served = &mut serving => Some(served),
-        _ = interrupt.recv() => None,
-        _ = terminate.recv() => None,
-        () = shutdown.finishing() => None,
-    };
+    let mut is_serving = true;
+    tokio::select! {
+        () = &mut serving => is_serving = false,
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        () = shutdown.finishing() => {}
+    }
     tell(News::Stopping);
     shutdown.finish();
-    let finish = async {
+    let ending = shutdown.clone();
+    let finish = async move {
         let serve = async {
-            match served {
-                Some(served) => served,
-                None => serving.await,
+            if is_serving {
+                serving.await;
             }
         };
-        let (served, ()) = tokio::join!(serve, pool.close());
-        shutdown.finished().await;
-        served
+        tokio::join!(serve, pool.close());
+        // Whoever could still write to the audit log is gone before it is waited for.
+        drop(pool);
+        ending.finished().await;
     };
     tokio::pin!(finish);
-    let served = tokio::select! {
-        served = &mut finish => served,
+    tokio::select! {
+        () = &mut finish => {}
         _ = interrupt.recv() => abort(&shutdown, finish).await?,
         _ = terminate.recv() => abort(&shutdown, finish).await?,
         () = tokio::time::sleep(GRACE) => abort(&shutdown, finish).await?,
-    };
-    served?;
+    }
     if shutdown.failed() { Err(Error::Part) } else { Ok(()) }
 }
 
 /// Drops everything, and does not wait for long.
 async fn abort(
     shutdown: &Shutdown,
-    finish: std::pin::Pin<&mut impl Future<Output = Result<(), http::Error>>>,
-) -> Result<Result<(), http::Error>, Error> {
+    finish: std::pin::Pin<&mut impl Future<Output = ()>>,
+) -> Result<(), Error> {
     shutdown.abort();
     tokio::time::timeout(ABORT_WITHIN, finish).await.map_err(|_| Error::Part)
 }

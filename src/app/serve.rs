@@ -8,6 +8,7 @@ use url::Url;
 
 use super::run::{Error, Fault, News, bind, chain, until_stopped};
 use super::{callers, parts, walls};
+use crate::audit::{self, Refusals};
 use crate::auth::{self, Authenticator, Clock, Verifier, metadata};
 use crate::bridge::{Launcher, Place, Pool, Stranger, Trace};
 use crate::client::{Front, Parts};
@@ -16,7 +17,7 @@ use crate::credentials::{
     Backends, CredentialSpec, Delivery, Facts, SharedWatch, Sources, Template, Vault,
     VaultSettings, check_env, check_per_user,
 };
-use crate::http::{Allowed, Challenge, Endpoint, Metadata};
+use crate::http::{Allowed, Challenge, Endpoint, Metadata, Proxies};
 use crate::outbound;
 use crate::policy::Policy;
 use crate::process::{Deadlines, Program, Spawner};
@@ -70,6 +71,7 @@ pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
         drop(built.listener);
         shutdown.finish();
         built.pool.close().await;
+        drop((built.pool, built.endpoint));
         shutdown.finished().await;
         if faults.is_empty() {
             Ok(())
@@ -140,8 +142,9 @@ pub(super) async fn build(
     news.extend(walls.open.iter().map(|text| News::Caution { text: (*text).to_owned() }));
     let sources = credentials(config, specs, shutdown).await?;
     let allowed = allowed(config, &public)?;
-    let pool = pool(config, spawner, sources, env, walls, shutdown)?;
     let audit = parts::audit(&config.audit, shutdown)?;
+    let pool = pool(config, spawner, sources, env, walls, audit.clone(), shutdown);
+    let refusals = Refusals::new(audit.clone(), shutdown);
     let front = Front::new(Parts {
         pool: pool.clone(),
         policy: Policy::WholeServer,
@@ -167,6 +170,9 @@ pub(super) async fn build(
         front,
         max_body: config.http.max_body,
         keep_alive: config.http.keep_alive,
+        limits: parts::connections(&config.http),
+        proxies: Proxies::new(&config.auth.trusted_proxies),
+        refusals,
     };
     Ok(Built { url: local, moved_from, listener, endpoint, pool, verifier, news })
 }
@@ -310,8 +316,9 @@ fn pool(
     sources: Sources,
     env: Vec<(String, Template)>,
     walls: walls::Chosen,
+    audit: audit::Log,
     shutdown: &Shutdown,
-) -> Result<Pool, Error> {
+) -> Pool {
     let launcher = Launcher {
         spawner,
         program: walls.command.program.into(),
@@ -321,20 +328,20 @@ fn pool(
         max_line: config.child.max_line,
         sources,
         redactor: Redactor::new(),
-        place: Place::Stranger(Arc::new(Stranger {
-            state_dir: config.state_dir.clone(),
+        place: Place::Stranger(Arc::new(Stranger::new(
+            config.state_dir.clone(),
             env,
-            form: walls.form,
-            uids: walls.uids,
-            trees: walls.command.trees,
-        })),
+            walls.form,
+            walls.uids,
+            walls.command.trees,
+        ))),
     };
     let most = parts::Children {
         of_all: config.limits.max_children,
         of_one: config.limits.max_children_per_user,
     };
-    let settings = parts::pool(&config.child, &config.roots, Trace::Off, most);
-    Ok(Pool::new(launcher, settings, shutdown))
+    let settings = parts::pool(&config.child, &config.roots, Trace::Off, most, audit);
+    Pool::new(launcher, settings, shutdown)
 }
 
 /// The names under which clients may address us: the public one, and the one we listen on.

@@ -36,12 +36,37 @@ pub struct Begin {
     pub child: u64,
     /// A keyed hash of the parameters.
     pub arguments: String,
+    /// What policy said.
+    pub decision: Decision,
     /// Names, sources and keyed fingerprints of the child's credentials.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub credentials: Vec<String>,
     /// The trace that the client named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+}
+
+/// What policy said of a call that was admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Whoever is let in may use the whole server.
+    WholeServer,
+}
+
+/// What somebody known did that he must not do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Incident {
+    /// His credential is another user's too, so it was refused.
+    SharedCredential {
+        /// The credential's name.
+        credential: String,
+    },
+    /// He presented a session that is not his.
+    ForeignSession,
+    /// He presented a `requestState` that is not his.
+    ForeignState,
 }
 
 /// How a call ended.

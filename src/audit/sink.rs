@@ -11,7 +11,7 @@ use serde::Serialize;
 use sha2::Sha256;
 use tokio::sync::mpsc;
 
-use super::record::{Begin, Ending};
+use super::record::{Begin, Ending, Incident, Who};
 use crate::shutdown::Shutdown;
 
 /// Records that wait to be written; one more and calls are refused.
@@ -58,6 +58,24 @@ struct BeginLine<'a> {
     time: String,
     #[serde(flatten)]
     begin: &'a Begin,
+}
+
+#[derive(Serialize)]
+struct SecurityLine<'a> {
+    event: &'static str,
+    time: String,
+    #[serde(flatten)]
+    incident: &'a Incident,
+    who: &'a Who,
+}
+
+#[derive(Serialize)]
+struct RefusedLine<'a> {
+    event: &'static str,
+    time: String,
+    reason: &'a str,
+    from: &'a str,
+    count: u64,
 }
 
 #[derive(Serialize)]
@@ -151,6 +169,33 @@ impl Log {
         let begin = begin();
         first.send(line(&BeginLine { event: "begin", call, time: now(), begin: &begin }));
         Ok(Open { to: Some((Arc::clone(writer), second, call)), started })
+    }
+
+    /// Writes what somebody known did that he must not do; it is in the log as well.
+    pub fn incident(&self, who: &Who, incident: &Incident) {
+        tracing::warn!(
+            user = who.user,
+            issuer = who.issuer,
+            subject = who.subject,
+            ?incident,
+            "a security event"
+        );
+        let Some(writer) = &self.0 else { return };
+        let record = SecurityLine { event: "security", time: now(), incident, who };
+        if writer.lines.try_send(line(&record)).is_err() {
+            tracing::error!("the audit log has no room for a security event");
+        }
+    }
+
+    /// Writes how often requests from one network were refused for one reason before anybody was known.
+    ///
+    /// # Errors
+    /// When there is no room.
+    pub(super) fn refused(&self, from: &str, reason: &str, count: u64) -> Result<(), Full> {
+        tracing::info!(reason, from, count, "requests were refused");
+        let Some(writer) = &self.0 else { return Ok(()) };
+        let record = RefusedLine { event: "refused", time: now(), reason, from, count };
+        writer.lines.try_send(line(&record)).map_err(|_| Full)
     }
 }
 

@@ -4,7 +4,6 @@
 //! the challenge's syntax (RFC 6750, RFC 9728) but no status codes.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
 
@@ -132,10 +131,6 @@ reasons! {
     NoAnswer = "no_answer",
 }
 
-/// Refusals so far, by reason.
-#[derive(Debug)]
-pub(super) struct Refusals([AtomicU64; Reason::ALL.len()]);
-
 // === impl Reason ===
 
 impl fmt::Display for Reason {
@@ -234,26 +229,6 @@ fn parameter(to: &mut String, name: &str, value: &str) {
     to.push('"');
 }
 
-// === impl Refusals ===
-
-impl Refusals {
-    pub(super) fn new() -> Self {
-        Self(std::array::from_fn(|_| AtomicU64::new(0)))
-    }
-
-    pub(super) fn count(&self, reason: Reason) {
-        self.0[reason as usize].fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn read(&self) -> Vec<(Reason, u64)> {
-        Reason::ALL
-            .iter()
-            .zip(&self.0)
-            .map(|(reason, count)| (*reason, count.load(Ordering::Relaxed)))
-            .collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,14 +279,5 @@ mod tests {
         ] {
             assert!(challenge(&denied, METADATA, &[]).is_none());
         }
-    }
-
-    #[test]
-    fn refusals_are_counted_by_reason() {
-        let refusals = Refusals::new();
-        refusals.count(Reason::Audience);
-        refusals.count(Reason::Audience);
-        assert!(refusals.read().contains(&(Reason::Audience, 2)));
-        assert!(refusals.read().contains(&(Reason::Issuer, 0)));
     }
 }

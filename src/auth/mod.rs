@@ -71,7 +71,7 @@ impl Authenticator {
     /// Who sends a request with these headers and this query.
     ///
     /// # Errors
-    /// [`Denied`] says which kind of answer is due; it is counted and logged already.
+    /// [`Denied`] says which kind of answer is due; it is logged already.
     pub async fn authenticate(
         &self,
         headers: &HeaderMap,

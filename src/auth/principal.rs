@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use super::clock::Clock;
+use crate::audit::Who;
 
 /// How long [`Principal::ended`] sleeps at most before it looks at the wall clock again: a suspended machine
 /// wakes up later than any timer thinks.
@@ -307,6 +308,20 @@ impl Principal {
         tokio::select! {
             () = self.life.revoked() => End::Revoked,
             () = self.life.over() => End::Expired,
+        }
+    }
+}
+
+impl From<&Principal> for Who {
+    fn from(principal: &Principal) -> Self {
+        let user = principal.user();
+        Self {
+            user: user.digest(),
+            issuer: user.issuer().to_owned(),
+            tenant: user.tenant().map(str::to_owned),
+            subject: user.subject().to_owned(),
+            client: principal.client().map(str::to_owned),
+            actors: principal.actors().iter().map(ToString::to_string).collect(),
         }
     }
 }

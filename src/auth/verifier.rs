@@ -18,7 +18,7 @@ use super::bearer;
 use super::check::Problem;
 use super::claims::{self, Claims, Ending};
 use super::clock::Clock;
-use super::denied::{Denied, Reason, Refusals};
+use super::denied::{Denied, Reason};
 use super::identity::Door;
 use super::issuer_keys::IssuerStatus;
 use super::jwt::{self, Jwt};
@@ -51,7 +51,6 @@ pub struct Verifier {
     verified: Cache<Digest, Arc<Verified>>,
     refused: Cache<Digest, (Denied, Duration)>,
     roll: Roll,
-    refusals: Refusals,
 }
 
 #[derive(Debug)]
@@ -124,7 +123,6 @@ impl Verifier {
                 .time_to_live(REFUSAL_CACHE)
                 .build(),
             roll: Roll::default(),
-            refusals: Refusals::new(),
             settings,
         }))
     }
@@ -138,7 +136,7 @@ impl Verifier {
     /// Who sends this request.
     ///
     /// # Errors
-    /// [`Denied`], already counted and logged.
+    /// [`Denied`], already logged; it is for the caller to count.
     pub async fn authenticate(
         &self,
         headers: &HeaderMap,
@@ -146,7 +144,6 @@ impl Verifier {
     ) -> Result<Arc<Principal>, Denied> {
         let outcome = self.identify(headers, query).await;
         if let Err(denied) = &outcome {
-            self.refusals.count(denied.reason());
             tracing::debug!(reason = denied.reason().label(), "a request was refused");
         }
         outcome
@@ -167,12 +164,6 @@ impl Verifier {
     pub fn status(&self) -> Vec<IssuerStatus> {
         let keys = self.sources.iter().filter_map(|source| source.keys.as_ref());
         keys.map(|keys| keys.status()).collect()
-    }
-
-    /// How many requests were refused so far, by reason.
-    #[must_use]
-    pub fn refusals(&self) -> Vec<(Reason, u64)> {
-        self.refusals.read()
     }
 
     /// Refreshes what has reached its age, in the background.

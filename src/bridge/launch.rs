@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::capacity::Permit;
+use super::launch_error::LaunchError;
+use super::leases::{Lease, Leases};
 use crate::auth::Principal;
 use crate::credentials::{self, CredentialSet, Delivery, Sources, Template, files};
 use crate::mcp::Lines;
 use crate::process::walls::{Form, Identity, Paths, Walls};
 use crate::process::{
-    self, ChildCommand, Environment, Exit, ProcessHandle, Spawner, Stdin, environment, home,
-    stderr,
-    uids::{self, Uids},
+    ChildCommand, Environment, Exit, ProcessHandle, Spawner, Stdin, environment, home, stderr,
+    uids::Uids,
 };
 use crate::redact::{Learned, Redactor};
 
@@ -55,20 +57,21 @@ pub enum Place {
 #[derive(Debug)]
 pub struct Stranger {
     /// Holds the homes.
-    pub state_dir: PathBuf,
+    state_dir: PathBuf,
     /// What is added to each environment.
-    pub env: Vec<(String, Template)>,
+    env: Vec<(String, Template)>,
     /// The kind of walls.
-    pub form: Form,
+    form: Form,
     /// One user id for each, where children get ids of their own.
-    pub uids: Option<Uids>,
+    uids: Option<Uids>,
     /// What of the file system the program needs beside the system.
-    pub trees: Vec<PathBuf>,
+    trees: Vec<PathBuf>,
+    leases: Leases,
 }
 
 /// A process and its streams.
 #[derive(Debug)]
-pub struct Launched {
+pub(super) struct Launched {
     pub(super) stdin: Stdin,
     pub(super) lines: super::start::ChildLines,
     handle: ProcessHandle,
@@ -77,63 +80,11 @@ pub struct Launched {
     /// What the child holds: while it lives, these values are this user's.
     credentials: CredentialSet,
     redactor: Redactor,
-    _masks: Vec<Learned>,
-}
-
-/// Why there is no process.
-#[derive(Debug, thiserror::Error)]
-pub enum LaunchError {
-    /// The operating system, or the command.
-    #[error("start the process")]
-    Process {
-        /// What exactly.
-        #[source]
-        cause: process::Error,
-    },
-    /// The user's credentials.
-    #[error("fetch the user's credentials")]
-    Credentials {
-        /// Which, and why.
-        #[source]
-        cause: credentials::Error,
-    },
-    /// The user's token does not fill a template.
-    #[error("render --env {name}")]
-    Template {
-        /// The variable.
-        name: String,
-        /// Which claim, and why.
-        #[source]
-        cause: credentials::RenderError,
-    },
-    /// The user's directories.
-    #[error("prepare the user's home")]
-    Home {
-        /// What exactly.
-        #[source]
-        cause: home::Error,
-    },
-    /// The user's id.
-    #[error("give the user an id of his own")]
-    Uid {
-        /// What exactly.
-        #[source]
-        cause: uids::Error,
-    },
-    /// A credential's file could not be given to its user.
-    #[error("give the user the file of his credential")]
-    Owner {
-        /// What the system said.
-        #[source]
-        cause: std::io::Error,
-    },
-    /// A credential could not be delivered as a file.
-    #[error("write the user's credential to a file")]
-    File {
-        /// What exactly.
-        #[source]
-        cause: files::Error,
-    },
+    /// While anything of it may still be shown.
+    _masks: Arc<Vec<Learned>>,
+    _leases: Vec<Lease>,
+    /// Comes back when nothing of the process is left.
+    _permit: Arc<Permit>,
 }
 
 /// The environment, directory and walls of one child.
@@ -142,12 +93,14 @@ struct Fitted {
     cwd: Option<PathBuf>,
     walls: Walls,
     files: Option<Files>,
+    leases: Vec<Lease>,
 }
 
 /// Where credentials are written that a child reads as files.
 struct Files {
     dir: PathBuf,
     ids: Option<(u32, u32)>,
+    leases: Leases,
 }
 
 // === impl Launcher ===
@@ -171,19 +124,22 @@ impl Launcher {
     ///
     /// # Errors
     /// See [`LaunchError`].
-    pub async fn launch(&self, principal: &Principal) -> Result<Launched, LaunchError> {
+    pub(super) async fn launch(
+        &self,
+        principal: &Arc<Principal>,
+        permit: Arc<Permit>,
+    ) -> Result<Launched, LaunchError> {
         let fetched = self.sources.fetch(principal).await;
         let credentials = fetched.map_err(|cause| LaunchError::Credentials { cause })?;
-        let mut fitted = self.fit(principal)?;
-        let mut masks = Vec::new();
-        for credential in credentials.iter() {
-            masks.push(self.redactor.learn(&credential.value));
-            let value = match (credential.delivery, &fitted.files) {
-                (Delivery::File, Some(files)) => files.write(credential)?.into(),
-                (Delivery::File, None) | (Delivery::Env, _) => credential.value.clone(),
-            };
-            fitted.env.set(&credential.name, value);
-        }
+        let learn = |one: &credentials::Credential| self.redactor.learn(&one.value);
+        let masks = Arc::new(credentials.iter().map(learn).collect::<Vec<_>>());
+        // Directories, ids and files are made by system calls that may take their time.
+        let (own, owner) = (self.clone(), Arc::clone(principal));
+        let fitting = tokio::task::spawn_blocking(move || {
+            let fitted = own.fit(&owner)?.furnish(&credentials)?;
+            Ok::<_, LaunchError>((fitted, credentials))
+        });
+        let (fitted, credentials) = fitting.await.map_err(|_| LaunchError::Interrupted)??;
         let command = ChildCommand {
             program: self.program.clone(),
             args: self.args.clone(),
@@ -197,6 +153,7 @@ impl Launcher {
         let tail = stderr::Tail::default();
         let (sink, kept) = (stderr::log(self.name.clone()), tail.clone());
         let redactor = self.redactor.clone();
+        let masked = Arc::clone(&masks);
         tokio::spawn(async move {
             let limits = stderr::Limits::default();
             let mask = |line: &str| redactor.mask(line).into_owned();
@@ -204,6 +161,7 @@ impl Launcher {
             if let Err(error) = drained {
                 tracing::debug!(%error, "the server's stderr broke");
             }
+            drop(masked);
         });
         Ok(Launched {
             stdin: process.stdin,
@@ -214,14 +172,20 @@ impl Launcher {
             credentials,
             redactor: self.redactor.clone(),
             _masks: masks,
+            _leases: fitted.leases,
+            _permit: permit,
         })
     }
 
     fn fit(&self, principal: &Principal) -> Result<Fitted, LaunchError> {
         match &self.place {
-            Place::Developer { env } => {
-                Ok(Fitted { env: env.clone(), cwd: None, walls: Walls::None, files: None })
-            }
+            Place::Developer { env } => Ok(Fitted {
+                env: env.clone(),
+                cwd: None,
+                walls: Walls::None,
+                files: None,
+                leases: Vec::new(),
+            }),
             Place::Stranger(stranger) => stranger.fit(principal, &self.authority(principal)?),
         }
     }
@@ -230,6 +194,18 @@ impl Launcher {
 // === impl Stranger ===
 
 impl Stranger {
+    /// A place for each user below `state_dir`.
+    #[must_use]
+    pub fn new(
+        state_dir: PathBuf,
+        env: Vec<(String, Template)>,
+        form: Form,
+        uids: Option<Uids>,
+        trees: Vec<PathBuf>,
+    ) -> Self {
+        Self { state_dir, env, form, uids, trees, leases: Leases::default() }
+    }
+
     fn fit(&self, principal: &Principal, authority: &str) -> Result<Fitted, LaunchError> {
         let user = principal.user().digest();
         let tenant = principal.user().tenant_digest();
@@ -253,7 +229,8 @@ impl Stranger {
             Form::Namespaces => Walls::Strict { identity: Identity::Namespaces, paths },
             Form::Basic => Walls::Basic { paths },
         };
-        Ok(Fitted { env, cwd: Some(home.home), walls, files: Some(Files { dir: files, ids }) })
+        let files = Files { dir: files, ids, leases: self.leases.clone() };
+        Ok(Fitted { env, cwd: Some(home.home), walls, files: Some(files), leases: Vec::new() })
     }
 
     fn rendered(
@@ -268,18 +245,40 @@ impl Stranger {
     }
 }
 
+// === impl Fitted ===
+
+impl Fitted {
+    /// Adds the credentials, as values or as files.
+    fn furnish(mut self, credentials: &CredentialSet) -> Result<Self, LaunchError> {
+        for credential in credentials.iter() {
+            let value = match (credential.delivery, &self.files) {
+                (Delivery::File, Some(files)) => {
+                    let (path, lease) = files.write(credential)?;
+                    self.leases.push(lease);
+                    path.into()
+                }
+                (Delivery::File, None) | (Delivery::Env, _) => credential.value.clone(),
+            };
+            self.env.set(&credential.name, value);
+        }
+        Ok(self)
+    }
+}
+
 // === impl Files ===
 
 impl Files {
     /// Writes a credential and returns its path; with an id of his own, the user owns the file.
-    fn write(&self, credential: &credentials::Credential) -> Result<String, LaunchError> {
-        let path = files::write(&self.dir, &credential.name, &credential.value)
-            .map_err(|cause| LaunchError::File { cause })?;
-        if let Some((uid, gid)) = self.ids {
+    fn write(&self, credential: &credentials::Credential) -> Result<(String, Lease), LaunchError> {
+        let path = self.dir.join(&credential.name);
+        let lease = self.leases.take(&path, || {
+            let path = files::write(&self.dir, &credential.name, &credential.value)
+                .map_err(|cause| LaunchError::File { cause })?;
+            let Some((uid, gid)) = self.ids else { return Ok(()) };
             std::os::unix::fs::lchown(&path, Some(uid), Some(gid))
-                .map_err(|cause| LaunchError::Owner { cause })?;
-        }
-        Ok(path.to_string_lossy().into_owned())
+                .map_err(|cause| LaunchError::Owner { cause })
+        })?;
+        Ok((path.to_string_lossy().into_owned(), lease))
     }
 }
 
@@ -325,39 +324,4 @@ impl Launched {
 
 async fn drain(mut lines: super::start::ChildLines) {
     while let Ok(Some(_)) = lines.next().await {}
-}
-
-impl LaunchError {
-    /// Whether another try is in vain until somebody has done something.
-    #[must_use]
-    pub fn needs_people(&self) -> bool {
-        match self {
-            Self::Credentials { cause } => cause.needs_people(),
-            Self::Template { .. } => true,
-            Self::Process { .. }
-            | Self::Home { .. }
-            | Self::Uid { .. }
-            | Self::File { .. }
-            | Self::Owner { .. } => false,
-        }
-    }
-
-    /// What the client may know.
-    #[must_use]
-    pub fn for_user(&self) -> String {
-        match self {
-            Self::Process { cause: process::Error::Exec { source, .. } } => source.to_string(),
-            Self::Process { .. }
-            | Self::Home { .. }
-            | Self::Uid { .. }
-            | Self::File { .. }
-            | Self::Owner { .. } => {
-                "the process could not be prepared; tell your operator".to_owned()
-            }
-            Self::Credentials { cause } => cause.for_user(),
-            Self::Template { name, cause } => {
-                format!("{name} cannot be set for you: {cause}; ask your operator")
-            }
-        }
-    }
 }

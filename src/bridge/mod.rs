@@ -6,12 +6,15 @@
 
 mod asks;
 mod audience;
+mod capacity;
 mod catalogue;
 mod child;
 mod conversation;
 mod desk;
 mod habits;
 mod launch;
+mod launch_error;
+mod leases;
 mod mailbox;
 mod noise;
 mod notices;
@@ -21,13 +24,15 @@ mod run;
 mod slot;
 mod start;
 mod trace;
+mod warrants;
 
 pub use asks::{is_covered, refusal};
 pub use audience::{Audience, Member, Notice, Remaining, Role};
 pub use catalogue::{ANNOTATION, Annotated, Catalogue, Changed, without_broken_annotations};
 pub use child::{Child, Freshness};
 pub use conversation::{Ask, AskKey, Canceller, Conversation, Event, Outcome, Undeclared};
-pub use launch::{LaunchError, Launcher, Place, Stranger};
+pub use launch::{Launcher, Place, Stranger};
+pub use launch_error::LaunchError;
 pub use mailbox::{Keep, Mailbox};
 pub use pool::{Pool, Settings};
 pub use slot::{ChildKey, Cure, Seat, Slot, Unavailable};

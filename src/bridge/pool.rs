@@ -8,11 +8,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 
+use super::capacity::Capacity;
 use super::child::Child;
 use super::conversation::Outcome;
 use super::launch::Launcher;
 use super::slot::{ChildKey, Cure, Current, Seat, Slot, Unavailable};
 use super::trace::Trace;
+use crate::audit;
 use crate::auth::Principal;
 use crate::mcp::{Era, Raw};
 use crate::policy::Connect;
@@ -23,7 +25,7 @@ use crate::shutdown::Shutdown;
 const MOST_PROFILES: usize = 3;
 const REAP_EVERY: Duration = Duration::from_secs(1);
 /// How long a process that failed to start may take to end, before those who wait for it give up.
-const STOP_SLACK: Duration = Duration::from_secs(15);
+pub(super) const STOP_SLACK: Duration = Duration::from_secs(15);
 
 /// What the pool needs to know.
 #[derive(Clone, Debug)]
@@ -48,6 +50,8 @@ pub struct Settings {
     pub most_children: usize,
     /// Children of one user.
     pub most_children_per_user: usize,
+    /// Where it is recorded that a credential was refused because it is shared.
+    pub audit: audit::Log,
 }
 
 /// All children of this process; a clone is cheap.
@@ -63,6 +67,7 @@ pub(super) struct Shared {
     pub(super) shutdown: Shutdown,
     pub(super) era: watch::Sender<Knowledge>,
     pub(super) next_number: AtomicU64,
+    pub(super) capacity: Arc<Capacity>,
     groups: Mutex<HashMap<ChildKey, Vec<Arc<Slot>>>>,
 }
 
@@ -94,12 +99,14 @@ impl Pool {
             EraChoice::Probe => Knowledge::Unknown,
             EraChoice::Known(era) => Knowledge::Known(era),
         };
+        let capacity = Capacity::new(settings.most_children, settings.most_children_per_user);
         let shared = Shared {
             launcher,
             settings,
             shutdown: shutdown.clone(),
             era: watch::Sender::new(era),
             next_number: AtomicU64::new(1),
+            capacity,
             groups: Mutex::default(),
         };
         let pool = Self { shared: Arc::new(shared) };
@@ -127,6 +134,7 @@ impl Pool {
             child.close();
             child.closed().await;
         }
+        seat.slot().vouch(connect.principal());
         Ok(seat)
     }
 
@@ -157,7 +165,6 @@ impl Pool {
         if self.shared.shutdown.is_finishing() {
             return Err(unavailable("the server is shutting down"));
         }
-        self.check_room(slot)?;
         match slot.begin() {
             Ok(()) => {
                 self.shared.era.send_if_modified(Knowledge::probe);
@@ -178,32 +185,6 @@ impl Pool {
             },
             _ => Err(unavailable("the server did not start in time")),
         }
-    }
-
-    /// Whether one more child may be started; an idle one of somebody makes room.
-    fn check_room(&self, wanting: &Arc<Slot>) -> Result<(), Unavailable> {
-        let full = |message: &str| Unavailable {
-            message: message.to_owned(),
-            cure: Cure::Time(Some(Duration::from_secs(10))),
-        };
-        let others: Vec<Arc<Slot>> =
-            self.slots().into_iter().filter(|slot| !Arc::ptr_eq(slot, wanting)).collect();
-        let lives = |slot: &&Arc<Slot>| {
-            !matches!(*slot.current.borrow(), Current::Empty | Current::Failed { .. })
-        };
-        let user = wanting.principal.user();
-        let own = others.iter().filter(lives).filter(|slot| slot.principal.user() == user).count();
-        if own >= self.shared.settings.most_children_per_user {
-            return Err(full("you have too many server processes; close another client first"));
-        }
-        if others.iter().filter(lives).count() >= self.shared.settings.most_children {
-            let idle = others.iter().filter_map(|slot| Some((slot.idle_for()?, slot.child()?)));
-            match idle.max_by_key(|(unused, _)| *unused) {
-                Some((_, child)) => child.close(),
-                None => return Err(full("too many server processes are running; try again later")),
-            }
-        }
-        Ok(())
     }
 
     /// Starts successors of all running children and puts them in their places; sessions stay.
@@ -354,11 +335,21 @@ impl Pool {
     }
 
     fn slots(&self) -> Vec<Arc<Slot>> {
+        self.shared.slots()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ChildKey, Vec<Arc<Slot>>>> {
+        self.shared.lock()
+    }
+}
+
+impl Shared {
+    pub(super) fn slots(&self) -> Vec<Arc<Slot>> {
         self.lock().values().flatten().cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ChildKey, Vec<Arc<Slot>>>> {
-        self.shared.groups.lock().unwrap_or_else(PoisonError::into_inner)
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

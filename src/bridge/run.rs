@@ -16,9 +16,9 @@ use super::noise::Noise;
 use crate::mcp::{ErrorObject, Line, Lines};
 use crate::server::Incoming;
 
-/// More than this unwritten, and no further commands are taken.
-/// More than this, and nothing is read either: a child that asks without listening owes its own silence.
+/// More than this unwritten, and nothing is read either: a child that asks without listening owes its own silence.
 const MOST_OWED: usize = 64 * 1024 * 1024;
+/// More than this unwritten, and no further commands are taken.
 const MOST_UNWRITTEN: usize = 8 * 1024 * 1024;
 /// A write buffer larger than this is given back once it is empty.
 const KEPT_BUFFER: usize = 256 * 1024;
@@ -36,6 +36,8 @@ pub(super) enum End {
     Broken(std::io::Error),
     /// We were told to close, and all is done or the grace is over.
     Closed,
+    /// Nobody may use it any more.
+    Withdrawn,
 }
 
 /// Runs until the child or we have had enough. `grace` is how long calls may go on after a `Close`.

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::audience::Audience;
 use super::child::Child;
+use super::warrants::Warrants;
 use crate::auth::{Principal, UserId};
 use crate::server::Profile;
 
@@ -53,6 +54,7 @@ pub struct Slot {
     pub(super) profile: Profile,
     pub(super) audience: Arc<Audience>,
     pub(super) current: watch::Sender<Current>,
+    pub(super) warrants: Warrants,
     /// Counts the children that were lost with what they knew of their sessions.
     epoch: AtomicU64,
     users: AtomicUsize,
@@ -94,6 +96,7 @@ impl Slot {
             profile,
             audience: Arc::default(),
             current: watch::Sender::new(Current::Empty),
+            warrants: Warrants::default(),
             epoch: AtomicU64::new(0),
             users: AtomicUsize::new(0),
             served: AtomicBool::new(false),
@@ -106,6 +109,11 @@ impl Slot {
     #[must_use]
     pub fn principal(&self) -> &Principal {
         &self.principal
+    }
+
+    /// Notes that this caller's token authorises the slot's child.
+    pub fn vouch(&self, principal: &Arc<Principal>) {
+        self.warrants.add(principal);
     }
 
     /// The running child, if there is one.

@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::capacity::Permit;
 use super::child::{Child, Inbox};
 use super::desk::Desk;
-use super::launch::{LaunchError, Launched};
+use super::launch::Launched;
+use super::launch_error::LaunchError;
 use super::noise::Noise;
 use super::pool::{Knowledge, Shared};
 use super::run::{End, run};
 use super::slot::{Cure, Current, Slot, Unavailable};
+use crate::audit::Incident;
 use crate::mcp::{Era, ErrorObject, Lines};
 use crate::process::Exit;
 use crate::server::{EraChoice, Failed, ListKind, Profile, handshake};
@@ -55,7 +58,15 @@ impl std::fmt::Display for Ended {
 impl Shared {
     /// Starts a child in the slot, runs it to its end and leaves the slot ready for the next.
     pub(super) async fn start(self: Arc<Self>, slot: Arc<Slot>) {
-        match self.bring_up(&slot).await {
+        let permit = match self.permit(&slot).await {
+            Ok(permit) => permit,
+            Err(why) => {
+                self.no_verdict();
+                slot.current.send_replace(Current::Failed { why, until: Instant::now() });
+                return;
+            }
+        };
+        match self.bring_up(&slot, permit).await {
             Ok(running) => {
                 slot.current.send_replace(Current::Ready(running.child.clone()));
                 if slot.is_retired() || self.shutdown.is_finishing() {
@@ -64,13 +75,13 @@ impl Shared {
                 self.live(&slot, running).await;
             }
             Err(error) => {
-                self.era.send_if_modified(|known| {
-                    let mine = *known == Knowledge::Probing;
-                    if mine {
-                        *known = Knowledge::Unknown;
-                    }
-                    mine
-                });
+                self.no_verdict();
+                if let StartError::Launch(LaunchError::Credentials { cause }) = &error
+                    && let Some(name) = cause.shared()
+                {
+                    let incident = Incident::SharedCredential { credential: name.to_owned() };
+                    self.settings.audit.incident(&slot.principal().into(), &incident);
+                }
                 let user = slot.principal.user();
                 tracing::error!(
                     user = user.digest(),
@@ -100,10 +111,22 @@ impl Shared {
         }
     }
 
+    /// A start that was to find out the era has not: the next one will.
+    fn no_verdict(&self) {
+        self.era.send_if_modified(|known| {
+            let mine = *known == Knowledge::Probing;
+            if mine {
+                *known = Knowledge::Unknown;
+            }
+            mine
+        });
+    }
+
     /// Starts a successor beside the slot's child; sessions go on with it if it introduces itself alike.
     pub(super) async fn succeed(self: Arc<Self>, slot: Arc<Slot>) {
         let Some(old) = slot.child() else { return };
-        let mut running = match self.bring_up(&slot).await {
+        let permit = self.capacity.succeed(slot.principal.user());
+        let mut running = match self.bring_up(&slot, permit).await {
             Ok(running) => running,
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
@@ -131,27 +154,33 @@ impl Shared {
         shutdown.spawn_work(async move { self.live(&slot, running).await });
     }
 
-    async fn bring_up(&self, slot: &Slot) -> Result<Running, StartError> {
+    async fn bring_up(&self, slot: &Slot, permit: Permit) -> Result<Running, StartError> {
         let known = *self.era.borrow();
         let choice = match known {
             Knowledge::Known(era) => EraChoice::Known(era),
             Knowledge::Unknown | Knowledge::Probing => EraChoice::Probe,
         };
-        let mut met = self.meet(slot, choice).await;
+        let permit = Arc::new(permit);
+        let mut met = self.meet(slot, choice, &permit).await;
         // A strict legacy server exits on a message before `initialize` (checklist 4.15).
         if let (EraChoice::Probe, Err(StartError::Handshake { failed: Failed::Exited, .. })) =
             (choice, &met)
         {
             tracing::debug!("the server exited on the probe; starting it again as a legacy one");
-            met = self.meet(slot, EraChoice::Known(Era::Legacy)).await;
+            met = self.meet(slot, EraChoice::Known(Era::Legacy), &permit).await;
         }
         let running = met?;
         self.era.send_replace(Knowledge::Known(running.child.hello().era()));
         Ok(running)
     }
 
-    async fn meet(&self, slot: &Slot, choice: EraChoice) -> Result<Running, StartError> {
-        let mut launched = self.launcher.launch(&slot.principal).await?;
+    async fn meet(
+        &self,
+        slot: &Slot,
+        choice: EraChoice,
+        permit: &Arc<Permit>,
+    ) -> Result<Running, StartError> {
+        let mut launched = self.launcher.launch(&slot.principal, Arc::clone(permit)).await?;
         let profile: &Profile = &slot.profile;
         let limit = self.settings.start_timeout;
         let met = {
@@ -177,7 +206,11 @@ impl Shared {
                 );
                 Ok(Running { child, desk, inbox, launched })
             }
-            Err(failed) => {
+            Err(mut failed) => {
+                // These words are the child's own.
+                if let Failed::Refused { message, .. } = &mut failed {
+                    *message = launched.redactor().mask(message).into_owned();
+                }
                 let exit = launched.end().await;
                 Err(StartError::Handshake { failed, exit: Ended(exit) })
             }
@@ -195,6 +228,7 @@ impl Shared {
             tokio::select! {
                 end = run(&mut desk, &mut inbox, lines, stdin, &mut noise, grace) => end,
                 () = self.shutdown.aborting() => End::Closed,
+                () = slot.warrants.withdrawn() => End::Withdrawn,
             }
         };
         // From here on nobody gets a call in; whoever does is told below.
@@ -202,7 +236,7 @@ impl Shared {
         inbox.closed.send_replace(true);
         let is_current = |current: &Current| matches!(current, Current::Ready(own) if own.number() == child.number());
         let exit = match &end {
-            End::Closed => None,
+            End::Closed | End::Withdrawn => None,
             End::Exited | End::Broken(_) => launched.exit_within(EXIT_PATIENCE).await,
         };
         if let End::Broken(error) = &end {
@@ -210,6 +244,7 @@ impl Shared {
         }
         let why = ErrorObject::internal(match (&end, &exit) {
             (End::Closed, _) => "the server was stopped while it worked on this call".to_owned(),
+            (End::Withdrawn, _) => "the access to the server was withdrawn".to_owned(),
             (_, Some(exit)) => format!("the server {exit} while it worked on this call"),
             (_, None) => "the server closed its output while it worked on this call".to_owned(),
         });
@@ -217,7 +252,14 @@ impl Shared {
             desk.command(command);
         }
         desk.fail(&why);
-        if !matches!(end, End::Closed) {
+        if matches!(end, End::Withdrawn) {
+            tracing::info!(
+                user = slot.principal.user().digest(),
+                "a child ends with the last token of its user"
+            );
+            slot.lose_sessions();
+        }
+        if !matches!(end, End::Closed | End::Withdrawn) {
             let (failures, wait) = slot.crashed(born.elapsed());
             let how = Ended(exit);
             tracing::warn!(failures, "the server ended unexpectedly: {how}");

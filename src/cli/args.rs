@@ -211,7 +211,7 @@ pub struct ExposureArgs {
     /// Serve TLS with this private key
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub tls_key: Option<OsString>,
-    /// Believe the forwarded headers of these proxies (repeatable)
+    /// Believe these proxies when X-Forwarded-For says who is behind them (repeatable)
     #[arg(long, value_name = "CIDR")]
     pub trusted_proxy: Vec<OsString>,
     /// Serve health and metrics on this address

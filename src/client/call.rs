@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::front::Front;
 use super::reply::Status;
-use crate::audit::{Begin, Ending, Open, Who};
+use crate::audit::{Begin, Decision, Ending, Open};
 use crate::auth::Principal;
 use crate::bridge::{Child, Conversation, Cure, Event, Outcome, Seat, Unavailable};
 use crate::mcp::ErrorObject;
@@ -16,8 +16,8 @@ use crate::policy::{Operation, Permitted};
 pub(super) struct Ongoing {
     pub(super) conversation: Conversation,
     audit: Option<Open>,
-    // Keeps the child alive while the call lasts.
-    _seat: Seat,
+    /// Keeps the child alive while the call lasts.
+    pub(super) seat: Seat,
 }
 
 /// Why a call did not begin.
@@ -53,7 +53,7 @@ impl Front {
             Patience::Unlimited => None,
         };
         let conversation = child.converse(permitted, limit);
-        Ok(Ongoing { conversation, audit: Some(audit), _seat: seat.clone() })
+        Ok(Ongoing { conversation, audit: Some(audit), seat: seat.clone() })
     }
 
     pub(super) fn permit(
@@ -73,13 +73,14 @@ impl Front {
             let params = operation.params.raw.as_ref();
             let arguments = params.map(|raw| self.audit.keyed_hash(raw.as_str().as_bytes()));
             Begin {
-                who: who(permitted.principal()),
+                who: permitted.principal().as_ref().into(),
                 method: operation.method.to_string(),
                 target: operation.target().map(str::to_owned),
                 child: child.number(),
                 arguments: arguments.unwrap_or_default(),
                 credentials: child.given().to_vec(),
-                trace: None,
+                decision: Decision::WholeServer,
+                trace: operation.params.meta.trace_id.clone(),
             }
         };
         self.audit.begin(begin).map_err(|full| NotBegun {
@@ -116,17 +117,5 @@ impl From<Unavailable> for NotBegun {
             Cure::People => Status::Ok,
         };
         Self { status, error: ErrorObject::internal(why.message) }
-    }
-}
-
-fn who(principal: &Principal) -> Who {
-    let user = principal.user();
-    Who {
-        user: user.digest(),
-        issuer: user.issuer().to_owned(),
-        tenant: user.tenant().map(str::to_owned),
-        subject: user.subject().to_owned(),
-        client: principal.client().map(str::to_owned),
-        actors: principal.actors().iter().map(ToString::to_string).collect(),
     }
 }

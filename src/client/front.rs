@@ -171,7 +171,12 @@ impl Front {
             Message::Response(_) => (None, None),
         };
         let params = match Params::read(params) {
-            Ok(params) => params,
+            Ok(mut params) => {
+                if params.meta.trace_id.is_none() {
+                    params.meta.trace_id = headers::trace_id(&arrival.headers);
+                }
+                params
+            }
             Err(error) => {
                 return bad(id, codes::INVALID_PARAMS, &error.to_string());
             }

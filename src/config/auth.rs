@@ -7,8 +7,9 @@ use url::Url;
 use super::key;
 use super::layers::Layers;
 use super::problem::{Origin, Problem, Wrong};
-use super::value::{self, Cidr};
+use super::value;
 use crate::auth::{Algorithm, Preset};
+use crate::http::Network;
 
 /// Who may come in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub struct Auth {
     /// As whom the issuer is asked about opaque tokens; off means that they are refused.
     pub introspection: Option<Introspection>,
     /// Proxies whose forwarded headers are believed.
-    pub trusted_proxies: Vec<Cidr>,
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// An identity provider.
@@ -117,7 +118,7 @@ impl Auth {
                 domains: layers.many(&key::ALLOW_DOMAIN, domain),
             },
             introspection: introspection(layers),
-            trusted_proxies: layers.many(&key::TRUSTED_PROXY, value::cidr),
+            trusted_proxies: layers.many(&key::TRUSTED_PROXY, value::network),
         }
     }
 }

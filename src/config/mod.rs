@@ -38,4 +38,4 @@ pub use serve::{
     serve,
 };
 pub use state::{Store, store};
-pub use value::{Cidr, Rate};
+pub use value::Rate;

@@ -178,13 +178,13 @@ impl Error {
         }
     }
 
-    /// The same value for a second user: to be audited and counted.
+    /// The name of the credential whose value another user has too: to be audited.
     #[must_use]
-    pub fn is_shared(&self) -> bool {
+    pub fn shared(&self) -> Option<&str> {
         match self {
-            Self::Shared { .. } => true,
-            Self::Again(error) => error.is_shared(),
-            _ => false,
+            Self::Shared { name } => Some(name),
+            Self::Again(error) => error.shared(),
+            _ => None,
         }
     }
 }

@@ -9,6 +9,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Incoming;
 
 use super::status::Unread;
 use crate::client::Content;
@@ -17,7 +18,7 @@ use crate::client::Content;
 const ARRIVES_WITHIN: Duration = Duration::from_secs(60);
 
 /// Reads a whole body of at most `limit` bytes.
-pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
+pub(super) async fn read(body: Incoming, limit: usize) -> Result<Bytes, Unread> {
     let whole = Limited::new(body, limit).collect();
     let Ok(whole) = tokio::time::timeout(ARRIVES_WITHIN, whole).await else {
         return Err(Unread::Incomplete);

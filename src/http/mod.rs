@@ -3,11 +3,15 @@
 //! It knows how to write what `client/` returns, and nothing of sessions, calls or children.
 
 mod body;
+mod connections;
 mod guard;
+mod peer;
 mod serve;
 mod sse;
 mod status;
 
+pub use connections::Limits;
 pub use guard::{Allowed, NotAnOrigin};
-pub use serve::{Endpoint, Error, Metadata, serve};
+pub use peer::{Network, NotANetwork, Proxies};
+pub use serve::{Endpoint, Metadata, serve};
 pub use status::Challenge;

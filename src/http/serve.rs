@@ -1,19 +1,21 @@
 //! The listener, and the straight line that one HTTP request takes (DESIGN.md section 3).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{Request, State};
 use axum::response::Response;
-use axum::serve::ListenerExt as _;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Request};
+use hyper::body::Incoming;
 use tokio::net::TcpListener;
 
 use super::body;
+use super::connections::{self, Limits};
 use super::guard::Allowed;
+use super::peer::{Network, Proxies};
 use super::status::{self, Challenge, Unread};
+use crate::audit::Refusals;
 use crate::auth::Authenticator;
 use crate::client::{Arrival, Front};
 use crate::shutdown::Shutdown;
@@ -37,6 +39,12 @@ pub struct Endpoint {
     pub max_body: usize,
     /// A stream that is quiet for this long gets a comment.
     pub keep_alive: Duration,
+    /// What connections may use.
+    pub limits: Limits,
+    /// Who vouches for the address of a client.
+    pub proxies: Proxies,
+    /// Counts who is refused before he is known.
+    pub refusals: Arc<Refusals>,
 }
 
 /// The document that tells clients where to get a token (RFC 9728).
@@ -48,53 +56,34 @@ pub struct Metadata {
     pub document: bytes::Bytes,
 }
 
-/// The listener failed.
-#[derive(Debug, thiserror::Error)]
-#[error("serve http")]
-pub struct Error {
-    /// What the system said.
-    #[source]
-    cause: std::io::Error,
-}
-
 /// Serves until the process finishes; streams then end in peace.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    endpoint: Endpoint,
-    shutdown: Shutdown,
-) -> Result<(), Error> {
-    let router = Router::new().fallback(handle).with_state(Arc::new(endpoint));
-    let finishing = shutdown.clone();
-    // A small write after a large one would otherwise wait for the client's delayed acknowledgement.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delays");
-        }
-    });
-    let served = axum::serve(listener, router)
-        .with_graceful_shutdown(async move { finishing.finishing().await })
-        .into_future();
+pub async fn serve(listener: TcpListener, endpoint: Endpoint, shutdown: Shutdown) {
+    let limits = endpoint.limits;
+    let endpoint = Arc::new(endpoint);
+    let handle = move |request, peer| handle(Arc::clone(&endpoint), request, peer);
     tokio::select! {
-        result = served => result.map_err(|cause| Error { cause }),
-        () = shutdown.aborting() => Ok(()),
+        () = connections::serve(listener, limits, &shutdown, handle) => {}
+        () = shutdown.aborting() => {}
     }
 }
 
-async fn handle(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
-    match answer(&endpoint, request).await {
+async fn handle(endpoint: Arc<Endpoint>, request: Request<Incoming>, peer: IpAddr) -> Response {
+    match answer(&endpoint, request, peer).await {
         Ok(response) => response,
         Err(why) => status::unread(why),
     }
 }
 
-async fn answer(endpoint: &Endpoint, request: Request) -> Result<Response, Unread> {
+async fn answer(
+    endpoint: &Endpoint,
+    request: Request<Incoming>,
+    peer: IpAddr,
+) -> Result<Response, Unread> {
     let (parts, body) = request.into_parts();
     if !endpoint.allowed.admits(&parts.uri, &parts.headers) {
-        tracing::warn!(host = ?parts.headers.get("host"), origin = ?parts.headers.get("origin"),
+        tracing::debug!(host = ?parts.headers.get("host"), origin = ?parts.headers.get("origin"),
             "refused a request with a foreign host or origin");
+        endpoint.refused(peer, &parts.headers, "foreign_host_or_origin");
         return Err(Unread::Foreign);
     }
     if parts.uri.path() != endpoint.path {
@@ -108,7 +97,10 @@ async fn answer(endpoint: &Endpoint, request: Request) -> Result<Response, Unrea
     let principal =
         match endpoint.authenticator.authenticate(&parts.headers, parts.uri.query()).await {
             Ok(principal) => principal,
-            Err(denied) => return Ok(status::denied(&denied, endpoint.challenge.as_ref())),
+            Err(denied) => {
+                endpoint.refused(peer, &parts.headers, denied.reason().label());
+                return Ok(status::denied(&denied, endpoint.challenge.as_ref()));
+            }
         };
     let body = match parts.method {
         Method::POST if !is_json(&parts.headers) => return Err(Unread::ContentType),
@@ -119,6 +111,13 @@ async fn answer(endpoint: &Endpoint, request: Request) -> Result<Response, Unrea
     let arrival = Arrival { principal, method: parts.method, query, headers: parts.headers, body };
     let reply = endpoint.front.serve(arrival).await;
     Ok(status::write(reply, endpoint.keep_alive))
+}
+
+impl Endpoint {
+    fn refused(&self, peer: IpAddr, headers: &HeaderMap, reason: &'static str) {
+        let from = Network::around(self.proxies.client(peer, headers));
+        self.refusals.count(from.to_string(), reason);
+    }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

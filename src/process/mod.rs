@@ -50,6 +50,8 @@ mod fallback;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
+mod open_files;
+#[cfg(target_os = "linux")]
 mod spec;
 
 pub use command::{ChildCommand, Environment, Program};
@@ -59,4 +61,13 @@ pub use exit::Exit;
 pub use fallback::{Process, ProcessHandle, Spawner, Stderr, Stdin, Stdout, stage_main};
 #[cfg(target_os = "linux")]
 pub use linux::{Process, ProcessHandle, Spawner, Stderr, Stdin, Stdout, probe, stage_main};
+#[cfg(target_os = "linux")]
+pub use open_files::raise_open_files;
 pub use settings::Deadlines;
+
+/// How many descriptors this process may have; elsewhere the usual limit is left as it is.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn raise_open_files() -> usize {
+    256
+}

@@ -10,6 +10,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
+use super::open_files::given_open_files;
 use super::walls::Walls;
 use super::{ChildCommand, Error};
 
@@ -21,6 +22,8 @@ pub(super) struct Spec<'a> {
     pub(super) env: Vec<(Text<'a>, Text<'a>)>,
     pub(super) cwd: Text<'a>,
     pub(super) walls: Cow<'a, Walls>,
+    /// The soft limit of descriptors, where mcpwrap raised its own.
+    pub(super) open_files: Option<u64>,
 }
 
 /// A string of the system, which need not be UTF-8: a JSON string where it is, else a list of bytes.
@@ -64,6 +67,7 @@ impl<'a> Spec<'a> {
             env,
             cwd: Text(cwd),
             walls: Cow::Borrowed(&command.walls),
+            open_files: given_open_files(),
         };
         if spec.args.iter().chain([&spec.program, &spec.cwd]).any(Text::holds_zero) {
             return Err(Error::ZeroByte);

@@ -101,7 +101,11 @@ export const CLIENTS = [
       const token = bearer ? ['--header', `Authorization: Bearer ${bearer}`] : [];
       const target = url ? [url, '--transport', 'http', ...token] : command;
       const what = ['--method', 'tools/call', '--tool-name', tool, '--tool-args-json', JSON.stringify(args)];
-      return callBy(node, [inspector, '--cli', ...target, '--protocol-era', 'auto', ...what]);
+      return callBy(node, [inspector, '--cli', ...target, '--protocol-era', 'auto', ...what]).catch(error => {
+        // It calls a tool that reports a failure its own failure; the pair works all the same.
+        if (/"isError": true/.test(error.stdout)) return error.stdout;
+        throw error;
+      });
     },
   },
   {
@@ -154,7 +158,13 @@ async function startSemgrep() {
     `SEMGREP_URL=http://127.0.0.1:${page.address().port}`, 'OTEL_SDK_DISABLED=true', 'SEMGREP_SEND_METRICS=off',
     `PATH=${bin}${delimiter}${process.env.PATH}`,
   ];
-  return { command: ['/usr/bin/env', ...settings, join(bin, 'semgrep'), 'mcp'], end: () => page.close() };
+  const command = [join(bin, 'semgrep'), 'mcp'];
+  return {
+    command: ['/usr/bin/env', ...settings, ...command],
+    serveCommand: command,
+    serveOptions: settings.flatMap(setting => ['--env', setting]),
+    end: () => page.close(),
+  };
 }
 async function startFilesystem() {
   const folder = mkdtempSync(join(tmpdir(), 'mcpwrap-matrix-'));

@@ -14,15 +14,15 @@ const WALLS = process.getuid() === 0 ? ['--isolation', 'strict', '--uid-range', 
 
 let provider;
 
-/** Starts `command` for `person`; yields what a client needs and how to end it. */
-export async function wrapInServe(command, person) {
+/** Starts `command` for `person`; yields what a client needs, and how to end it. */
+export async function wrapInServe(command, options, person) {
   provider ??= await identityProvider(await freePort());
   const state = mkdtempSync(join(tmpdir(), 'mcpwrap-matrix-'));
   chmodSync(state, 0o700);
   const port = await freePort();
   const { url, stop } = await startForUrl([
     MCPWRAP, 'serve', '--oidc', provider.issuer, '--public-url', `http://127.0.0.1:${port}/mcp`,
-    '--listen', `127.0.0.1:${port}`, '--state-dir', state, ...WALLS, '--', ...command,
+    '--listen', `127.0.0.1:${port}`, '--state-dir', state, ...WALLS, ...options, '--', ...command,
   ]);
   const end = async () => {
     try {

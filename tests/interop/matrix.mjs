@@ -45,7 +45,8 @@ async function callDirectly(client, started, server) {
 
 async function callThroughMcpwrap(client, started, server) {
   const person = `user-${CLIENTS.indexOf(client)}`;
-  const wrapped = SERVE ? wrapInServe(started.serveCommand ?? started.command, person) : wrap(started.command);
+  const { command, serveCommand = command, serveOptions = [] } = started;
+  const wrapped = SERVE ? wrapInServe(serveCommand, serveOptions, person) : wrap(command);
   const { url, bearer, stop } = await wrapped;
   try {
     await calls(client, { url, bearer }, server);
@@ -112,9 +113,10 @@ const way = SERVE
   ? `\`mcpwrap serve\`, each client as a user of his own
 with a token of an identity provider, a child of his own and the strict walls.`
   : '`mcpwrap dev`.';
+const how = words.length > 0 ? `MATRIX='${words.join(' ')}' SUITES=matrix ` : '';
 const page = `# Interoperability matrix
 
-Written by \`${words.length > 0 ? `MATRIX="${words.join(' ')}" SUITES=matrix ` : ''}tests/interop/run\`; do not edit. Each cell connects, lists the tools and calls one of them through
+Written by \`${how}tests/interop/run\`; do not edit. Each cell connects, lists the tools and calls one of them through
 ${way} \`n/a\` means that the same pair fails without mcpwrap, \`skipped\` that a part was not installed.
 
 ${sections.join('\n')}${notes.map(note => `\n- ${note}`).join('')}

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use mcpwrap::mcp::Era;
+
 use crate::world::*;
 
 /// 3.42, 5.31: a modern client that hangs up takes its call back, as a document or as a stream.
@@ -45,10 +47,12 @@ async fn a_long_call_becomes_a_stream_that_is_kept_alive() {
     let served = Setup::legacy().flags(["--keep-alive", "200ms"]).serve().await;
     let session = Session::new(&served).await;
     let modern = Modern::new(&served);
-    for reply in [
-        session.begin(json!(1), "hold", json!({ "key": "a" })).await,
-        modern.begin(json!(1), "hold", json!({ "key": "a" })).await,
-    ] {
+    for era in [Era::Legacy, Era::Modern] {
+        let hold = json!({ "key": "a" });
+        let reply = match era {
+            Era::Legacy => session.begin(json!(1), "hold", hold).await,
+            Era::Modern => modern.begin(json!(1), "hold", hold).await,
+        };
         assert_eq!(reply.header("x-accel-buffering"), Some("no"), "1.13");
         assert!(reply.header("cache-control").unwrap().contains("no-store"), "1.13");
         let mut events = reply.expect(200).events();

@@ -87,6 +87,16 @@ async fn a_large_environment_passes() {
     assert!(size > 400 * 1024, "{size}");
 }
 
+/// Some programs close, or cannot use, what a raised limit promises.
+#[tokio::test]
+async fn a_raised_limit_of_descriptors_is_ours_alone() {
+    let given = output(shell("ulimit -Sn; ulimit -Hn")).await;
+    let raised = mcpwrap::process::raise_open_files();
+    let (soft, hard) = given.trim().split_once('\n').unwrap();
+    assert!(raised >= soft.parse().unwrap(), "{raised} {soft} {hard}");
+    assert_eq!(output(shell("ulimit -Sn; ulimit -Hn")).await, given);
+}
+
 #[tokio::test]
 async fn the_secret_is_in_the_command_alone() {
     let secret = format!("hunter2-{}", Marker::new().0);

@@ -202,5 +202,4 @@ async fn requests_that_carry_tokens_wrongly_are_malformed() {
     assert_eq!(denied.unwrap_err(), Denied::Malformed { reason });
     let none = verifier.authenticate(&HeaderMap::new(), None).await;
     assert_eq!(none.unwrap_err(), Denied::Missing);
-    assert!(verifier.refusals().contains(&(Reason::SeveralTokens, 1)));
 }

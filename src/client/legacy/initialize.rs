@@ -30,7 +30,7 @@ pub(super) async fn initialize(
     params: &Params,
 ) -> Reply {
     if let Some(name) = session_id(&arrival.headers)
-        && front.sessions.get(name, &arrival.principal, &front.pool).is_some()
+        && front.session(name, &arrival.principal).is_some()
     {
         return bad(Some(id), codes::INVALID_REQUEST, "the session is initialized already");
     }

@@ -200,7 +200,7 @@ fn find(front: &Front, arrival: &Arrival, id: Option<&RequestId>) -> Result<Arc<
     let Some(name) = session_id(&arrival.headers) else {
         return Err(bad(id, codes::INVALID_REQUEST, "no session is named; send initialize first"));
     };
-    let Some(session) = front.sessions.get(name, &arrival.principal, &front.pool) else {
+    let Some(session) = front.session(name, &arrival.principal) else {
         let error = ErrorObject::new(codes::INVALID_REQUEST, "session not found");
         return Err(Reply::error(Status::NotFound, id, error));
     };

@@ -11,8 +11,10 @@ use tokio::time::Instant;
 use super::calls::Calls;
 use super::follow::Follow;
 use super::stream::EventStream;
+use crate::audit::Incident;
 use crate::auth::{Principal, UserId};
 use crate::bridge::{AskKey, Child, Member, Pool, Seat};
+use crate::client::front::Front;
 use crate::mcp::{Era, ErrorObject, ProtocolVersion, Raw, RequestId};
 use crate::policy::{Caller, LogLevel};
 
@@ -269,32 +271,32 @@ impl Drop for Reading {
     }
 }
 
+// === impl Front ===
+
+impl Front {
+    /// The session, if it lives and belongs to the caller; a foreign one looks like none (checklist 2.5).
+    pub(super) fn session(&self, id: &str, principal: &Arc<Principal>) -> Option<Arc<Session>> {
+        let session = self.sessions.peek(id)?;
+        let authority = self.pool.authority(principal).ok()?;
+        if !session.owner.is(principal, &authority) {
+            self.audit.incident(&principal.as_ref().into(), &Incident::ForeignSession);
+            return None;
+        }
+        if session.is_lost() {
+            self.sessions.end(&session);
+            return None;
+        }
+        session.seat.slot().vouch(principal);
+        session.touch();
+        Some(session)
+    }
+}
+
 // === impl Sessions ===
 
 impl Sessions {
     pub(in crate::client) fn add(&self, session: Arc<Session>) {
         lock(&self.all).insert(session.id.clone(), session);
-    }
-
-    /// The session, if it lives and belongs to the caller; a foreign one looks like none (checklist 2.5).
-    pub(in crate::client) fn get(
-        &self,
-        id: &str,
-        principal: &Principal,
-        pool: &Pool,
-    ) -> Option<Arc<Session>> {
-        let session = lock(&self.all).get(id).cloned()?;
-        let authority = pool.authority(principal).ok()?;
-        if !session.owner.is(principal, &authority) {
-            tracing::warn!(user = ?principal.user(), "a session was presented by somebody else");
-            return None;
-        }
-        if session.is_lost() {
-            self.end(&session);
-            return None;
-        }
-        session.touch();
-        Some(session)
     }
 
     /// The session for its own stream, which was checked when it was opened.

@@ -122,7 +122,7 @@ pub(in crate::client) fn post(
     {
         return initialize(front, arrival, link, &request.id, &params, stream);
     }
-    let Some(session) = front.sessions.get(link, &arrival.principal, &front.pool) else {
+    let Some(session) = front.session(link, &arrival.principal) else {
         return bad(None, codes::INVALID_REQUEST, "send initialize first");
     };
     match message {
@@ -159,7 +159,7 @@ fn initialize(
         Ok(wish) => wish,
         Err(message) => return bad(Some(id), codes::INVALID_PARAMS, message),
     };
-    if front.sessions.get(link, &arrival.principal, &front.pool).is_some() {
+    if front.session(link, &arrival.principal).is_some() {
         return bad(Some(id), codes::INVALID_REQUEST, "the session is initialized already");
     }
     let begin = begin(Arc::clone(front), Arc::clone(&arrival.principal), link.to_owned(), wish);

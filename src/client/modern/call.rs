@@ -13,6 +13,7 @@ use super::check::Checked;
 use super::params;
 use super::result;
 use super::ticket::{Invalid, LARGEST_STATE, Rest, Ticket};
+use crate::audit::Incident;
 use crate::auth::Principal;
 use crate::bridge::{Ask, Event, Freshness, Outcome, Seat, Undeclared, is_covered};
 use crate::client::call::{NotBegun, Ongoing, Patience};
@@ -124,7 +125,8 @@ impl Story {
     /// Starts the call, or goes on with the one that the request brings the answers for.
     async fn open(mut request: Work) -> Result<Self, (Status, Result<Raw, ErrorObject>)> {
         let failed = |not_begun: NotBegun| (not_begun.status, Err(not_begun.error));
-        let invalid = |Invalid| (Status::Ok, Err(ErrorObject::invalid_params(Invalid.to_string())));
+        let invalid =
+            |why: Invalid| (Status::Ok, Err(ErrorObject::invalid_params(why.to_string())));
         let front = Arc::clone(&request.front);
         let mut held = None;
         if let Some(state) = request.operation.params.request_state.take() {
@@ -133,6 +135,13 @@ impl Story {
                 let authority =
                     front.pool.authority(principal).map_err(|why| failed(why.into()))?;
                 Ticket::open(&state, keyring, principal, &authority, &request.operation)
+                    .inspect_err(|why| {
+                        if *why == Invalid::Foreign {
+                            front
+                                .audit
+                                .incident(&principal.as_ref().into(), &Incident::ForeignState);
+                        }
+                    })
                     .map_err(invalid)?
             };
             request.round = ticket.round;
@@ -141,7 +150,8 @@ impl Story {
                 Rest::Held(name) => {
                     let user = principal.user();
                     let waiting = front.parked.take(&name, user, ticket.round);
-                    held = Some((name, waiting.ok_or_else(|| invalid(Invalid))?, responses));
+                    held =
+                        Some((name, waiting.ok_or_else(|| invalid(Invalid::Broken))?, responses));
                 }
                 Rest::Portable(state) => {
                     request.operation.resume = Some(Resume { responses, state });
@@ -162,6 +172,7 @@ impl Story {
                 }
             };
             let mut ongoing = waiting.ongoing;
+            ongoing.seat.slot().vouch(&request.principal);
             let hello = ongoing.conversation.child().hello().clone();
             let asks = asks::give_answers(&mut ongoing, &answers, &request.operation);
             return Ok(Self { request, ongoing: Some(ongoing), asks, hello, undeclared: None });

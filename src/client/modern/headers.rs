@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderValue};
 
-use crate::mcp::ProtocolVersion;
+use crate::mcp::{ProtocolVersion, meta};
 
 /// The revision of the request.
 pub(in crate::client) const PROTOCOL_VERSION: &str = "mcp-protocol-version";
@@ -39,6 +39,11 @@ pub(super) fn value(headers: &HeaderMap, name: &str) -> Result<Option<String>, U
         return Err(Unusable::Repeated);
     }
     decode(first).map(Some)
+}
+
+/// The W3C trace that the request belongs to.
+pub(in crate::client) fn trace_id(headers: &HeaderMap) -> Option<String> {
+    meta::trace_id(headers.get(meta::TRACE_PARENT)?.to_str().ok()?)
 }
 
 /// Whether the client takes a stream of events; one that says nothing takes all (checklist 1.9).

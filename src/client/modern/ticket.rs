@@ -43,7 +43,12 @@ pub(super) enum Rest {
 /// A state that is not served; the client learns no more than that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("params.requestState is invalid or has expired; start the call again")]
-pub(super) struct Invalid;
+pub(super) enum Invalid {
+    /// It was not sealed by us, is for another call, or is too old.
+    Broken,
+    /// It was sealed for somebody else, which is not an accident.
+    Foreign,
+}
 
 impl Ticket {
     pub(super) fn new(
@@ -66,8 +71,8 @@ impl Ticket {
     }
 
     pub(super) fn seal(&self, keyring: &Keyring) -> Result<String, Invalid> {
-        let plain = serde_json::to_vec(self).map_err(|_| Invalid)?;
-        keyring.seal_text(PURPOSE, &plain).map_err(|_| Invalid)
+        let plain = serde_json::to_vec(self).map_err(|_| Invalid::Broken)?;
+        keyring.seal_text(PURPOSE, &plain).map_err(|_| Invalid::Broken)
     }
 
     /// Opens a state and checks that this caller may use it for this call, now.
@@ -78,14 +83,16 @@ impl Ticket {
         authority: &str,
         operation: &Operation,
     ) -> Result<Self, Invalid> {
-        let plain = keyring.open_text(PURPOSE, sealed).map_err(|_| Invalid)?;
-        let ticket: Self = serde_json::from_slice(&plain).map_err(|_| Invalid)?;
-        let fits = ticket.user == principal.user().digest()
+        let plain = keyring.open_text(PURPOSE, sealed).map_err(|_| Invalid::Broken)?;
+        let ticket: Self = serde_json::from_slice(&plain).map_err(|_| Invalid::Broken)?;
+        let own = ticket.user == principal.user().digest()
             && ticket.client.as_deref() == principal.client()
-            && ticket.authority == authority
-            && ticket.expires >= now()
-            && ticket.call == digest(operation);
-        fits.then_some(ticket).ok_or(Invalid)
+            && ticket.authority == authority;
+        if !own {
+            return Err(Invalid::Foreign);
+        }
+        let fits = ticket.expires >= now() && ticket.call == digest(operation);
+        fits.then_some(ticket).ok_or(Invalid::Broken)
     }
 }
 

@@ -63,7 +63,7 @@ async fn the_same_value_for_a_second_user_is_refused() {
     let sources = from_files(&dir, &[]);
     drop(sources.fetch(&user("alice")).await.unwrap());
     let error = sources.fetch(&user("bob")).await.unwrap_err();
-    assert!(error.is_shared());
+    assert!(error.shared().is_some());
     assert!(error.for_user().contains("in use by somebody else"));
     drop(sources.fetch(&user("alice")).await.unwrap());
     let allowed = from_files(&dir, &["TOKEN".to_owned()]);

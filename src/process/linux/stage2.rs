@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use super::descriptors::close_others;
 use super::{MISUSED, report, signals, walls};
 use crate::process::ExecFailure;
+use crate::process::open_files::lower_open_files;
 use crate::process::spec::Spec;
 
 /// The largest specification; the system refuses a far smaller argument list.
@@ -37,10 +38,15 @@ pub(super) fn run(supervisor: i32, spec: RawFd, status: RawFd) -> ExitCode {
 fn become_command(supervisor: i32, spec: RawFd, status: &File) -> ExecFailure {
     match prepare(supervisor, spec, status) {
         Ok(bytes) => match serde_json::from_slice::<Spec<'_>>(&bytes) {
-            Ok(spec) => match walls::raise(&spec.walls, supervisor) {
-                Ok(()) => execute(&spec),
-                Err(step) => step.into(),
-            },
+            Ok(spec) => {
+                if let Err(errno) = lower_open_files(spec.open_files) {
+                    return preparation("limit its descriptors", errno);
+                }
+                match walls::raise(&spec.walls, supervisor) {
+                    Ok(()) => execute(&spec),
+                    Err(step) => step.into(),
+                }
+            }
             Err(_) => preparation("understand its specification", Errno::EPROTO),
         },
         Err(failure) => failure,

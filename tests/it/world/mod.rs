@@ -17,7 +17,7 @@ pub(crate) use serde_json::{Value, json};
 pub(crate) use served::{Served, Setup, child_program};
 
 /// How long anything may take before the test says that it never came.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(12);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Waits for something that must come.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {

@@ -1,0 +1,93 @@
+//! Refusals of requests of whom nobody knows whose they are: counted by reason and network, never queued one by one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::sink::Log;
+use crate::shutdown::Shutdown;
+
+/// How often the counts are written.
+const WRITTEN_EVERY: Duration = Duration::from_secs(60);
+/// Networks and reasons that are told apart between two writings; what comes from more is counted together.
+const MOST_APART: usize = 2048;
+const ELSEWHERE: &str = "elsewhere";
+
+/// Refusals since they were last written.
+#[derive(Debug)]
+pub struct Refusals {
+    log: Log,
+    counts: Mutex<HashMap<(String, &'static str), u64>>,
+}
+
+// === impl Refusals ===
+
+impl Refusals {
+    /// Counts, and writes every minute and at the end.
+    #[must_use]
+    pub fn new(log: Log, shutdown: &Shutdown) -> Arc<Self> {
+        let refusals = Arc::new(Self { log, counts: Mutex::default() });
+        let (writing, stop) = (Arc::clone(&refusals), shutdown.clone());
+        shutdown.spawn("write refusals", async move {
+            let mut ticks = tokio::time::interval(WRITTEN_EVERY);
+            loop {
+                tokio::select! {
+                    () = stop.finishing() => return,
+                    _ = ticks.tick() => writing.write(),
+                }
+            }
+        });
+        refusals
+    }
+
+    /// Counts one request from this network that was refused for this reason.
+    pub fn count(&self, from: String, reason: &'static str) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = counts.len() < MOST_APART || counts.contains_key(&(from.clone(), reason));
+        let from = if room { from } else { ELSEWHERE.to_owned() };
+        *counts.entry((from, reason)).or_default() += 1;
+    }
+
+    fn write(&self) {
+        let counts =
+            std::mem::take(&mut *self.counts.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut sorted: Vec<_> = counts.into_iter().collect();
+        sorted.sort_unstable();
+        for ((from, reason), count) in sorted {
+            if self.log.refused(&from, reason, count).is_err() {
+                tracing::error!(from, reason, count, "the audit log has no room for refusals");
+            }
+        }
+    }
+}
+
+impl Drop for Refusals {
+    fn drop(&mut self) {
+        self.write();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn counts_are_bounded_and_nothing_is_lost() {
+        let shutdown = Shutdown::new();
+        let refusals = Refusals::new(Log::off(), &shutdown);
+        for network in 0..MOST_APART + 10 {
+            refusals.count(format!("10.0.{network}"), "expired");
+        }
+        refusals.count("10.0.1".to_owned(), "expired");
+        {
+            let counts = refusals.counts.lock().unwrap();
+            assert_eq!(counts.len(), MOST_APART + 1);
+            assert_eq!(counts[&("10.0.1".to_owned(), "expired")], 2);
+            assert_eq!(counts[&(ELSEWHERE.to_owned(), "expired")], 10);
+        }
+        refusals.write();
+        assert!(refusals.counts.lock().unwrap().is_empty());
+        shutdown.finish();
+        shutdown.finished().await;
+    }
+}

@@ -1,0 +1,173 @@
+//! How many processes there may be: a permit is held from before a process is started until nothing of it is left.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
+use tokio::time::timeout;
+
+use super::child::Child;
+use super::pool::{STOP_SLACK, Shared};
+use super::slot::{Cure, Slot, Unavailable};
+use crate::auth::UserId;
+
+/// What a client that found no room is told to wait.
+const FULL_PAUSE: Duration = Duration::from_secs(10);
+
+/// The caps, and who uses them.
+#[derive(Debug)]
+pub(super) struct Capacity {
+    most: usize,
+    most_per_user: usize,
+    held: Mutex<Held>,
+    freed: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    all: usize,
+    by_user: HashMap<UserId, usize>,
+}
+
+/// The right to one process.
+#[derive(Debug)]
+pub(super) struct Permit {
+    capacity: Arc<Capacity>,
+    user: UserId,
+}
+
+/// Why there is no permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Full {
+    /// The user has as many processes as one user may have.
+    User,
+    /// All users together have as many as there may be.
+    All,
+}
+
+// === impl Capacity ===
+
+impl Capacity {
+    pub(super) fn new(most: usize, most_per_user: usize) -> Arc<Self> {
+        Arc::new(Self { most, most_per_user, held: Mutex::default(), freed: Arc::default() })
+    }
+
+    /// A permit for one more process of this user.
+    pub(super) fn take(self: &Arc<Self>, user: &UserId) -> Result<Permit, Full> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.by_user.get(user).is_some_and(|own| *own >= self.most_per_user) {
+            return Err(Full::User);
+        }
+        if held.all >= self.most {
+            return Err(Full::All);
+        }
+        Ok(self.note(&mut held, user))
+    }
+
+    /// A permit for the successor of a process that is about to end, which the caps do not hold up.
+    pub(super) fn succeed(self: &Arc<Self>, user: &UserId) -> Permit {
+        self.note(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner), user)
+    }
+
+    fn note(self: &Arc<Self>, held: &mut Held, user: &UserId) -> Permit {
+        held.all += 1;
+        *held.by_user.entry(user.clone()).or_default() += 1;
+        Permit { capacity: Arc::clone(self), user: user.clone() }
+    }
+
+    /// Resolves at the next return of a permit after this call.
+    pub(super) fn freed(&self) -> OwnedNotified {
+        Arc::clone(&self.freed).notified_owned()
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut held = self.capacity.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.all -= 1;
+        if let Some(own) = held.by_user.get_mut(&self.user) {
+            *own -= 1;
+            if *own == 0 {
+                held.by_user.remove(&self.user);
+            }
+        }
+        drop(held);
+        self.capacity.freed.notify_waiters();
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    /// A permit for a process in this slot; where there is none, an idle child of the same user, or of anybody, makes
+    /// room.
+    pub(super) async fn permit(&self, wanting: &Slot) -> Result<Permit, Unavailable> {
+        let user = wanting.principal.user();
+        let mut evicted = false;
+        let waiting = async {
+            loop {
+                let freed = self.capacity.freed();
+                let full = match self.capacity.take(user) {
+                    Ok(permit) => return Ok(permit),
+                    Err(full) => full,
+                };
+                if !evicted {
+                    let spare = self.idlest(wanting, full).ok_or_else(|| too_many(full))?;
+                    spare.close();
+                    evicted = true;
+                }
+                freed.await;
+            }
+        };
+        match timeout(self.settings.grace + STOP_SLACK, waiting).await {
+            Ok(permit) => permit,
+            Err(_) => Err(too_many(Full::All)),
+        }
+    }
+
+    /// The child that nobody has used for longest.
+    fn idlest(&self, wanting: &Slot, full: Full) -> Option<Child> {
+        let user = wanting.principal.user();
+        let slots = self.slots().into_iter().filter(|slot| match full {
+            Full::User => slot.principal.user() == user,
+            Full::All => true,
+        });
+        let idle = slots.filter_map(|slot| Some((slot.idle_for()?, slot.child()?)));
+        idle.max_by_key(|(unused, _)| *unused).map(|(_, child)| child)
+    }
+}
+
+fn too_many(full: Full) -> Unavailable {
+    let message = match full {
+        Full::User => "you have too many server processes; close another client first",
+        Full::All => "too many server processes are running; try again later",
+    };
+    Unavailable { message: message.to_owned(), cure: Cure::Time(Some(FULL_PAUSE)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Principal;
+
+    fn user(name: &str) -> UserId {
+        Principal::for_tests("https://idp.example", None, name, &[]).user().clone()
+    }
+
+    #[test]
+    fn the_caps_hold_and_permits_come_back() {
+        let capacity = Capacity::new(3, 2);
+        let first = capacity.take(&user("alice")).unwrap();
+        let _second = capacity.take(&user("alice")).unwrap();
+        assert_eq!(capacity.take(&user("alice")).unwrap_err(), Full::User);
+        let _bob = capacity.take(&user("bob")).unwrap();
+        assert_eq!(capacity.take(&user("carol")).unwrap_err(), Full::All);
+        let successor = capacity.succeed(&user("alice"));
+        drop(first);
+        assert_eq!(capacity.take(&user("carol")).unwrap_err(), Full::All, "a successor counts");
+        drop(successor);
+        assert!(capacity.take(&user("carol")).is_ok());
+    }
+}
