@@ -23,6 +23,11 @@ use crate::server;
 /// How long an ask is held for its owner to become clear.
 pub(super) const HELD_FOR: Duration = Duration::from_secs(15);
 
+/// How long a client may take to answer an ask that belongs to no call.
+const OUTSIDE_FOR: Duration = Duration::from_secs(300);
+/// Asks that may wait for their owner, and as many outside any call for their answer.
+const MOST_PENDING: usize = 64;
+
 /// An ask without an owner yet.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -76,6 +81,7 @@ impl Desk {
         match self.owner(&held) {
             Owner::Call(call, certainty) => self.give(call, certainty, held),
             Owner::Nobody => self.ask_outside(held),
+            Owner::Unclear if self.held.len() >= MOST_PENDING => self.refuse(&held),
             Owner::Unclear => self.held.push(held),
         }
     }
@@ -83,7 +89,11 @@ impl Desk {
     /// The server takes a request of its own back.
     pub(super) fn withdrawn(&mut self, id: &RequestId) {
         self.held.retain(|held| held.id != *id);
-        self.outside.retain(|_, asked| asked != id);
+        let outside: Vec<AskKey> =
+            self.outside.extract_if(|_, (asked, _)| asked == id).map(|(key, _)| key).collect();
+        for key in outside {
+            self.audience.tell_only_session(Notice::Withdrawn(key), Keep::Always);
+        }
         for call in self.calls.values_mut() {
             if let Some(at) = call.asks.iter().position(|(_, placed)| placed.held.id == *id) {
                 let (key, _) = call.asks.remove(at);
@@ -125,6 +135,12 @@ impl Desk {
         for held in overdue {
             tracing::warn!(method = %held.method, "refused a question that no call could be matched to");
             self.refuse(&held);
+        }
+        let late = self.outside.extract_if(|_, (_, since)| now >= *since + OUTSIDE_FOR);
+        for (key, (id, _)) in late.collect::<Vec<_>>() {
+            let error = ErrorObject::internal("the client did not answer in time");
+            server::reply(&mut self.out, &id, &Err(error));
+            self.audience.tell_only_session(Notice::Withdrawn(key), Keep::Always);
         }
         self.release();
     }
@@ -190,8 +206,9 @@ impl Desk {
             .audience
             .only_session_capabilities()
             .is_some_and(|capabilities| is_covered(&ask, &capabilities));
-        if covered && self.audience.tell_only_session(Notice::Ask(ask), Keep::Always) {
-            self.outside.insert(key, held.id);
+        let room = self.outside.len() < MOST_PENDING;
+        if room && covered && self.audience.tell_only_session(Notice::Ask(ask), Keep::Always) {
+            self.outside.insert(key, (held.id, held.since));
         } else {
             self.refuse(&held);
         }

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::conversation::Ask;
+use super::conversation::AskKey;
 use super::habits::Habits;
-use super::mailbox::{Keep, Mailbox};
+use super::mailbox::{Keep, Mailbox, Weigh};
 use crate::mcp::{Notification, Raw};
 use crate::policy::{LogLevel, Permitted};
 use crate::server::ListKind;
@@ -36,11 +37,29 @@ pub enum Notice {
     },
     /// The server asks something outside any call.
     Ask(Ask),
+    /// The server does not want that answer any more.
+    Withdrawn(AskKey),
     /// Some other notification.
     Other(Notification),
     /// The child is gone and what it knew of this member with it.
     Gone,
 }
+
+impl Weigh for Notice {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Updated { params, .. } | Self::Log { params, .. } => params.len(),
+            Self::Ask(ask) => ask.params.as_ref().map_or(0, Raw::len),
+            Self::Other(notification) => notification.params.as_ref().map_or(0, Raw::len),
+            Self::ListChanged(_) | Self::Withdrawn(_) | Self::Gone => 0,
+        }
+    }
+}
+
+/// Resources that one member may subscribe to.
+const MOST_URIS: usize = 1000;
+/// The longest URI of a subscription, in bytes.
+const LONGEST_URI: usize = 8 * 1024;
 
 /// The members of one slot.
 #[derive(Debug, Default)]
@@ -209,7 +228,13 @@ impl Member {
         self.audience.level().unwrap_or(level)
     }
 
-    /// Remembers a subscription.
+    /// Whether the member may subscribe to one more resource, and to this one.
+    #[must_use]
+    pub fn has_room_for(&self, uri: &str) -> bool {
+        uri.len() <= LONGEST_URI && self.uris().len() < MOST_URIS
+    }
+
+    /// Notes that the member wants to hear of a resource.
     pub fn subscribe(&self, uri: &str, permitted: Permitted) {
         if let Some(member) = self.audience.lock().get_mut(&self.key) {
             member.uris.insert(uri.to_owned(), permitted);

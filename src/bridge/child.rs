@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::catalogue::Catalogue;
 use super::conversation::{AskKey, Conversation, Event, Outcome};
+use super::load::Load;
 use super::mailbox::{Keep, Mailbox};
 use crate::mcp::{ErrorObject, Object, Raw};
 use crate::policy::Permitted;
@@ -31,11 +32,10 @@ struct Shared {
     hello: Hello,
     given: Vec<String>,
     // Each call in flight adds at most its call, its answers and its end to this queue, so the bound on
-    // calls bounds it.
+    // what is under way bounds it.
     commands: mpsc::UnboundedSender<Command>,
     next_id: AtomicU64,
-    in_flight: Arc<AtomicUsize>,
-    most_in_flight: usize,
+    load: Arc<Load>,
     closed: watch::Receiver<bool>,
     /// The annotated tools, and how many list changes there had been when they were asked for.
     catalogue: tokio::sync::Mutex<Option<(usize, Arc<Catalogue>)>>,
@@ -71,6 +71,8 @@ pub(super) enum Command {
     AnswerOutside { key: AskKey, outcome: Result<Raw, ErrorObject> },
     /// Nobody waits for this call any more.
     Cancel { call: u64, reason: String },
+    /// Nobody waits for this request of the bridge any more.
+    Abandon { id: u64 },
     /// A client's notification that its server should hear.
     Notify { permitted: Permitted },
     /// Close stdin after what is under way.
@@ -81,7 +83,7 @@ pub(super) enum Command {
 #[derive(Debug)]
 pub(super) struct Inbox {
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
-    pub(super) in_flight: Arc<AtomicUsize>,
+    pub(super) load: Arc<Load>,
     pub(super) lists_changed: Arc<AtomicUsize>,
     pub(super) closed: watch::Sender<bool>,
 }
@@ -95,11 +97,11 @@ impl Child {
     ) -> (Self, Inbox) {
         let (commands, receiver) = mpsc::unbounded_channel();
         let (closed_sender, closed) = watch::channel(false);
-        let in_flight = Arc::new(AtomicUsize::new(0));
+        let load = Arc::new(Load::new(most_in_flight));
         let lists_changed = Arc::new(AtomicUsize::new(0));
         let inbox = Inbox {
             commands: receiver,
-            in_flight: Arc::clone(&in_flight),
+            load: Arc::clone(&load),
             lists_changed: Arc::clone(&lists_changed),
             closed: closed_sender,
         };
@@ -110,8 +112,7 @@ impl Child {
             given,
             commands,
             next_id,
-            in_flight,
-            most_in_flight,
+            load,
             closed,
             catalogue: tokio::sync::Mutex::default(),
             lists_changed,
@@ -147,12 +148,15 @@ impl Child {
     pub async fn ask(&self, request: Internal, limit: Duration) -> Outcome {
         let (reply, answer) = oneshot::channel();
         let id = self.number_call();
-        self.shared.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.shared.load.add_own();
         self.send(Command::Internal { id, request, reply });
         match tokio::time::timeout(limit, answer).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Outcome::Lost(ErrorObject::internal("the server is gone")),
-            Err(_) => Outcome::Lost(ErrorObject::internal("the server did not answer in time")),
+            Err(_) => {
+                self.send(Command::Abandon { id });
+                Outcome::Lost(ErrorObject::internal("the server did not answer in time"))
+            }
         }
     }
 
@@ -196,13 +200,16 @@ impl Child {
     pub fn tell(&self, request: Internal) {
         let (reply, _) = oneshot::channel();
         let id = self.number_call();
-        self.shared.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.shared.load.add_own();
         self.send(Command::Internal { id, request, reply });
     }
 
     /// Passes a client's notification on.
     pub fn notify(&self, permitted: Permitted) {
-        self.send(Command::Notify { permitted });
+        // The protocol lets notifications get lost, and a client that floods loses its own.
+        if self.shared.load.add(permitted.weight()).is_ok() {
+            self.send(Command::Notify { permitted });
+        }
     }
 
     /// Answers an ask that came outside any call.
@@ -237,8 +244,7 @@ impl Child {
     pub(super) fn call(&self, permitted: Permitted, mailbox: Arc<Mailbox<Event>>) -> u64 {
         let id = self.number_call();
         let lost = |text: &str| Event::Done(Outcome::Lost(ErrorObject::internal(text)));
-        if self.shared.in_flight.fetch_add(1, Ordering::Relaxed) >= self.shared.most_in_flight {
-            self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if self.shared.load.add(permitted.weight()).is_err() {
             mailbox.push(lost("too many calls are in flight; try again later"), Keep::End);
             return id;
         }
@@ -246,7 +252,7 @@ impl Child {
         if let Err(mpsc::error::SendError(Command::Call { mailbox, .. })) =
             self.shared.commands.send(command)
         {
-            mailbox.push(lost("the server is gone; call again to start a fresh one"), Keep::Always);
+            mailbox.push(lost("the server is gone; call again to start a fresh one"), Keep::End);
         }
         id
     }

@@ -11,7 +11,7 @@ use bytestring::ByteString;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::child::{Child, Command};
-use super::mailbox::{Keep, Mailbox};
+use super::mailbox::{Keep, Mailbox, Weigh};
 use crate::mcp::{Era, ErrorObject, Object, Raw};
 use crate::policy::{Permitted, Resume};
 
@@ -50,6 +50,20 @@ pub enum Event {
     Recalled,
     /// Nothing comes after this.
     Done(Outcome),
+}
+
+impl Weigh for Event {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Progress(params) | Self::Log(params) | Self::Subscription { params, .. } => {
+                params.len()
+            }
+            Self::Ask(ask) => ask.params.as_ref().map_or(0, Raw::len),
+            Self::Suspended { state } => state.as_ref().map_or(0, String::len),
+            Self::Done(Outcome::Result(result)) => result.len(),
+            Self::Done(_) | Self::Withdrawn(_) | Self::Undeclared(_) | Self::Recalled => 0,
+        }
+    }
 }
 
 /// Names an ask within its call: the server's own key, or one that the bridge made.

@@ -14,9 +14,10 @@ use super::asks::{Certainty, Held, Placed};
 use super::audience::Audience;
 use super::child::{Child, Command, Inbox};
 use super::conversation::{AskKey, Event, Outcome};
+use super::load::Load;
 use super::mailbox::{Keep, Mailbox};
 use super::rounds;
-use super::trace::{Seen, Trace};
+use super::trace::{Seen, Tracer};
 use crate::mcp::{Era, ErrorObject, Raw, RequestId};
 use crate::policy::Permitted;
 use crate::server::{self, Hello, Incoming, Internal};
@@ -42,12 +43,12 @@ pub(super) struct Desk {
     pub(super) waiting: VecDeque<(u64, Call)>,
     /// Asks whose call is not known yet.
     pub(super) held: Vec<Held>,
-    /// Asks outside any call.
-    pub(super) outside: HashMap<AskKey, RequestId>,
+    /// Asks outside any call, and since when they wait for their answer.
+    pub(super) outside: HashMap<AskKey, (RequestId, Instant)>,
     pub(super) next_ask: u64,
-    in_flight: Arc<AtomicUsize>,
+    load: Arc<Load>,
     lists_changed: Arc<AtomicUsize>,
-    pub(super) trace: Trace,
+    pub(super) trace: Tracer,
 }
 
 /// A call under way.
@@ -69,7 +70,7 @@ impl Desk {
         audience: Arc<Audience>,
         roots: Option<Raw>,
         inbox: &Inbox,
-        trace: Trace,
+        trace: Tracer,
     ) -> Self {
         Self {
             hello,
@@ -82,7 +83,7 @@ impl Desk {
             held: Vec::new(),
             outside: HashMap::new(),
             next_ask: 0,
-            in_flight: Arc::clone(&inbox.in_flight),
+            load: Arc::clone(&inbox.load),
             lists_changed: Arc::clone(&inbox.lists_changed),
             trace,
         }
@@ -118,12 +119,19 @@ impl Desk {
             }
             Command::Answer { call, key, outcome } => self.answer(call, &key, &outcome),
             Command::AnswerOutside { key, outcome } => {
-                if let Some(id) = self.outside.remove(&key) {
+                if let Some((id, _)) = self.outside.remove(&key) {
                     server::reply(&mut self.out, &id, &outcome);
                 }
             }
             Command::Cancel { call, reason } => self.cancel(call, &reason),
+            Command::Abandon { id } => {
+                if self.internal.remove(&id).is_some() {
+                    self.load.remove(0);
+                    server::cancel(&mut self.out, id, "no answer in time");
+                }
+            }
             Command::Notify { permitted } => {
+                self.load.remove(permitted.weight());
                 let operation = permitted.operation();
                 server::notify(&mut self.out, &operation.method, operation.params.raw.as_ref());
             }
@@ -167,8 +175,9 @@ impl Desk {
 
     fn cancel(&mut self, id: u64, reason: &str) {
         if let Some(at) = self.waiting.iter().position(|(waiting, _)| *waiting == id) {
-            self.waiting.remove(at);
-            self.in_flight.fetch_sub(1, Ordering::Relaxed);
+            if let Some((_, call)) = self.waiting.remove(at) {
+                self.load.remove(call.permitted.weight());
+            }
             return;
         }
         let Some(call) = self.calls.get_mut(&id) else { return };
@@ -215,7 +224,7 @@ impl Desk {
 
     fn response(&mut self, id: u64, outcome: Result<Raw, ErrorObject>) {
         if let Some(reply) = self.internal.remove(&id) {
-            self.in_flight.fetch_sub(1, Ordering::Relaxed);
+            self.load.remove(0);
             // Whoever asked may have given up.
             let _ = reply.send(outcome.into());
             return;
@@ -246,7 +255,7 @@ impl Desk {
     }
 
     fn finish(&mut self, call: &Call, outcome: Result<Raw, ErrorObject>) {
-        let tell = |event| call.mailbox.push(event, Keep::Always);
+        let tell = |event| call.mailbox.push(event, Keep::End);
         let modern = self.hello.era() == Era::Modern;
         match outcome {
             Ok(result) if modern && rounds::is_input_required(&result) => {
@@ -279,6 +288,7 @@ impl Desk {
     /// Whether [`tick`](Self::tick) may have something to do.
     pub(super) fn needs_ticks(&self) -> bool {
         !self.held.is_empty()
+            || !self.outside.is_empty()
             || !self.waiting.is_empty()
             || self.calls.values().any(|call| call.cancelled.is_some())
     }
@@ -292,7 +302,6 @@ impl Desk {
         for (_, reply) in self.internal.drain() {
             let _ = reply.send(Outcome::Lost(why.clone()));
         }
-        self.in_flight.store(0, Ordering::Relaxed);
     }
 
     /// Tells a successor what its predecessor was told: the log level and the subscriptions.
@@ -317,7 +326,7 @@ impl Desk {
 
     fn remove(&mut self, id: u64) -> Option<Call> {
         let call = self.calls.remove(&id)?;
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.load.remove(call.permitted.weight());
         Some(call)
     }
 }

@@ -9,6 +9,9 @@ use crate::policy::Operation;
 /// Targets that are remembered; one more and all are learned anew.
 const MOST: usize = 4096;
 
+/// A longer name is no tool's; what is called so is taken to ask.
+const LONGEST_NAME: usize = 256;
+
 /// What is known of the targets of one server.
 #[derive(Debug, Default)]
 pub(super) struct Habits(Mutex<HashMap<String, Habit>>);
@@ -24,21 +27,24 @@ enum Habit {
 impl Habits {
     /// Whether a call of this may ask, as far as is known.
     pub(super) fn may_ask(&self, operation: &Operation) -> bool {
-        self.lock().get(&name(operation)) != Some(&Habit::Quiet)
+        name(operation).is_none_or(|name| self.lock().get(&name) != Some(&Habit::Quiet))
     }
 
     /// It ended without a question.
     pub(super) fn was_quiet(&self, operation: &Operation) {
+        let Some(name) = name(operation) else { return };
         let mut known = self.lock();
         if known.len() >= MOST {
             known.clear();
         }
-        known.entry(name(operation)).or_insert(Habit::Quiet);
+        known.entry(name).or_insert(Habit::Quiet);
     }
 
     /// It asked.
     pub(super) fn asked(&self, operation: &Operation) {
-        self.lock().insert(name(operation), Habit::Asks);
+        if let Some(name) = name(operation) {
+            self.lock().insert(name, Habit::Asks);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Habit>> {
@@ -46,6 +52,7 @@ impl Habits {
     }
 }
 
-fn name(operation: &Operation) -> String {
-    format!("{} {}", operation.method, operation.target().unwrap_or_default())
+fn name(operation: &Operation) -> Option<String> {
+    let target = operation.target().unwrap_or_default();
+    (target.len() <= LONGEST_NAME).then(|| format!("{} {target}", operation.method))
 }

@@ -13,11 +13,28 @@ const MOST_WAITING: usize = 256;
 /// How many items of any kind wait; a reader that far behind is given up.
 const MOST_OF_ALL: usize = 4096;
 
+/// How many bytes of droppable items wait before the newest is dropped.
+const MOST_BYTES_WAITING: usize = 4 * 1024 * 1024;
+/// How many bytes of any kind but ends wait.
+const MOST_BYTES_OF_ALL: usize = 64 * 1024 * 1024;
+
 /// A bounded queue with one reader; pushing never waits.
 #[derive(Debug)]
 pub struct Mailbox<T> {
-    queue: Mutex<VecDeque<T>>,
+    queue: Mutex<Queue<T>>,
     arrived: Notify,
+}
+
+#[derive(Debug)]
+struct Queue<T> {
+    items: VecDeque<T>,
+    bytes: usize,
+}
+
+/// What can be in a mailbox.
+pub trait Weigh {
+    /// About how many bytes it holds.
+    fn weight(&self) -> usize;
 }
 
 /// What may happen to an item when its reader is slow.
@@ -33,21 +50,24 @@ pub enum Keep {
 
 impl<T> Default for Mailbox<T> {
     fn default() -> Self {
-        Self { queue: Mutex::new(VecDeque::new()), arrived: Notify::new() }
+        let queue = Queue { items: VecDeque::new(), bytes: 0 };
+        Self { queue: Mutex::new(queue), arrived: Notify::new() }
     }
 }
 
-impl<T> Mailbox<T> {
+impl<T: Weigh> Mailbox<T> {
     /// Adds an item, or drops it when the reader is too far behind.
     pub fn push(&self, item: T, keep: Keep) {
         let mut queue = self.lock();
-        let most = match keep {
-            Keep::IfRoom => MOST_WAITING,
-            Keep::Always => MOST_OF_ALL,
-            Keep::End => usize::MAX,
+        let (most, most_bytes) = match keep {
+            Keep::IfRoom => (MOST_WAITING, MOST_BYTES_WAITING),
+            Keep::Always => (MOST_OF_ALL, MOST_BYTES_OF_ALL),
+            Keep::End => (usize::MAX, usize::MAX),
         };
-        if queue.len() < most {
-            queue.push_back(item);
+        // A single item may be larger, as far as a line may be.
+        if queue.items.is_empty() || (queue.items.len() < most && queue.bytes < most_bytes) {
+            queue.bytes += item.weight();
+            queue.items.push_back(item);
             drop(queue);
             self.arrived.notify_one();
         }
@@ -55,7 +75,10 @@ impl<T> Mailbox<T> {
 
     /// The next item that is there already.
     pub fn take(&self) -> Option<T> {
-        self.lock().pop_front()
+        let mut queue = self.lock();
+        let item = queue.items.pop_front()?;
+        queue.bytes -= item.weight();
+        Some(item)
     }
 
     /// The next item; only one reader may wait.
@@ -68,7 +91,7 @@ impl<T> Mailbox<T> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<T>> {
+    fn lock(&self) -> MutexGuard<'_, Queue<T>> {
         // Nothing that can panic runs under the lock.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -78,10 +101,29 @@ impl<T> Mailbox<T> {
 mod tests {
     use super::*;
 
+    impl Weigh for i32 {
+        fn weight(&self) -> usize {
+            usize::try_from(*self).unwrap_or_default()
+        }
+    }
+
+    #[test]
+    fn bytes_count_too() {
+        let mailbox = Mailbox::default();
+        for _ in 0..10 {
+            mailbox.push(3_000_000, Keep::IfRoom);
+        }
+        mailbox.push(0, Keep::End);
+        let seen = std::iter::from_fn(|| mailbox.take()).collect::<Vec<_>>();
+        assert_eq!(seen, [3_000_000, 3_000_000, 0]);
+        mailbox.push(1, Keep::IfRoom);
+        assert_eq!(mailbox.take(), Some(1));
+    }
+
     #[tokio::test]
     async fn progress_is_dropped_before_the_end_is() {
         let mailbox = Mailbox::default();
-        for number in 0..10_000 {
+        for number in (0..10_000).map(|_| 1) {
             mailbox.push(number, Keep::IfRoom);
         }
         mailbox.push(-1, Keep::Always);

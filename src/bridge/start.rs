@@ -15,6 +15,7 @@ use super::noise::Noise;
 use super::pool::{Knowledge, Shared};
 use super::run::{End, run};
 use super::slot::{Cure, Current, Slot, Unavailable};
+use super::trace::Tracer;
 use crate::audit::Incident;
 use crate::mcp::{Era, ErrorObject, Lines};
 use crate::process::Exit;
@@ -66,7 +67,11 @@ impl Shared {
                 return;
             }
         };
-        match self.bring_up(&slot, permit).await {
+        let brought_up = tokio::select! {
+            brought_up = self.bring_up(&slot, permit) => brought_up,
+            () = self.shutdown.aborting() => Err(LaunchError::Interrupted.into()),
+        };
+        match brought_up {
             Ok(running) => {
                 slot.current.send_replace(Current::Ready(running.child.clone()));
                 if slot.is_retired() || self.shutdown.is_finishing() {
@@ -139,8 +144,22 @@ impl Shared {
             old.version == new.version && old.capabilities.as_str() == new.capabilities.as_str()
         };
         running.desk.replay(&running.child);
-        slot.current.send_replace(Current::Ready(running.child.clone()));
+        let in_place = slot.current.send_if_modified(|current| {
+            let free = match current {
+                Current::Ready(own) => own.number() == old.number(),
+                Current::Empty | Current::Failed { .. } => true,
+                // The old one ended meanwhile, and a call has begun to start another.
+                Current::Starting => false,
+            };
+            if free {
+                *current = Current::Ready(running.child.clone());
+            }
+            free
+        });
         old.close();
+        if !in_place {
+            running.child.close();
+        }
         if alike || running.child.hello().era() == Era::Modern {
             for kind in ListKind::ALL {
                 if running.child.hello().offers(kind.capability()) {
@@ -202,7 +221,7 @@ impl Shared {
                     Arc::clone(&slot.audience),
                     self.settings.roots.clone(),
                     &inbox,
-                    self.settings.trace,
+                    Tracer::new(self.settings.trace, launched.redactor().clone()),
                 );
                 Ok(Running { child, desk, inbox, launched })
             }

@@ -4,6 +4,7 @@ use tokio::time::Instant;
 
 use crate::mcp::{ErrorObject, Raw};
 use crate::policy::Operation;
+use crate::redact::Redactor;
 
 /// How much of the traffic is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,19 +24,30 @@ pub(super) struct Seen<'a> {
     pub(super) outcome: &'a Result<Raw, ErrorObject>,
 }
 
-impl Trace {
-    pub(super) fn call(self, operation: &Operation) {
+/// Shows the traffic of one child, without what it was given.
+#[derive(Debug)]
+pub(super) struct Tracer {
+    trace: Trace,
+    redactor: Redactor,
+}
+
+impl Tracer {
+    pub(super) fn new(trace: Trace, redactor: Redactor) -> Self {
+        Self { trace, redactor }
+    }
+
+    pub(super) fn call(&self, operation: &Operation) {
         let raw = operation.params.raw.as_ref();
         let (method, target) = (&operation.method, Target(operation.target()));
         self.show(raw, || format!("→ {method}{target} {}", size(raw)));
     }
 
-    pub(super) fn cancelled(self, operation: &Operation) {
+    pub(super) fn cancelled(&self, operation: &Operation) {
         let (method, target) = (&operation.method, Target(operation.target()));
         self.show(None, || format!("→ {method}{target} cancelled"));
     }
 
-    pub(super) fn answered(self, operation: &Operation, seen: &Seen<'_>) {
+    pub(super) fn answered(&self, operation: &Operation, seen: &Seen<'_>) {
         let (method, target) = (&operation.method, Target(operation.target()));
         let took = seen.started.elapsed();
         match seen.outcome {
@@ -48,24 +60,27 @@ impl Trace {
         }
     }
 
-    pub(super) fn notified(self, method: &str, params: Option<&Raw>) {
+    pub(super) fn notified(&self, method: &str, params: Option<&Raw>) {
         self.show(params, || format!("← {method} {}", size(params)));
     }
 
-    pub(super) fn asked(self, method: &str, params: Option<&Raw>) {
+    pub(super) fn asked(&self, method: &str, params: Option<&Raw>) {
         self.show(params, || format!("← {method} (asks) {}", size(params)));
     }
 
-    fn show(self, payload: Option<&Raw>, line: impl FnOnce() -> String) {
-        match self {
-            Self::Off => {}
-            Self::Lines => tracing::info!(target: "mcpwrap::trace", "{}", line()),
-            Self::Full => {
+    fn show(&self, payload: Option<&Raw>, line: impl FnOnce() -> String) {
+        let show = |text: &str| {
+            tracing::info!(target: "mcpwrap::trace", "{}", self.redactor.mask(text));
+        };
+        match self.trace {
+            Trace::Off => {}
+            Trace::Lines => show(&line()),
+            Trace::Full => {
                 let pretty = payload
                     .and_then(|payload| payload.read::<serde_json::Value>().ok())
                     .and_then(|value| serde_json::to_string_pretty(&value).ok())
                     .unwrap_or_default();
-                tracing::info!(target: "mcpwrap::trace", "{}\n{pretty}", line());
+                show(&format!("{}\n{pretty}", line()));
             }
         }
     }

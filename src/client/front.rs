@@ -22,6 +22,8 @@ use crate::policy::Policy;
 use crate::seal::Keyring;
 use crate::shutdown::Shutdown;
 
+/// The largest capabilities and the largest name of a client, in bytes: sessions and children keep them.
+pub(super) const LARGEST_INTRODUCTION: usize = 64 * 1024;
 /// How long the stream of one modern call may go on after its token has ended.
 const FINISH_WITHIN: Duration = Duration::from_secs(600);
 

@@ -82,6 +82,12 @@ impl Permitted {
         &self.operation
     }
 
+    /// How many bytes its parameters are.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.operation.params.raw.as_ref().map_or(0, crate::mcp::Raw::len)
+    }
+
     /// The same operation, going on with the answers that its server asked for. The method and its
     /// parameters stay what policy judged.
     #[must_use]

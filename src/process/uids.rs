@@ -19,6 +19,7 @@ const FILE: &str = "uids";
 const MAX_FILE: u64 = 256 * 1024 * 1024;
 /// Whom the system itself knows.
 const PASSWD: &str = "/etc/passwd";
+const GROUP: &str = "/etc/group";
 
 /// Gives every user an id of his own.
 #[derive(Debug)]
@@ -32,8 +33,8 @@ pub struct Uids {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The system has a user in the range.
-    #[error("the user id {uid} of the range belongs to the system's user {name}")]
+    /// The system has a user or a group in the range.
+    #[error("the id {uid} of the range belongs to the system's user or group {name}")]
     Taken {
         /// The first such id.
         uid: u32,
@@ -94,8 +95,12 @@ impl Uids {
     ///
     /// If the system has a user in the range, or the file cannot be opened or was damaged.
     pub fn open(state_dir: &Path, range: RangeInclusive<u32>) -> Result<Self, Error> {
-        if let Some((uid, name)) = known(&fs::read_to_string(PASSWD).unwrap_or_default(), &range) {
-            return Err(Error::Taken { uid, name });
+        // Whoever gets an id gets the group of the same number with it.
+        for file in [PASSWD, GROUP] {
+            if let Some((uid, name)) = known(&fs::read_to_string(file).unwrap_or_default(), &range)
+            {
+                return Err(Error::Taken { uid, name });
+            }
         }
         let path = state_dir.join(FILE);
         let mut options = OpenOptions::new();

@@ -110,8 +110,7 @@ for (const { rows, columns, pair } of PARTS) tables.push(await table(rows, colum
 const sections = PARTS.map(({ title, head, columns }, at) =>
   `## ${title}\n\n${markdown([head, ...columns.map(column => column.name)], tables[at])}\n`);
 const way = SERVE
-  ? `\`mcpwrap serve\`, each client as a user of his own
-with a token of an identity provider, a child of his own and the strict walls.`
+  ? '`mcpwrap serve`: each client is a user with a token, a child of his own and strict walls.'
   : '`mcpwrap dev`.';
 const how = words.length > 0 ? `MATRIX='${words.join(' ')}' SUITES=matrix ` : '';
 const page = `# Interoperability matrix

@@ -150,9 +150,10 @@ async fn changes_wait_for_a_client_that_is_not_listening() {
 async fn a_resume_that_the_store_has_lost_is_refused() {
     let served = Setup::legacy().serve().await;
     let session = Session::new(&served).await;
-    let text = "t".repeat(256 * 1024);
     let params = json!({
-        "name": "log", "arguments": { "level": "info", "text": text, "count": 40 },
+        "name": "progress",
+        "arguments": { "steps": 5, "bytes": 6 << 20 },
+        "_meta": { "progressToken": 1 },
     });
     let mut events = session.ask(json!(1), "tools/call", params).await.expect(200).events();
     let (first, _) = events.event().await.unwrap();

@@ -143,6 +143,11 @@ impl Drive<'_> {
         let Some(uri) = operation.params.uri.clone() else {
             return Some(Err(ErrorObject::invalid_params("params.uri must be a string")));
         };
+        if !self.session.member.has_room_for(&uri) {
+            return Some(Err(ErrorObject::invalid_params(
+                "the session has too many subscriptions, or the uri is too long",
+            )));
+        }
         if let Some(follow) = &self.session.follow {
             return Some(match follow::change(follow, &uri, Wanted::Yes).await {
                 Honoured::Yes => Ok(Raw::empty_object()),

@@ -19,6 +19,15 @@ use crate::server::{Hello, ListKind};
 
 /// How long a server may take to acknowledge a subscription.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
+/// Resources that one session may follow.
+const MOST_URIS: usize = 1000;
+/// How long a lost subscription waits before each try to open it again; the next call starts a server anyway.
+const REOPEN_AFTER: [Duration; 4] = [
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+];
 /// Changes of one session's URIs that may wait.
 const MOST_WAITING: usize = 64;
 
@@ -83,6 +92,10 @@ pub(super) async fn run(
             event = heard(&mut listening) => event,
             change = changes.recv() => {
                 let (Some(change), Some(session)) = (change, session.upgrade()) else { return };
+                if change.wanted == Wanted::Yes && uris.len() >= MOST_URIS {
+                    let _ = change.done.send(Honoured::No);
+                    continue;
+                }
                 match change.wanted {
                     Wanted::Yes => uris.insert(change.uri.clone()),
                     Wanted::No => uris.remove(&change.uri),
@@ -111,8 +124,14 @@ pub(super) async fn run(
                     continue;
                 }
                 // The session outlives its server: what may have changed meanwhile is said (checklist 6.20).
-                listening =
-                    listen(&front, &principal, &session, &lists, &uris).await.map(|(on, _)| on);
+                for pause in REOPEN_AFTER {
+                    tokio::time::sleep(pause).await;
+                    let again = listen(&front, &principal, &session, &lists, &uris).await;
+                    listening = again.map(|(on, _)| on);
+                    if listening.is_some() || front.shutdown.is_finishing() {
+                        break;
+                    }
+                }
                 for kind in &lists {
                     session.member.mailbox().push(Notice::ListChanged(*kind), Keep::Always);
                 }

@@ -10,7 +10,7 @@ use super::session_id;
 use crate::auth::Principal;
 use crate::bridge::Role;
 use crate::client::call::NotBegun;
-use crate::client::front::{Arrival, ChildScope, Front, bad};
+use crate::client::front::{Arrival, ChildScope, Front, LARGEST_INTRODUCTION, bad};
 use crate::client::reply::{Content, Frame, Reply, Status};
 use crate::mcp::{Era, ErrorObject, Object, Params, ProtocolVersion, Raw, RequestId, codes};
 use crate::server::{Hello, Profile};
@@ -130,6 +130,9 @@ pub(super) fn read(params: &Params) -> Result<Wish, &'static str> {
     let info = members.get("clientInfo");
     if info.as_ref().is_some_and(|info| !info.is_object()) {
         return Err("params.clientInfo must be an object");
+    }
+    if capabilities.len() + info.as_ref().map_or(0, Raw::len) > LARGEST_INTRODUCTION {
+        return Err("params.capabilities and params.clientInfo are too large");
     }
     // Whatever is not a legacy revision of ours is answered with the newest one (checklist 2.1).
     let version = ProtocolVersion::read(&asked)

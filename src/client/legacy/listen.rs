@@ -11,7 +11,7 @@ use super::stream::{EventStream, Reader, Step, read_event_id};
 use crate::bridge::Notice;
 use crate::client::front::bad;
 use crate::client::reply::{Content, Frames, Reply};
-use crate::mcp::{RequestId, codes};
+use crate::mcp::{Raw, RequestId, codes};
 
 /// How long a client may take from the handshake to `notifications/initialized` (checklist 2.10).
 const INITIALIZED_WITHIN: Duration = Duration::from_secs(30);
@@ -76,6 +76,12 @@ pub(super) fn note(session: &Session, stream: &EventStream, notice: Notice) {
             let number = session.ask(Asked::Child { key: ask.key, child });
             let id = RequestId::from(number);
             stream.push(Content::request(&id, &ask.method, ask.params.as_ref()));
+        }
+        Notice::Withdrawn(key) => {
+            if let Some(number) = session.withdraw_ask(&key) {
+                let params = Raw::of(&serde_json::json!({ "requestId": number }));
+                stream.push(Content::notification("notifications/cancelled", Some(&params)));
+            }
         }
         Notice::Other(notification) => {
             let params = notification.params.as_ref();

@@ -166,6 +166,15 @@ impl Session {
         lock(&self.asks).remove(&number);
     }
 
+    /// Forgets a question that came outside any call, and returns its number.
+    pub(super) fn withdraw_ask(&self, key: &AskKey) -> Option<u64> {
+        let mut asks = lock(&self.asks);
+        let is_it = |asked: &Asked| matches!(asked, Asked::Child { key: own, .. } if own == key);
+        let number = asks.iter().find(|(_, asked)| is_it(asked)).map(|(number, _)| *number)?;
+        asks.remove(&number);
+        Some(number)
+    }
+
     /// Takes in a client's answer; `false` when it was never asked.
     pub(in crate::client) fn answer(&self, id: &RequestId, answer: Answer) -> bool {
         let RequestId::Integer(number) = id else { return false };

@@ -4,6 +4,7 @@ use http::HeaderMap;
 use serde_json::json;
 
 use super::headers::{self, Unusable};
+use crate::client::front::LARGEST_INTRODUCTION;
 use crate::client::reply::{Reply, Status};
 use crate::mcp::{Era, ErrorObject, Params, ProtocolVersion, Raw, Request, RequestId, codes, meta};
 use crate::policy::{Caller, LogLevel};
@@ -74,8 +75,12 @@ pub(super) fn check(
     if !capabilities.is_object() {
         return Err(invalid("the client capabilities in params._meta must be an object"));
     }
-    if params.meta.client_info.as_ref().is_some_and(|info| !info.is_object()) {
+    let info = params.meta.client_info.as_ref();
+    if info.is_some_and(|info| !info.is_object()) {
         return Err(invalid("the client info in params._meta must be an object"));
+    }
+    if capabilities.len() + info.map_or(0, Raw::len) > LARGEST_INTRODUCTION {
+        return Err(invalid("the client's capabilities and info in params._meta are too large"));
     }
     if *standard(headers, headers::METHOD)? != *request.method {
         return Err(mismatch(headers::METHOD, "differs from the body's method"));

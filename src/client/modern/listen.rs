@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream;
 use serde::Deserialize;
@@ -18,6 +19,8 @@ use crate::mcp::{Era, ErrorObject, Object, Params, Raw, Request, RequestId, meta
 use crate::policy::{Caller, Operation};
 use crate::server::{Hello, ListKind, Profile};
 
+/// How long a subscription waits before it is opened again.
+const REOPEN_AFTER: Duration = Duration::from_millis(250);
 /// URIs that one subscription may name.
 const MOST_URIS: usize = 1000;
 
@@ -207,6 +210,8 @@ impl Listen {
                         return Some((Frame { content, ..Frame::default() }, (Some(listen), None)));
                     }
                     Next::Lost if !listen.front.shutdown.is_finishing() => {
+                        // A server that is lost again and again is not asked in a tight loop.
+                        tokio::time::sleep(REOPEN_AFTER).await;
                         if listen.open().await.is_err() {
                             let content = listen.ended();
                             return Some((Frame { content, ..Frame::default() }, (None, None)));
@@ -260,7 +265,10 @@ impl Listen {
                         return Next::Message(self.tagged(method, &params));
                     }
                     Notice::Gone => return Next::Lost,
-                    Notice::Log { .. } | Notice::Ask(_) | Notice::Other(_) => {}
+                    Notice::Log { .. }
+                    | Notice::Ask(_)
+                    | Notice::Withdrawn(_)
+                    | Notice::Other(_) => {}
                 },
             }
         }
