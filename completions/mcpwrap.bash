@@ -67,7 +67,7 @@ _mcpwrap() {
             return 0
             ;;
         mcpwrap__subcmd__check)
-            opts="-v -h --config --public-url --tls-cert --tls-key --trusted-proxy --admin-listen --oidc --idp --audience --algorithm --required-scope --user-claim --tenant-claim --groups-claim --allow-user --allow-group --allow-domain --introspection-endpoint --introspection-client-id --introspection-client-secret-file --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --child-idle --max-line --roots --name --isolation --uid-range --credential-file --allow-shared-credential --master-key --policy --rate-limit --max-children --max-children-per-user --listen --path --allow-origin --allow-host --legacy-sse --max-body --keep-alive --session-idle --sealed-ttl --audit --state-dir --log-format --verbose --help"
+            opts="-v -h --config --public-url --tls-cert --tls-key --trusted-proxy --admin-listen --oidc --idp --client --client-secret-file --api-url --token-type --keys-cool-down --audience --algorithm --required-scope --user-claim --tenant-claim --groups-claim --allow-tenant --allow-user --allow-group --allow-domain --machines --introspection-when --introspection-cache --introspection-endpoint --introspection-client-id --introspection-client-secret-file --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --child-idle --max-line --roots --name --isolation --uid-range --credential-file --allow-shared-credential --master-key --policy --rate-limit --max-children --max-children-per-user --listen --path --allow-origin --allow-host --legacy-sse --max-body --keep-alive --session-idle --sealed-ttl --audit --state-dir --log-format --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -138,6 +138,37 @@ _mcpwrap() {
                     COMPREPLY=($(compgen -W "generic okta entra auth0 keycloak cognito google github" -- "${cur}"))
                     return 0
                     ;;
+                --client)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-secret-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --api-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-type)
+                    COMPREPLY=($(compgen -W "strict lenient" -- "${cur}"))
+                    return 0
+                    ;;
+                --keys-cool-down)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --audience)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -162,6 +193,10 @@ _mcpwrap() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --allow-tenant)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --allow-user)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -171,6 +206,18 @@ _mcpwrap() {
                     return 0
                     ;;
                 --allow-domain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --machines)
+                    COMPREPLY=($(compgen -W "refuse accept" -- "${cur}"))
+                    return 0
+                    ;;
+                --introspection-when)
+                    COMPREPLY=($(compgen -W "opaque always" -- "${cur}"))
+                    return 0
+                    ;;
+                --introspection-cache)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -695,7 +742,7 @@ _mcpwrap() {
             return 0
             ;;
         mcpwrap__subcmd__serve)
-            opts="-v -h --config --public-url --tls-cert --tls-key --trusted-proxy --admin-listen --oidc --idp --audience --algorithm --required-scope --user-claim --tenant-claim --groups-claim --allow-user --allow-group --allow-domain --introspection-endpoint --introspection-client-id --introspection-client-secret-file --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --child-idle --max-line --roots --name --isolation --uid-range --credential-file --allow-shared-credential --master-key --policy --rate-limit --max-children --max-children-per-user --listen --path --allow-origin --allow-host --legacy-sse --max-body --keep-alive --session-idle --sealed-ttl --audit --state-dir --log-format --verbose --help"
+            opts="-v -h --config --public-url --tls-cert --tls-key --trusted-proxy --admin-listen --oidc --idp --client --client-secret-file --api-url --token-type --keys-cool-down --audience --algorithm --required-scope --user-claim --tenant-claim --groups-claim --allow-tenant --allow-user --allow-group --allow-domain --machines --introspection-when --introspection-cache --introspection-endpoint --introspection-client-id --introspection-client-secret-file --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --child-idle --max-line --roots --name --isolation --uid-range --credential-file --allow-shared-credential --master-key --policy --rate-limit --max-children --max-children-per-user --listen --path --allow-origin --allow-host --legacy-sse --max-body --keep-alive --session-idle --sealed-ttl --audit --state-dir --log-format --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -766,6 +813,37 @@ _mcpwrap() {
                     COMPREPLY=($(compgen -W "generic okta entra auth0 keycloak cognito google github" -- "${cur}"))
                     return 0
                     ;;
+                --client)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-secret-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --api-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-type)
+                    COMPREPLY=($(compgen -W "strict lenient" -- "${cur}"))
+                    return 0
+                    ;;
+                --keys-cool-down)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --audience)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -790,6 +868,10 @@ _mcpwrap() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --allow-tenant)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --allow-user)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -799,6 +881,18 @@ _mcpwrap() {
                     return 0
                     ;;
                 --allow-domain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --machines)
+                    COMPREPLY=($(compgen -W "refuse accept" -- "${cur}"))
+                    return 0
+                    ;;
+                --introspection-when)
+                    COMPREPLY=($(compgen -W "opaque always" -- "${cur}"))
+                    return 0
+                    ;;
+                --introspection-cache)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

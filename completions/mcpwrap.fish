@@ -87,17 +87,29 @@ keycloak\t''
 cognito\t''
 google\t''
 github\t''"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l client -d 'Take only tokens of this client, of one issuer or all; google and github need it (repeatable)' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l client-secret-file -d 'Read that client\'s secret from this file; github needs it (repeatable)' -r -F
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l api-url -d 'Ask the provider\'s API here, like GitHub Enterprise\'s [default: the public one]' -r -f
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l token-type -d 'Take only at+jwt for access tokens, or also JWT and none [default: by --idp]' -r -f -a "strict\t''
+lenient\t''"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l keys-cool-down -d 'Look for a key that is unknown no more often than this [default: 30s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l audience -d 'Require this audience (repeatable) [default: the public URL]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l algorithm -d 'Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l required-scope -d 'Require this scope (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l user-claim -d 'Take the user from this claim [default: by --idp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l tenant-claim -d 'Take the tenant from this claim [default: by --idp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l groups-claim -d 'Take the groups from this claim [default: by --idp]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-tenant -d 'Let in users of this tenant only (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-user -d 'Let in this user; without any --allow-…, everybody (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-group -d 'Let in this group (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-domain -d 'Let in verified addresses of this e-mail domain (repeatable)' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l machines -d 'Let services in that act for themselves [default: refuse]' -r -f -a "refuse\t''
+accept\t''"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l introspection-when -d 'Ask the issuer about opaque tokens, or always, so that it can withdraw any [default: opaque]' -r -f -a "opaque\t''
+always\t''"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l introspection-cache -d 'Believe for so long that a token is active, at most 1m [default: 1m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l introspection-endpoint -d 'Ask here about opaque tokens [default: from the issuer\'s metadata]' -r -f
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l introspection-client-id -d 'Ask about opaque tokens as this client' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l introspection-client-id -d 'Ask about opaque tokens as this client, of the issuer NAME where there are several' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l introspection-client-secret-file -d 'Read that client\'s secret from this file' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l env -d 'Add a variable to the child\'s environment (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l credential -d 'Add a credential to the child\'s environment (repeatable)' -r
@@ -159,17 +171,29 @@ keycloak\t''
 cognito\t''
 google\t''
 github\t''"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l client -d 'Take only tokens of this client, of one issuer or all; google and github need it (repeatable)' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l client-secret-file -d 'Read that client\'s secret from this file; github needs it (repeatable)' -r -F
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l api-url -d 'Ask the provider\'s API here, like GitHub Enterprise\'s [default: the public one]' -r -f
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l token-type -d 'Take only at+jwt for access tokens, or also JWT and none [default: by --idp]' -r -f -a "strict\t''
+lenient\t''"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l keys-cool-down -d 'Look for a key that is unknown no more often than this [default: 30s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l audience -d 'Require this audience (repeatable) [default: the public URL]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l algorithm -d 'Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l required-scope -d 'Require this scope (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l user-claim -d 'Take the user from this claim [default: by --idp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l tenant-claim -d 'Take the tenant from this claim [default: by --idp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l groups-claim -d 'Take the groups from this claim [default: by --idp]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-tenant -d 'Let in users of this tenant only (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-user -d 'Let in this user; without any --allow-…, everybody (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-group -d 'Let in this group (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-domain -d 'Let in verified addresses of this e-mail domain (repeatable)' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l machines -d 'Let services in that act for themselves [default: refuse]' -r -f -a "refuse\t''
+accept\t''"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l introspection-when -d 'Ask the issuer about opaque tokens, or always, so that it can withdraw any [default: opaque]' -r -f -a "opaque\t''
+always\t''"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l introspection-cache -d 'Believe for so long that a token is active, at most 1m [default: 1m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l introspection-endpoint -d 'Ask here about opaque tokens [default: from the issuer\'s metadata]' -r -f
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l introspection-client-id -d 'Ask about opaque tokens as this client' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l introspection-client-id -d 'Ask about opaque tokens as this client, of the issuer NAME where there are several' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l introspection-client-secret-file -d 'Read that client\'s secret from this file' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l env -d 'Add a variable to the child\'s environment (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l credential -d 'Add a credential to the child\'s environment (repeatable)' -r

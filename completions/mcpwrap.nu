@@ -66,6 +66,18 @@ module completions {
     [ "generic" "okta" "entra" "auth0" "keycloak" "cognito" "google" "github" ]
   }
 
+  def "nu-complete mcpwrap serve token_type" [] {
+    [ "strict" "lenient" ]
+  }
+
+  def "nu-complete mcpwrap serve machines" [] {
+    [ "refuse" "accept" ]
+  }
+
+  def "nu-complete mcpwrap serve introspection_when" [] {
+    [ "opaque" "always" ]
+  }
+
   def "nu-complete mcpwrap serve child_scope" [] {
     [ "user" "session" ]
   }
@@ -96,17 +108,26 @@ module completions {
     --admin-listen: string    # Serve health and metrics on this address
     --oidc: string            # Accept tokens of this issuer (repeatable)
     --idp: string@"nu-complete mcpwrap serve idp" # Expect the habits of this identity provider, of one issuer or all [default: generic]
+    --client: string          # Take only tokens of this client, of one issuer or all; google and github need it (repeatable)
+    --client-secret-file: path # Read that client's secret from this file; github needs it (repeatable)
+    --api-url: string         # Ask the provider's API here, like GitHub Enterprise's [default: the public one]
+    --token-type: string@"nu-complete mcpwrap serve token_type" # Take only at+jwt for access tokens, or also JWT and none [default: by --idp]
+    --keys-cool-down: string  # Look for a key that is unknown no more often than this [default: 30s]
     --audience: string        # Require this audience (repeatable) [default: the public URL]
     --algorithm: string       # Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]
     --required-scope: string  # Require this scope (repeatable)
     --user-claim: string      # Take the user from this claim [default: by --idp]
     --tenant-claim: string    # Take the tenant from this claim [default: by --idp]
     --groups-claim: string    # Take the groups from this claim [default: by --idp]
+    --allow-tenant: string    # Let in users of this tenant only (repeatable)
     --allow-user: string      # Let in this user; without any --allow-…, everybody (repeatable)
     --allow-group: string     # Let in this group (repeatable)
     --allow-domain: string    # Let in verified addresses of this e-mail domain (repeatable)
+    --machines: string@"nu-complete mcpwrap serve machines" # Let services in that act for themselves [default: refuse]
+    --introspection-when: string@"nu-complete mcpwrap serve introspection_when" # Ask the issuer about opaque tokens, or always, so that it can withdraw any [default: opaque]
+    --introspection-cache: string # Believe for so long that a token is active, at most 1m [default: 1m]
     --introspection-endpoint: string # Ask here about opaque tokens [default: from the issuer's metadata]
-    --introspection-client-id: string # Ask about opaque tokens as this client
+    --introspection-client-id: string # Ask about opaque tokens as this client, of the issuer NAME where there are several
     --introspection-client-secret-file: path # Read that client's secret from this file
     --env: string             # Add a variable to the child's environment (repeatable)
     --credential: string      # Add a credential to the child's environment (repeatable)
@@ -160,6 +181,18 @@ module completions {
     [ "generic" "okta" "entra" "auth0" "keycloak" "cognito" "google" "github" ]
   }
 
+  def "nu-complete mcpwrap check token_type" [] {
+    [ "strict" "lenient" ]
+  }
+
+  def "nu-complete mcpwrap check machines" [] {
+    [ "refuse" "accept" ]
+  }
+
+  def "nu-complete mcpwrap check introspection_when" [] {
+    [ "opaque" "always" ]
+  }
+
   def "nu-complete mcpwrap check child_scope" [] {
     [ "user" "session" ]
   }
@@ -190,17 +223,26 @@ module completions {
     --admin-listen: string    # Serve health and metrics on this address
     --oidc: string            # Accept tokens of this issuer (repeatable)
     --idp: string@"nu-complete mcpwrap check idp" # Expect the habits of this identity provider, of one issuer or all [default: generic]
+    --client: string          # Take only tokens of this client, of one issuer or all; google and github need it (repeatable)
+    --client-secret-file: path # Read that client's secret from this file; github needs it (repeatable)
+    --api-url: string         # Ask the provider's API here, like GitHub Enterprise's [default: the public one]
+    --token-type: string@"nu-complete mcpwrap check token_type" # Take only at+jwt for access tokens, or also JWT and none [default: by --idp]
+    --keys-cool-down: string  # Look for a key that is unknown no more often than this [default: 30s]
     --audience: string        # Require this audience (repeatable) [default: the public URL]
     --algorithm: string       # Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]
     --required-scope: string  # Require this scope (repeatable)
     --user-claim: string      # Take the user from this claim [default: by --idp]
     --tenant-claim: string    # Take the tenant from this claim [default: by --idp]
     --groups-claim: string    # Take the groups from this claim [default: by --idp]
+    --allow-tenant: string    # Let in users of this tenant only (repeatable)
     --allow-user: string      # Let in this user; without any --allow-…, everybody (repeatable)
     --allow-group: string     # Let in this group (repeatable)
     --allow-domain: string    # Let in verified addresses of this e-mail domain (repeatable)
+    --machines: string@"nu-complete mcpwrap check machines" # Let services in that act for themselves [default: refuse]
+    --introspection-when: string@"nu-complete mcpwrap check introspection_when" # Ask the issuer about opaque tokens, or always, so that it can withdraw any [default: opaque]
+    --introspection-cache: string # Believe for so long that a token is active, at most 1m [default: 1m]
     --introspection-endpoint: string # Ask here about opaque tokens [default: from the issuer's metadata]
-    --introspection-client-id: string # Ask about opaque tokens as this client
+    --introspection-client-id: string # Ask about opaque tokens as this client, of the issuer NAME where there are several
     --introspection-client-secret-file: path # Read that client's secret from this file
     --env: string             # Add a variable to the child's environment (repeatable)
     --credential: string      # Add a credential to the child's environment (repeatable)

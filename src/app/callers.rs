@@ -1,11 +1,14 @@
 //! Who may call `serve`: the operator's words as the resource server's settings.
 
+use std::path::Path;
+
 use secrecy::SecretString;
 use url::Url;
 
-use super::run::Fault;
+use super::run::{Fault, chain};
 use crate::auth;
-use crate::config::{Audience, Claim, Serve};
+use crate::config::{self, Audience, Claim, Serve};
+use crate::credentials::local;
 
 /// The resource server's settings, from what the operator said.
 pub(super) fn settings(
@@ -18,36 +21,29 @@ pub(super) fn settings(
         Claim::Preset => None,
         Claim::Named(name) => Some(name.clone()),
     };
-    let introspection = match &auth.introspection {
-        None => None,
-        Some(asked) => match std::fs::read_to_string(&asked.client_secret_file) {
-            Ok(secret) => Some(auth::Introspection {
-                issuer: None,
-                endpoint: asked.endpoint.as_ref().map(Url::to_string),
-                client_id: asked.client_id.clone(),
-                client_secret: SecretString::from(secret.trim_end().to_owned()),
-                when: auth::AskWhen::Opaque,
-            }),
-            Err(error) => {
-                faults.push(Fault {
-                    option: "introspection-client-secret-file".to_owned(),
-                    message: format!("cannot read {}: {error}", asked.client_secret_file.display()),
-                    hint: "name a file that this user may read".to_owned(),
-                });
-                return None;
-            }
-        },
-    };
-    let issuers = auth.issuers.iter().map(|issuer| auth::Issuer {
-        name: issuer.name.clone(),
-        url: issuer.id.clone(),
-        idp: issuer.idp,
-        token_type: None,
-        clients: Vec::new(),
-        api_url: None,
+    let mut unread = Vec::new();
+    let issuers = auth.issuers.iter().map(|issuer| read_issuer(issuer, &mut unread)).collect();
+    let introspection = auth.introspection.as_ref().and_then(|asked| {
+        let option = "introspection-client-secret-file";
+        Some(auth::Introspection {
+            issuer: asked.issuer.clone(),
+            endpoint: asked.endpoint.as_ref().map(Url::to_string),
+            client_id: asked.client_id.clone(),
+            client_secret: secret(option, &asked.client_secret_file, &mut unread)?,
+            when: asked.when,
+        })
     });
+    let keys_cool_down = auth.keys_cool_down;
+    let mut limits = auth::Limits { keys_cool_down, ..auth::Limits::default() };
+    if let Some(asked) = &auth.introspection {
+        limits.introspection_cache = asked.cache;
+    }
+    if !unread.is_empty() {
+        faults.append(&mut unread);
+        return None;
+    }
     Some(auth::Settings {
-        issuers: issuers.collect(),
+        issuers,
         audiences: match &auth.audience {
             Audience::PublicUrl => vec![public.to_owned()],
             Audience::Given(given) => given.clone(),
@@ -58,12 +54,48 @@ pub(super) fn settings(
         groups_claim: named(&auth.groups_claim),
         required_scopes: auth.required_scopes.clone(),
         allow: auth::Allow {
-            tenants: Vec::new(),
+            tenants: auth.admission.tenants.clone(),
             groups: auth.admission.groups.clone(),
             domains: auth.admission.domains.clone(),
             users: auth.admission.users.clone(),
         },
+        machines: auth.machines,
         introspection,
+        limits,
         ..auth::Settings::default()
     })
+}
+
+fn read_issuer(issuer: &config::Issuer, unread: &mut Vec<Fault>) -> auth::Issuer {
+    let clients = issuer.clients.iter().map(|client| auth::Client {
+        id: client.id.clone(),
+        secret: client
+            .secret_file
+            .as_deref()
+            .and_then(|file| secret("client-secret-file", file, unread)),
+    });
+    auth::Issuer {
+        name: issuer.name.clone(),
+        url: issuer.id.clone(),
+        idp: issuer.idp,
+        token_type: issuer.token_type,
+        clients: clients.collect(),
+        api_url: issuer.api_url.as_ref().map(Url::to_string),
+    }
+}
+
+/// A client's secret, whose file must be as safe as that of any credential.
+fn secret(option: &str, file: &Path, unread: &mut Vec<Fault>) -> Option<SecretString> {
+    match local::read(file) {
+        Ok(secret) => Some(secret),
+        Err(error) => {
+            unread.push(Fault {
+                option: option.to_owned(),
+                message: chain(&error),
+                hint: "name a file with the secret that this user may read, and nobody else write"
+                    .to_owned(),
+            });
+            None
+        }
+    }
 }

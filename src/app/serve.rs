@@ -221,8 +221,10 @@ fn sources(config: &Serve, faults: &mut Vec<Fault>) -> Result<Vec<CredentialSpec
             Err(error) => return Err(error),
         }
     }
-    let tenant_claim = matches!(config.auth.tenant_claim, Claim::Named(_));
-    let facts = Facts { issuers: config.auth.issuers.len(), tenant_claim };
+    let tenant_claim = matches!(config.auth.tenant_claim, Claim::Named(_))
+        || config.auth.issuers.iter().any(|issuer| issuer.idp.rules().tenant_claim.is_some());
+    let facts =
+        Facts { issuers: config.auth.issuers.len(), tenant_claim, machines: config.auth.machines };
     let shared = check_per_user(&specs, &facts, &config.credentials.shared);
     faults.extend(shared.into_iter().map(|problem| {
         // The option comes with the credential's name, which belongs to the message here.

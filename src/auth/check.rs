@@ -177,12 +177,18 @@ impl Settings {
         {
             wrong("has an API address that is neither https nor http on loopback", "use https");
         }
+        if issuer.api_url.is_some() && !issuer.idp.is_weaker() {
+            wrong(
+                "has an API address that nobody would ask",
+                "remove --api-url, or say whose it is: --api-url NAME=URL, with --idp NAME=github",
+            );
+        }
         check_reachable(issuer, self, &mut wrong);
         let open = self.allow.is_empty() && self.further == FurtherRules::None;
         if Reach::of(&url, issuer.idp) == Reach::Everybody && open {
             wrong(
                 "gives tokens to anybody, so that the whole internet could call",
-                "say who may: --allow-group, --allow-domain, --allow-user, --allow-tenant or --policy",
+                "say who may: --allow-group, --allow-domain, --allow-user or --allow-tenant",
             );
         }
     }
@@ -284,22 +290,28 @@ impl Settings {
         let Some(own) = &self.introspection else {
             return;
         };
-        let mut wrong = |message: &str, hint: &str| {
-            problems.push(Problem::new("introspection", message, hint));
+        let mut wrong = |option, message: &str, hint: &str| {
+            problems.push(Problem::new(option, message, hint));
         };
         if !self.issuers.iter().any(|issuer| self.introspection_of(issuer).is_some()) {
             wrong(
+                "introspection-client-id",
                 "it is not clear which issuer answers",
-                "name one of the issuers that have an introspection endpoint",
+                "write ISSUER_NAME=ID, and name one that signs its tokens or has an endpoint for it",
             );
         }
         let secure =
             |text: &String| Url::parse(text).is_ok_and(|url| outbound::check(&url).is_ok());
         if !own.endpoint.as_ref().is_none_or(secure) {
-            wrong("the endpoint is neither https nor http on loopback", "use https");
+            wrong(
+                "introspection-endpoint",
+                "the endpoint is neither https nor http on loopback",
+                "use https",
+            );
         }
         if own.client_id.is_empty() || own.client_secret.expose_secret().is_empty() {
             wrong(
+                "introspection-client-id",
                 "the client id or its secret is missing",
                 "register mcpwrap as a client that may introspect tokens",
             );

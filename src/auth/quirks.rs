@@ -50,13 +50,13 @@ pub(super) fn check_provider(issuer: &Issuer, url: &Url, wrong: &mut impl FnMut(
         _ if is("accounts.google.com") => {
             wrong(
                 "issues access tokens that only Google can read",
-                "add --idp google and list your clients",
+                "add --idp google, and --client ID for each of your own clients",
             );
         }
         _ if is("github.com") || is("api.github.com") => {
             wrong(
                 "issues tokens that only GitHub can read",
-                "add --idp github and list your clients",
+                "add --idp github, and --client ID with --client-secret-file for each of your own clients",
             );
         }
         _ => {}
@@ -68,7 +68,7 @@ pub(super) fn check_clients(issuer: &Issuer, wrong: &mut impl FnMut(&str, &str))
     if issuer.clients.is_empty() || issuer.clients.iter().any(|client| client.id.is_empty()) {
         wrong(
             "needs the ids of the clients whose tokens count",
-            "its tokens name no audience; list your own clients' ids",
+            "its tokens name no audience: add --client ID for each of your own clients",
         );
     }
     let secret = |client: &Client| {
@@ -81,7 +81,7 @@ pub(super) fn check_clients(issuer: &Issuer, wrong: &mut impl FnMut(&str, &str))
     if issuer.idp == Preset::GitHub && !proven {
         wrong(
             "needs the secret of each client",
-            "GitHub answers only clients that prove who they are",
+            "GitHub answers only clients that prove who they are: add --client-secret-file [ID=]FILE",
         );
     }
 }

@@ -124,6 +124,21 @@ pub struct AuthArgs {
         "generic", "okta", "entra", "auth0", "keycloak", "cognito", "google", "github",
     ]))]
     pub idp: Vec<OsString>,
+    /// Take only tokens of this client, of one issuer or all; google and github need it (repeatable)
+    #[arg(long, value_name = "[NAME=]ID")]
+    pub client: Vec<OsString>,
+    /// Read that client's secret from this file; github needs it (repeatable)
+    #[arg(long, value_name = "[ID=]FILE", value_hint = ValueHint::FilePath)]
+    pub client_secret_file: Vec<OsString>,
+    /// Ask the provider's API here, like GitHub Enterprise's [default: the public one]
+    #[arg(long, value_name = "[NAME=]URL", value_hint = ValueHint::Url)]
+    pub api_url: Vec<OsString>,
+    /// Take only at+jwt for access tokens, or also JWT and none [default: by --idp]
+    #[arg(long, value_name = "[NAME=]TYPE", value_parser = Words(&["strict", "lenient"]))]
+    pub token_type: Vec<OsString>,
+    /// Look for a key that is unknown no more often than this [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    pub keys_cool_down: Option<OsString>,
     /// Require this audience (repeatable) [default: the public URL]
     #[arg(long, value_name = "AUDIENCE")]
     pub audience: Vec<OsString>,
@@ -142,6 +157,9 @@ pub struct AuthArgs {
     /// Take the groups from this claim [default: by --idp]
     #[arg(long, value_name = "CLAIM")]
     pub groups_claim: Option<OsString>,
+    /// Let in users of this tenant only (repeatable)
+    #[arg(long, value_name = "TENANT")]
+    pub allow_tenant: Vec<OsString>,
     /// Let in this user; without any --allow-…, everybody (repeatable)
     #[arg(long, value_name = "USER")]
     pub allow_user: Vec<OsString>,
@@ -151,11 +169,20 @@ pub struct AuthArgs {
     /// Let in verified addresses of this e-mail domain (repeatable)
     #[arg(long, value_name = "DOMAIN")]
     pub allow_domain: Vec<OsString>,
+    /// Let services in that act for themselves [default: refuse]
+    #[arg(long, value_name = "WORD", value_parser = Words(&["refuse", "accept"]))]
+    pub machines: Option<OsString>,
+    /// Ask the issuer about opaque tokens, or always, so that it can withdraw any [default: opaque]
+    #[arg(long, value_name = "WHEN", value_parser = Words(&["opaque", "always"]))]
+    pub introspection_when: Option<OsString>,
+    /// Believe for so long that a token is active, at most 1m [default: 1m]
+    #[arg(long, value_name = "TIME")]
+    pub introspection_cache: Option<OsString>,
     /// Ask here about opaque tokens [default: from the issuer's metadata]
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub introspection_endpoint: Option<OsString>,
-    /// Ask about opaque tokens as this client
-    #[arg(long, value_name = "ID")]
+    /// Ask about opaque tokens as this client, of the issuer NAME where there are several
+    #[arg(long, value_name = "[NAME=]ID")]
     pub introspection_client_id: Option<OsString>,
     /// Read that client's secret from this file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]

@@ -95,7 +95,12 @@ fn defaults_are_what_help_promises() {
 #[test]
 fn every_word_in_help_is_understood() {
     let command = command();
-    for (name, more) in [("dev", None), ("serve", Some("--oidc=https://login.example.com"))] {
+    let needed: &[&str] = &[
+        "--oidc=https://login.example.com",
+        "--introspection-client-id=c",
+        "--introspection-client-secret-file=s",
+    ];
+    for (name, more) in [("dev", &[][..]), ("serve", needed)] {
         for arg in command.find_subcommand(name).unwrap().get_arguments() {
             for word in arg.get_possible_values() {
                 let Some(flag) = arg.get_long().filter(|flag| !matches!(*flag, "help" | "verbose"))
@@ -103,7 +108,7 @@ fn every_word_in_help_is_understood() {
                     continue;
                 };
                 let mut words = vec![format!("--{flag}={}", word.get_name())];
-                words.extend(more.map(str::to_owned));
+                words.extend(more.iter().map(|word| (*word).to_owned()));
                 let typed = parsed(name, &words);
                 let problems = match name {
                     "dev" => config::dev(&typed, |_| None).err(),

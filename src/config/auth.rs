@@ -1,21 +1,30 @@
 //! Who may come in: issuers, claims, audiences, introspection.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use url::Url;
 
+use super::issuer::{self, Issuer};
 use super::key;
 use super::layers::Layers;
 use super::problem::{Origin, Problem, Wrong};
 use super::value;
-use crate::auth::{Algorithm, Preset};
+use crate::auth::{Algorithm, AskWhen, Machines};
 use crate::http::Network;
+
+/// Whoever invents keys must not make us a nuisance to their issuer.
+const KEYS_COOL_DOWN: Duration = Duration::from_secs(30);
+/// For how long an issuer is believed that a token is active.
+const BELIEVED: Duration = Duration::from_secs(60);
 
 /// Who may come in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Auth {
     /// Whose tokens are accepted; never empty.
     pub issuers: Vec<Issuer>,
+    /// An unknown key is looked for at its issuer no more often than this.
+    pub keys_cool_down: Duration,
     /// Which audience a token must name.
     pub audience: Audience,
     /// Which signatures are accepted; asymmetric ones only.
@@ -30,23 +39,12 @@ pub struct Auth {
     pub groups_claim: Claim,
     /// Who of those with a good token may come in.
     pub admission: Admission,
+    /// Whether services may come in.
+    pub machines: Machines,
     /// As whom the issuer is asked about opaque tokens; off means that they are refused.
     pub introspection: Option<Introspection>,
     /// Proxies whose forwarded headers are believed.
     pub trusted_proxies: Vec<Network>,
-}
-
-/// An identity provider.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Issuer {
-    /// Its short name in templates and logs; the host unless the operator named it.
-    pub name: String,
-    /// The identifier exactly as written, because tokens are compared with it byte by byte.
-    pub id: String,
-    /// The same as a URL.
-    pub url: Url,
-    /// Whose conventions it follows.
-    pub idp: Preset,
 }
 
 /// Which audience a token must name.
@@ -67,9 +65,12 @@ pub enum Claim {
     Named(String),
 }
 
-/// Who of those with a good token may come in: everybody where all lists are empty, else whoever is on one of them.
+/// Who of those with a good token may come in: everybody where all lists are empty, else whoever is on one of them;
+/// the tenant must be a listed one in any case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Admission {
+    /// Values of the tenant claim.
+    pub tenants: Vec<String>,
     /// Values of the user claim.
     pub users: Vec<String>,
     /// Values in the groups claim.
@@ -78,9 +79,15 @@ pub struct Admission {
     pub domains: Vec<String>,
 }
 
-/// As whom and where the issuer is asked about opaque tokens.
+/// As whom and where the issuer is asked about tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Introspection {
+    /// Which issuer is asked, by its name; off means the only one that can be.
+    pub issuer: Option<String>,
+    /// About which tokens.
+    pub when: AskWhen,
+    /// For how long it is believed that a token is active.
+    pub cache: Duration,
     /// Where to ask; off means where the issuer's metadata says.
     pub endpoint: Option<Url>,
     /// As whom to ask.
@@ -93,7 +100,7 @@ pub struct Introspection {
 
 impl Auth {
     pub(super) fn resolve(layers: &mut Layers<'_>) -> Self {
-        let issuers = issuers(layers);
+        let issuers = Issuer::resolve(layers);
         if !layers.is_set(&key::OIDC) {
             let wrong = Wrong::new("nobody could come in without an identity provider");
             let hint = "name its issuer, like --oidc https://login.example.com/realms/main, or try mcpwrap demo";
@@ -101,7 +108,7 @@ impl Auth {
         }
         let audience = layers.many(&key::AUDIENCE, value::word);
         Self {
-            issuers,
+            keys_cool_down: layers.one(&key::KEYS_COOL_DOWN, KEYS_COOL_DOWN, value::duration),
             audience: if audience.is_empty() {
                 Audience::PublicUrl
             } else {
@@ -113,69 +120,19 @@ impl Auth {
             tenant_claim: claim(layers, &key::TENANT_CLAIM),
             groups_claim: claim(layers, &key::GROUPS_CLAIM),
             admission: Admission {
+                tenants: layers.many(&key::ALLOW_TENANT, value::word),
                 users: layers.many(&key::ALLOW_USER, value::word),
                 groups: layers.many(&key::ALLOW_GROUP, value::word),
                 domains: layers.many(&key::ALLOW_DOMAIN, domain),
             },
-            introspection: introspection(layers),
+            machines: layers.one(&key::MACHINES, Machines::Refuse, |text| {
+                value::choice(text, &[("refuse", Machines::Refuse), ("accept", Machines::Accept)])
+            }),
+            introspection: introspection(layers, &issuers),
             trusted_proxies: layers.many(&key::TRUSTED_PROXY, value::network),
+            issuers,
         }
     }
-}
-
-fn issuers(layers: &mut Layers<'_>) -> Vec<Issuer> {
-    let mut issuers: Vec<Issuer> = Vec::new();
-    for (issuer, origin) in layers.many_with_origin(&key::OIDC, issuer) {
-        if issuers.iter().any(|known| known.name == issuer.name) {
-            let wrong = Wrong::new(format!("two issuers are called {}", issuer.name));
-            let wrong = wrong.hint("name each: --oidc NAME=URL");
-            layers.problems.push(Problem::new(&key::OIDC, origin, wrong));
-            continue;
-        }
-        issuers.push(issuer);
-    }
-    for ((name, idp), origin) in layers.many_with_origin(&key::IDP, preset) {
-        let mut known = false;
-        for issuer in issuers
-            .iter_mut()
-            .filter(|issuer| name.as_ref().is_none_or(|name| *name == issuer.name))
-        {
-            issuer.idp = idp;
-            known = true;
-        }
-        if let (Some(name), false) = (name, known) {
-            let wrong = Wrong::new(format!("no issuer is called {name:?}"));
-            let wrong = wrong.hint("an issuer is called by its host, or as --oidc NAME=URL says");
-            layers.problems.push(Problem::new(&key::IDP, origin, wrong));
-        }
-    }
-    issuers
-}
-
-/// `PRESET` for all issuers, or `NAME=PRESET` for one.
-fn preset(text: &str) -> Result<(Option<String>, Preset), Wrong> {
-    let (name, word) = text.split_once('=').map_or((None, text), |(name, word)| (Some(name), word));
-    let words: Vec<_> = Preset::ALL.iter().map(|preset| (preset.name(), *preset)).collect();
-    Ok((name.map(str::to_owned), value::choice(word, &words)?))
-}
-
-/// `URL` or `NAME=URL`.
-fn issuer(text: &str) -> Result<Issuer, Wrong> {
-    let named = text.split_once('=').filter(|(name, _)| !name.contains(['/', ':']));
-    let (name, id) = named.map_or((None, text), |(name, id)| (Some(name), id));
-    let url = value::secure_url(id)?;
-    let plain = |name: &&str| {
-        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
-    };
-    let name = match name {
-        Some(name) if !plain(&name) => {
-            let wrong = Wrong::new(format!("{name:?} is not the name of an issuer"));
-            return Err(wrong.hint("write NAME=URL, where NAME is letters, digits, -, _ and ."));
-        }
-        Some(name) => name.to_owned(),
-        None => url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned(),
-    };
-    Ok(Issuer { name, id: id.to_owned(), url, idp: Preset::Generic })
 }
 
 fn algorithms(layers: &mut Layers<'_>) -> Vec<Algorithm> {
@@ -208,40 +165,36 @@ fn domain(text: &str) -> Result<String, Wrong> {
         .hint("write the part after the @, like example.com"))
 }
 
-fn introspection(layers: &mut Layers<'_>) -> Option<Introspection> {
+fn introspection(layers: &mut Layers<'_>, issuers: &[Issuer]) -> Option<Introspection> {
     let needed = [key::INTROSPECTION_CLIENT_ID, key::INTROSPECTION_CLIENT_SECRET_FILE];
     let endpoint = layers.maybe(&key::INTROSPECTION_ENDPOINT, value::secure_url);
-    let client_id = layers.maybe(&needed[0], value::word);
+    let when = layers.one(&key::INTROSPECTION_WHEN, AskWhen::Opaque, |text| {
+        value::choice(text, &[("opaque", AskWhen::Opaque), ("always", AskWhen::Always)])
+    });
+    let cache = layers.one(&key::INTROSPECTION_CACHE, BELIEVED, value::duration);
+    let client = layers.maybe(&needed[0], |text| issuer::named(text, value::word));
     let client_secret_file = layers.path(&needed[1]);
     let all = [key::INTROSPECTION_ENDPOINT, needed[0], needed[1]];
-    if all.iter().any(|key| layers.is_set(key)) {
+    if when == AskWhen::Always || all.iter().any(|key| layers.is_set(key)) {
         for key in needed.iter().filter(|key| !layers.is_set(key)).collect::<Vec<_>>() {
-            let wrong = Wrong::new("asking about opaque tokens needs it too");
+            let wrong = Wrong::new("asking the issuer about tokens needs it too");
             let wrong = wrong.hint("give the client's id and the file with its secret");
             layers.problems.push(Problem::new(key, Origin::Default, wrong));
         }
     }
-    Some(Introspection { endpoint, client_id: client_id?, client_secret_file: client_secret_file? })
+    let (issuer, client_id) = client?;
+    if let Some(name) = &issuer
+        && let Err(wrong) = issuer::known(name, issuers)
+    {
+        layers.problem(&needed[0], wrong);
+    }
+    let client_secret_file = client_secret_file?;
+    Some(Introspection { issuer, when, cache, endpoint, client_id, client_secret_file })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_issuer_is_kept_as_written() {
-        let plain = issuer("https://login.example.com").unwrap();
-        assert_eq!(
-            (plain.name.as_str(), plain.id.as_str()),
-            ("login.example.com", "https://login.example.com")
-        );
-        let named = issuer("corp=https://a.example/x?").unwrap_err();
-        assert!(named.what.contains("query"), "{named:?}");
-        let named = issuer("corp=https://a.example/x=y").unwrap();
-        assert_eq!((named.name.as_str(), named.id.as_str()), ("corp", "https://a.example/x=y"));
-        assert!(issuer("c/d=https://a.example").is_err());
-        assert!(issuer("=https://a.example").is_err());
-    }
 
     #[test]
     fn domains_may_start_with_the_at_sign() {

@@ -74,15 +74,24 @@ keys! {
     TRUSTED_PROXY = "trusted-proxy", Commas;
     OIDC = "oidc", Commas;
     IDP = "idp", Commas;
+    CLIENT = "client", Commas;
+    CLIENT_SECRET_FILE = "client-secret-file", Lines;
+    API_URL = "api-url", Commas;
+    TOKEN_TYPE = "token-type", Commas;
+    KEYS_COOL_DOWN = "keys-cool-down", One;
     AUDIENCE = "audience", Commas;
     ALGORITHM = "algorithm", Commas;
     REQUIRED_SCOPE = "required-scope", Commas;
     USER_CLAIM = "user-claim", One;
     TENANT_CLAIM = "tenant-claim", One;
     GROUPS_CLAIM = "groups-claim", One;
+    ALLOW_TENANT = "allow-tenant", Lines;
     ALLOW_USER = "allow-user", Lines;
     ALLOW_GROUP = "allow-group", Lines;
     ALLOW_DOMAIN = "allow-domain", Commas;
+    MACHINES = "machines", One;
+    INTROSPECTION_WHEN = "introspection-when", One;
+    INTROSPECTION_CACHE = "introspection-cache", One;
     INTROSPECTION_ENDPOINT = "introspection-endpoint", One;
     INTROSPECTION_CLIENT_ID = "introspection-client-id", One;
     INTROSPECTION_CLIENT_SECRET_FILE = "introspection-client-secret-file", One;
@@ -138,15 +147,24 @@ const SERVE_ONLY: &[Key] = &[
     TRUSTED_PROXY,
     OIDC,
     IDP,
+    CLIENT,
+    CLIENT_SECRET_FILE,
+    API_URL,
+    TOKEN_TYPE,
+    KEYS_COOL_DOWN,
     AUDIENCE,
     ALGORITHM,
     REQUIRED_SCOPE,
     USER_CLAIM,
     TENANT_CLAIM,
     GROUPS_CLAIM,
+    ALLOW_TENANT,
     ALLOW_USER,
     ALLOW_GROUP,
     ALLOW_DOMAIN,
+    MACHINES,
+    INTROSPECTION_WHEN,
+    INTROSPECTION_CACHE,
     INTROSPECTION_ENDPOINT,
     INTROSPECTION_CLIENT_ID,
     INTROSPECTION_CLIENT_SECRET_FILE,

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use super::*;
 
+mod callers;
+
 /// `--flag value …` and after `--` the command.
 fn typed(words: &str) -> Typed {
     let mut typed = Typed::default();
@@ -231,8 +233,8 @@ fn settings_that_belong_together_are_asked_for_together() {
         problems,
         [
             "--tls-key (not set): --tls-cert is of no use alone",
-            "--introspection-client-id (not set): asking about opaque tokens needs it too",
-            "--introspection-client-secret-file (not set): asking about opaque tokens needs it too",
+            "--introspection-client-id (not set): asking the issuer about tokens needs it too",
+            "--introspection-client-secret-file (not set): asking the issuer about tokens needs it too",
         ]
     );
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::spec::{CredentialSpec, Source};
 use super::template::{Part, Slot, Template};
+use crate::auth::Machines;
 
 mod watch;
 
@@ -59,6 +60,8 @@ pub struct Facts {
     pub issuers: usize,
     /// Whether a claim names the tenant.
     pub tenant_claim: bool,
+    /// Whether services come in, which may be called like a person.
+    pub machines: Machines,
 }
 
 /// One thing that is wrong with the configuration.
@@ -122,6 +125,9 @@ pub fn check_env(env: &[(String, Template)], allow_shared: &[String]) -> Vec<Pro
 }
 
 fn remedy(facts: &Facts) -> String {
+    if facts.machines == Machines::Accept {
+        return "put {user} in it: a service may be called like a person".to_owned();
+    }
     let mut needed = vec!["{sub}"];
     if facts.issuers != 1 {
         needed.push("{iss}");
@@ -153,6 +159,7 @@ fn determines_user(source: &Source, facts: &Facts) -> bool {
         }
     }
     found.contains("sub")
+        && facts.machines == Machines::Refuse
         && (facts.issuers == 1 || found.contains("iss"))
         && (!facts.tenant_claim || found.contains("tenant"))
 }

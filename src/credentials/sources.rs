@@ -13,7 +13,7 @@ use super::spec::Source;
 use super::template::{RenderError, hex};
 use super::vault::{Error as VaultError, Vault};
 use super::{Credential, CredentialSet, CredentialSpec, Error, SharedWatch, WatchError, local};
-use crate::auth::{Principal, UserId};
+use crate::auth::{Kind, Principal, UserId};
 use crate::seal::bound;
 use crate::store::{Store, UserRef, os_keyring};
 
@@ -161,6 +161,10 @@ impl Inner {
         spec: &CredentialSpec,
         principal: &Principal,
     ) -> Result<SecretString, Error> {
+        // The store knows people by their names alone, and a service may be called like one of them.
+        if matches!(spec.source, Source::Store { .. }) && principal.kind() == Kind::Machine {
+            return Err(absent(spec, None));
+        }
         let flight =
             Flight { user: principal.user().clone(), spec: at, rendered: render(spec, principal)? };
         let work = self.ask(spec, &flight);

@@ -1,7 +1,7 @@
 //! Which sources tell users apart, which settings look like secrets, and whose a value is.
 
 use super::*;
-use crate::auth::{Principal, UserId};
+use crate::auth::{Machines, Principal, UserId};
 use secrecy::SecretString;
 
 fn problems(source: &str, facts: Facts) -> Vec<Problem> {
@@ -9,10 +9,18 @@ fn problems(source: &str, facts: Facts) -> Vec<Problem> {
     check_per_user(&[spec], &facts, &[])
 }
 
-const ONE: Facts = Facts { issuers: 1, tenant_claim: false };
-const TWO: Facts = Facts { issuers: 2, tenant_claim: false };
-const TENANTS: Facts = Facts { issuers: 1, tenant_claim: true };
-const ALL: Facts = Facts { issuers: 2, tenant_claim: true };
+const ONE: Facts = Facts { issuers: 1, tenant_claim: false, machines: Machines::Refuse };
+const TWO: Facts = Facts { issuers: 2, tenant_claim: false, machines: Machines::Refuse };
+const TENANTS: Facts = Facts { issuers: 1, tenant_claim: true, machines: Machines::Refuse };
+const ALL: Facts = Facts { issuers: 2, tenant_claim: true, machines: Machines::Refuse };
+
+#[test]
+fn a_service_may_be_called_like_a_person() {
+    let both = Facts { machines: Machines::Accept, ..ONE };
+    assert!(problems("vault:kv/{user}#t", both).is_empty());
+    let found = problems("vault:kv/{sub}#t", both);
+    assert!(found[0].hint.contains("{user}"), "{found:?}");
+}
 
 #[test]
 fn a_source_must_determine_the_user() {

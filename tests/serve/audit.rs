@@ -1,0 +1,246 @@
+//! One pair of records for each admitted call: who, through what, with whose credential, and how it ended; and
+//! nothing of what was said.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::world::*;
+
+const ALICES: &str = "the-token-of-alice-0123456789";
+
+async fn served(name: &str) -> (Provider, Served) {
+    let provider = Provider::start().await;
+    let setup = Setup::new(name, &provider).flags(["--tenant-claim", "org"]);
+    let users = setup.dir.join("users");
+    std::fs::create_dir(&users).unwrap();
+    let source = format!("T=file:{}/{{tenant}}/{{sub}}", users.display());
+    std::fs::create_dir(users.join("acme")).unwrap();
+    write_private(&users.join("acme/alice"), ALICES);
+    (provider, setup.flags(["--credential", &source]).serve().await)
+}
+
+fn alice(provider: &Provider, served: &Served) -> Caller {
+    let act = json!({ "sub": "agent", "act": { "sub": "scheduler" } });
+    served.caller(&provider.token_with(json!({ "org": "acme", "act": act })))
+}
+
+fn ends(records: &[Value]) -> Vec<&Value> {
+    records.iter().filter(|record| record["event"] == "end").collect()
+}
+
+#[tokio::test]
+async fn a_call_is_a_pair_of_records() {
+    let (provider, served) = served("audit-pair").await;
+    let caller = alice(&provider, &served);
+    let secret = json!({ "password": "hunter2-hunter2" });
+    let answer = caller.call("echo", secret.clone()).await;
+    assert!(structured(&answer)["params"].is_object());
+    let records = served.audited(1).await;
+    let [begin, end] = &records[..] else { panic!("{records:?}") };
+    let who = &begin["who"];
+    assert_eq!(begin["event"], "begin");
+    assert_eq!(who["issuer"], json!(provider.issuer()));
+    assert_eq!((&who["subject"], &who["tenant"]), (&json!("alice"), &json!("acme")));
+    assert_eq!(who["client"], "client-1");
+    assert_eq!(who["actors"], json!(["agent", "scheduler"]));
+    assert_eq!(who["user"].as_str().unwrap().len(), 32);
+    assert_eq!((&begin["method"], &begin["target"]), (&json!("tools/call"), &json!("echo")));
+    assert!(begin["child"].is_u64());
+    let credential = begin["credentials"][0].as_str().unwrap();
+    assert!(credential.starts_with("T from file:") && credential.contains("{sub}"), "{credential}");
+    assert_eq!(end["event"], "end");
+    assert_eq!((&end["call"], &end["outcome"]), (&begin["call"], &json!("result")));
+    assert!(end["duration_ms"].as_f64().unwrap() > 0.0);
+    // Of the arguments nothing but a hash, whose key nobody else has.
+    let text = json!(records).to_string();
+    for word in ["hunter2", ALICES, "password", caller.token.as_str()] {
+        assert!(!text.contains(word), "{word}: {text}");
+    }
+    let plain = Sha256::digest(secret.to_string());
+    let plain: String = plain[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let plain_credential = Sha256::digest(ALICES);
+    let plain_credential: String =
+        plain_credential[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(!text.contains(&plain) && !text.contains(&plain_credential), "{text}");
+}
+
+#[tokio::test]
+async fn equal_arguments_have_equal_hashes_in_one_run_only() {
+    let (provider, first) = served("audit-hash").await;
+    let caller = alice(&provider, &first);
+    for number in [1, 1, 2] {
+        caller.call("echo", json!({ "n": number })).await;
+    }
+    let hash = |record: &Value| record["arguments"].as_str().unwrap().to_owned();
+    let begun = |records: Vec<Value>| -> Vec<String> {
+        records.iter().filter(|record| record["event"] == "begin").map(hash).collect()
+    };
+    let one = begun(first.audited(3).await);
+    assert_eq!(one[0], one[1]);
+    assert_ne!(one[0], one[2]);
+    let (provider, second) = served("audit-hash-2").await;
+    alice(&provider, &second).call("echo", json!({ "n": 1 })).await;
+    assert_ne!(one[0], begun(second.audited(1).await)[0]);
+}
+
+/// The first record is there before the child hears of the call, and the second one however the call ends.
+#[tokio::test]
+async fn every_call_that_begins_ends() {
+    let (provider, served) = served("audit-ends").await;
+    let caller = alice(&provider, &served);
+    caller.call("echo", json!({})).await;
+    caller.call("no such tool", json!({})).await;
+    // Held by the child until its client hangs up.
+    let held = tokio::spawn({
+        let caller = caller.clone();
+        async move { caller.call("hold", json!({ "key": "k" })).await }
+    });
+    caller.call("held", json!({ "count": 1 })).await;
+    let so_far = served.audited(3).await;
+    let open = so_far.iter().filter(|record| record["target"] == "hold").count();
+    assert_eq!((open, ends(&so_far).len()), (1, 3), "begun and not ended");
+    held.abort();
+    served.audited(4).await;
+    caller.call("exit", json!({ "code": 3 })).await;
+    let records = served.audited(5).await;
+    let outcome = |target: &str| {
+        let begin = records.iter().find(|record| record["target"] == target).unwrap();
+        let end = ends(&records).into_iter().find(|end| end["call"] == begin["call"]).unwrap();
+        end["outcome"].as_str().unwrap().to_owned()
+    };
+    let outcomes = ["echo", "no such tool", "hold", "exit"].map(outcome);
+    assert_eq!(outcomes, ["result", "error", "cancelled", "lost"]);
+}
+
+/// Whoever does not get in leaves no record of a call, and neither does one for whom there is no child.
+#[tokio::test]
+async fn a_call_that_is_not_admitted_is_not_recorded_as_one() {
+    let (provider, served) = served("audit-refused").await;
+    for token in ["nonsense".to_owned(), provider.token_with(json!({ "aud": "x", "org": "acme" }))]
+    {
+        assert_eq!(served.caller(&token).status().await, 401);
+    }
+    let carol = provider.token_with(json!({ "sub": "carol", "org": "acme" }));
+    assert!(
+        error(&served.caller(&carol).call("echo", json!({})).await).contains("is stored for you")
+    );
+    alice(&provider, &served).call("echo", json!({})).await;
+    let records = served.audited(1).await;
+    let calls: Vec<&Value> = records
+        .iter()
+        .filter(|record| record["event"] == "begin" && record["method"] == "tools/call")
+        .collect();
+    assert_eq!(calls.len(), 1, "{records:?}");
+    assert_eq!(calls[0]["who"]["subject"], "alice");
+}
+
+/// Many at once: each pair is whole, and names its own user.
+#[tokio::test]
+async fn records_of_many_users_do_not_mix() {
+    let provider = Provider::start().await;
+    let served = Setup::new("audit-many", &provider).serve().await;
+    let callers: Vec<Caller> = (0..40)
+        .map(|number| served.caller(&provider.token(&format!("user-{}", number % 4))))
+        .collect();
+    let calls = callers.iter().enumerate().map(|(number, caller)| async move {
+        let answer = caller.call("echo", json!({ "text": format!("{number}") })).await;
+        assert!(structured(&answer).is_object());
+    });
+    futures_util::future::join_all(calls).await;
+    let records = served.audited(40).await;
+    let mut seen = std::collections::BTreeMap::new();
+    for record in records.iter().filter(|record| record["event"] == "begin") {
+        let pair = ends(&records).into_iter().filter(|end| end["call"] == record["call"]).count();
+        assert_eq!(pair, 1, "{record}");
+        let subject = record["who"]["subject"].as_str().unwrap();
+        *seen.entry((subject.to_owned(), record["child"].as_u64())).or_insert(0) += 1;
+    }
+    // Four users with ten calls each, all of one user in one child.
+    assert_eq!(seen.into_values().collect::<Vec<_>>(), [10; 4]);
+}
+
+/// The same value for a second user is refused, and the audit log says whose it was to be.
+#[tokio::test]
+async fn a_shared_credential_is_on_record() {
+    let provider = Provider::start().await;
+    let setup = Setup::new("audit-shared", &provider);
+    let users = setup.dir.join("users");
+    std::fs::create_dir(&users).unwrap();
+    for user in ["alice", "bob"] {
+        write_private(&users.join(user), ALICES);
+    }
+    let source = format!("T=file:{}/{{sub}}", users.display());
+    let served = setup.flags(["--credential", &source]).serve().await;
+    served.caller(&provider.token("alice")).whoami().await;
+    let refused = served.caller(&provider.token("bob")).call("whoami", json!({})).await;
+    assert!(error(&refused).contains("in use by somebody else"), "{refused}");
+    let records = served.recorded("security", 1).await;
+    assert_eq!(records[0]["what"], "shared_credential");
+    assert_eq!(records[0]["credential"], "T");
+    assert_eq!(records[0]["who"]["subject"], "bob");
+    assert!(!json!(records).to_string().contains(ALICES));
+}
+
+/// Sessions of others, by whoever was caught with one.
+#[tokio::test]
+async fn a_foreign_session_is_on_record() {
+    let provider = Provider::start().await;
+    let served = Setup::new("audit-foreign", &provider).serve().await;
+    let session = served.caller(&provider.token("alice")).session().await;
+    let bob = served.caller(&provider.token("bob"));
+    assert_eq!(session.taken_by(&bob).post("whoami").await.status, 404);
+    let records = served.recorded("security", 1).await;
+    assert_eq!(records[0]["what"], "foreign_session");
+    assert_eq!(records[0]["who"]["subject"], "bob");
+}
+
+/// Nobody knows whose they were, so they are added up: by reason, and by the network that the proxy names.
+#[tokio::test]
+async fn refusals_are_counted_by_reason_and_network() {
+    let provider = Provider::start().await;
+    let setup = Setup::new("audit-refusals", &provider).flags(["--trusted-proxy", "127.0.0.0/8"]);
+    let served = setup.serve().await;
+    let expired = provider.token_with(json!({ "exp": now() - 1000 }));
+    for address in ["203.0.113.5", "203.0.113.77", "198.51.100.1"] {
+        for token in [&expired, "nonsense"] {
+            let request = Caller::anonymous("whoami", json!({}));
+            let request = request
+                .header("x-forwarded-for", &format!("192.0.2.66, {address}"))
+                .header("authorization", &format!("Bearer {token}"));
+            assert_eq!(request.send(served.at).await.status, 401);
+        }
+    }
+    let written = served.stop().await;
+    let lines = written.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut counts: Vec<_> = lines
+        .filter(|line| line["event"] == "refused")
+        .map(|line| {
+            let text = |name: &str| line[name].as_str().unwrap().to_owned();
+            (text("from"), text("reason"), line["count"].as_u64().unwrap())
+        })
+        .collect();
+    counts.sort();
+    let expected = [
+        ("198.51.100.0/24", "expired", 1),
+        ("198.51.100.0/24", "shape", 1),
+        ("203.0.113.0/24", "expired", 2),
+        ("203.0.113.0/24", "shape", 2),
+    ];
+    let expected =
+        expected.map(|(from, reason, count)| (from.to_owned(), reason.to_owned(), count));
+    assert_eq!(counts, expected);
+}
+
+/// The trace that a client names, in the header or in the message, is the record's.
+#[tokio::test]
+async fn a_trace_is_on_record() {
+    let (provider, served) = served("audit-trace").await;
+    let caller = alice(&provider, &served);
+    let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let traced = caller
+        .with_token(Caller::anonymous("whoami", json!({})))
+        .header("traceparent", &format!("00-{id}-00f067aa0ba902b7-01"));
+    assert_eq!(traced.send(served.at).await.status, 200);
+    let records = served.audited(1).await;
+    assert_eq!(records[0]["trace"], id);
+    assert_eq!(records[0]["decision"], "whole_server");
+}

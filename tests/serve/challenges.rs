@@ -1,0 +1,189 @@
+//! What a caller without a good token is told: the status, the challenge, and where to get a token
+//! (10.7; protocol-checklist 7.1–7.6).
+
+use crate::world::*;
+
+const METADATA: &str = "https://mcp.test/.well-known/oauth-protected-resource/mcp";
+
+async fn served(name: &str) -> (Provider, Served) {
+    let provider = Provider::start().await;
+    let served = Setup::new(name, &provider).flags(["--required-scope", "mcp:use,mcp:more"]);
+    let served = served.serve().await;
+    (provider, served)
+}
+
+fn challenge(reply: &Reply) -> &str {
+    reply.header("www-authenticate").unwrap()
+}
+
+#[tokio::test]
+async fn every_request_without_a_token_is_challenged() {
+    let (_, served) = served("challenges-missing").await;
+    let with_session = |method| Request::new(method).header("mcp-session-id", "x");
+    for request in [
+        Caller::anonymous("whoami", json!({})),
+        Request::post("{}"),
+        Request::post(""),
+        Request::new("GET").header("accept", "text/event-stream"),
+        with_session("GET"),
+        with_session("DELETE"),
+        Request::new("DELETE"),
+        Request::new("PUT"),
+        Request::new("GET").header("authorization", "Basic YWxpY2U6cGFzcw=="),
+        Request::new("GET").header("authorization", "DPoP abc"),
+    ] {
+        let reply = request.send(served.at).await;
+        assert_eq!(reply.status, 401, "{request:?}");
+        let expected =
+            format!("Bearer scope=\"mcp:use mcp:more\", resource_metadata=\"{METADATA}\"");
+        assert_eq!(challenge(&reply), expected, "no error without a token");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_token_is_401_a_poor_one_403_a_misplaced_one_400() {
+    let (provider, served) = served("challenges-kinds").await;
+    let foreign = served.caller(&provider.token_with(json!({ "aud": "x" })));
+    let reply = foreign.begin("whoami", json!({})).await;
+    assert_eq!(reply.status, 401);
+    assert_eq!(
+        challenge(&reply),
+        format!(
+            "Bearer error=\"invalid_token\", error_description=\"The access token is not valid here.\", \
+             scope=\"mcp:use mcp:more\", resource_metadata=\"{METADATA}\""
+        )
+    );
+    let reply = served.caller(&provider.token("alice")).begin("whoami", json!({})).await;
+    assert_eq!(reply.status, 403);
+    assert_eq!(
+        challenge(&reply),
+        format!(
+            "Bearer error=\"insufficient_scope\", error_description=\"The access token lacks a required \
+             scope.\", scope=\"mcp:use mcp:more\", resource_metadata=\"{METADATA}\""
+        )
+    );
+    let both = provider.token_with(json!({ "scope": "mcp:more x mcp:use" }));
+    assert_eq!(served.caller(&both).status().await, 200);
+    // As Okta and Entra write it.
+    let both = provider.token_with(json!({ "scope": null, "scp": ["mcp:use", "mcp:more"] }));
+    assert_eq!(served.caller(&both).status().await, 200);
+}
+
+/// 14.1: a good token in the wrong place, or two of them, are nobody's.
+#[tokio::test]
+async fn a_token_comes_once_and_in_its_header() {
+    let (provider, served) = served("challenges-places").await;
+    let good = provider.token_with(json!({ "scope": "mcp:use mcp:more" }));
+    let other = provider.token("bob");
+    let plain = || Caller::anonymous("whoami", json!({}));
+    let bearer = |token: &str| format!("Bearer {token}");
+    let at = |target: &str| Request { target: target.to_owned(), ..plain() };
+    let once = |request: Request| request.header("authorization", bearer(&good));
+    for (what, request) in [
+        ("two headers", once(once(plain()))),
+        ("two users", once(plain()).header("authorization", bearer(&other))),
+        (
+            "two in one header",
+            plain().header("authorization", format!("{}, {}", bearer(&good), bearer(&other))),
+        ),
+        ("a bearer and a password", once(plain()).header("authorization", "Basic eDp5")),
+        ("in the query alone", at(&format!("/mcp?access_token={good}"))),
+        ("in the query too", once(at(&format!("/mcp?access_token={good}")))),
+        ("in the query, disguised", once(at(&format!("/mcp?a=b&access%5ftoken={good}")))),
+        ("in the query, in capitals", at(&format!("/mcp?ACCESS_TOKEN={good}"))),
+        ("no token at all", plain().header("authorization", "Bearer ")),
+        ("a token with a quote", plain().header("authorization", "Bearer a\"b")),
+        ("a token with a space", plain().header("authorization", format!("Bearer {good} x"))),
+        ("a header that is no text", plain().header("authorization", b"Bearer \xff\xfe")),
+    ] {
+        let reply = request.send(served.at).await;
+        assert_eq!(reply.status, 400, "{what}");
+        let said = challenge(&reply);
+        assert!(said.starts_with("Bearer error=\"invalid_request\", "), "{what}: {said}");
+        assert!(said.ends_with(&format!("resource_metadata=\"{METADATA}\"")), "{what}: {said}");
+    }
+    // The scheme's name has no case.
+    let lower = plain().header("authorization", format!("bearer {good}"));
+    assert_eq!(lower.send(served.at).await.status, 200);
+}
+
+#[tokio::test]
+async fn whoever_is_not_on_the_list_is_told_no_and_nothing_else() {
+    let provider = Provider::start().await;
+    let flags = ["--allow-user", "alice", "--allow-group", "staff", "--tenant-claim", "org"];
+    let served = Setup::new("challenges-lists", &provider).flags(flags);
+    let served = served.flags(["--allow-tenant", "acme"]).serve().await;
+    let of = |changes: Value| {
+        served.caller(&provider.token_with(with(json!({ "org": "acme" }), changes)))
+    };
+    for (changes, status) in [
+        (json!({}), 200),
+        (json!({ "sub": "bob", "groups": ["staff"] }), 200),
+        (json!({ "sub": "bob", "groups": ["guests"] }), 403),
+        (json!({ "sub": "bob", "groups": "staff,guests" }), 403),
+        (json!({ "sub": "ALICE" }), 403),
+        (json!({ "org": "other" }), 403),
+        (json!({ "org": "ACME" }), 403),
+        (json!({ "sub": "client-1", "groups": ["staff"] }), 403),
+        (json!({ "org": null }), 401),
+        (json!({ "org": ["acme", "other"] }), 401),
+        (json!({ "org": "" }), 401),
+    ] {
+        let reply = of(changes.clone()).begin("whoami", json!({})).await;
+        assert_eq!(reply.status, status, "{changes}");
+        if status == 403 {
+            assert_eq!(reply.header("www-authenticate"), None, "a new token would not help");
+        }
+    }
+}
+
+#[tokio::test]
+async fn services_come_in_only_where_they_are_welcome() {
+    let provider = Provider::start().await;
+    let service = provider.token_with(json!({ "sub": "client-1", "client_id": "client-1" }));
+    let closed = Setup::new("challenges-services-no", &provider).serve().await;
+    assert_eq!(closed.caller(&service).status().await, 403);
+    let open = Setup::new("challenges-services", &provider).flags(["--machines", "accept"]);
+    let open = open.serve().await;
+    let service = open.caller(&service).whoami().await;
+    // Somebody who is called like it is another user.
+    let person = provider.token_with(json!({ "sub": "client-1", "client_id": "other" }));
+    let person = open.caller(&person).whoami().await;
+    assert_ne!(who(&service, "MCPWRAP_USER"), who(&person, "MCPWRAP_USER"));
+    assert_ne!(pid(&service), pid(&person));
+}
+
+/// RFC 9728 section 3.1: at the endpoint's own place and at the host's, for everybody, from configuration alone.
+#[tokio::test]
+async fn the_metadata_say_where_a_token_is_to_be_had() {
+    let (provider, served) = served("challenges-metadata").await;
+    for path in
+        ["/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"]
+    {
+        let request = Request { target: path.to_owned(), ..Request::new("GET") };
+        for request in [
+            request.clone(),
+            request
+                .clone()
+                .header("x-forwarded-host", "evil.test")
+                .header("x-forwarded-proto", "http"),
+            request.clone().header("forwarded", "host=evil.test"),
+            request.header("host", "localhost:9999"),
+        ] {
+            let reply = request.send(served.at).await.expect(200);
+            assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
+            let document = reply.json().await;
+            assert_eq!(document["resource"], PUBLIC);
+            assert_eq!(document["authorization_servers"], json!([provider.issuer()]));
+            assert_eq!(document["scopes_supported"], json!(["mcp:use", "mcp:more"]));
+            assert_eq!(document["bearer_methods_supported"], json!(["header"]));
+        }
+    }
+    for path in ["/.well-known/oauth-protected-resource/other", "/.well-known/x", "/"] {
+        let request = Request { target: path.to_owned(), ..Request::new("GET") };
+        assert_eq!(request.send(served.at).await.status, 404, "{path}");
+    }
+    let foreign =
+        Request { target: "/.well-known/oauth-protected-resource".into(), ..Request::new("GET") };
+    assert_eq!(foreign.header("host", "evil.test").send(served.at).await.status, 403);
+}

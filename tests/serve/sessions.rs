@@ -1,0 +1,174 @@
+//! Sessions belong to who opened them, and streams live no longer than their token
+//! (protocol-checklist 2.5, 2.35, 7.17).
+
+use crate::world::*;
+
+#[tokio::test]
+async fn a_foreign_session_looks_like_none() {
+    let provider = Provider::start().await;
+    let served = Setup::new("sessions-foreign", &provider).serve().await;
+    let alice = served.caller(&provider.token("alice")).session().await;
+    let unknown =
+        Session { id: "0123456789abcdef0123456789abcdef".to_owned(), by: alice.by.clone() };
+    let bob = served.caller(&provider.token("bob"));
+    // The same user through another client, or with somebody who acts for him, is not the session's owner either.
+    let others = [
+        bob,
+        served.caller(&provider.token_with(json!({ "client_id": "client-2" }))),
+        served.caller(&provider.token_with(json!({ "act": { "sub": "agent" } }))),
+    ];
+    for thief in &others {
+        let stolen = alice.taken_by(thief);
+        for (reply, like) in [
+            (stolen.post("whoami").await, unknown.post("whoami").await),
+            (stolen.get().await, unknown.get().await),
+            (stolen.delete().await, unknown.delete().await),
+        ] {
+            assert_eq!((reply.status, like.status), (404, 404));
+            assert_eq!(reply.json().await, like.json().await);
+        }
+    }
+    // A security event for each try, and none of it hurt the owner.
+    served.stderr.wait_nth("a security event", 9).await;
+    assert_eq!(alice.post("whoami").await.status, 200);
+    assert_eq!(alice.delete().await.status, 204);
+    assert_eq!(alice.post("whoami").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_session_is_no_substitute_for_a_token() {
+    let provider = Provider::start().await;
+    let served = Setup::new("sessions-token", &provider).serve().await;
+    let alice = served.caller(&provider.token("alice")).session().await;
+    let expired = served.caller(&provider.token_with(json!({ "exp": now() - 90 })));
+    let late = alice.taken_by(&expired);
+    assert_eq!(late.post("whoami").await.status, 401);
+    assert_eq!(late.get().await.status, 401);
+    assert_eq!(late.delete().await.status, 401);
+    // A fresh token of the same user and client goes on with it.
+    let fresh = served.caller(&provider.token_with(json!({ "jti": "fresh" })));
+    assert_eq!(alice.taken_by(&fresh).post("whoami").await.status, 200);
+}
+
+/// What a stream has said is kept for its owner; somebody else's number of an event is nothing in his own session.
+#[tokio::test]
+async fn what_a_stream_said_is_kept_for_its_owner() {
+    let provider = Provider::start().await;
+    let served = Setup::new("sessions-resume", &provider).serve().await;
+    let (alice, bob) =
+        (served.caller(&provider.token("alice")), served.caller(&provider.token("bob")));
+    let (ones, others) = (alice.session().await, bob.session().await);
+    let mut stream = ones.listen().await;
+    for _ in 0..2 {
+        alice.call("changed", json!({ "list": "tools" })).await;
+    }
+    let (first, _) = stream.tagged().await.unwrap();
+    let (first, _) = (first.unwrap(), stream.tagged().await.unwrap());
+    drop(stream);
+    assert_eq!(ones.taken_by(&bob).resume(&first).await.status, 404);
+    // Within his own session her number leads to nothing of hers.
+    let reply = others.resume(&first).await;
+    if reply.status == 200 {
+        let mut own = reply.events();
+        bob.call("changed", json!({ "list": "prompts" })).await;
+        let heard = own.message().await.unwrap();
+        assert_eq!(heard["method"], "notifications/prompts/list_changed");
+    }
+    let mut again = ones.resume(&first).await.expect(200).events();
+    assert_eq!(again.message().await.unwrap()["method"], "notifications/tools/list_changed");
+}
+
+/// A call that waits for answers goes on for the caller who began it, and for nobody else who holds its state.
+#[tokio::test]
+async fn a_parked_call_goes_on_for_its_caller_alone() {
+    let provider = Provider::start().await;
+    let served = Setup::new("sessions-parked", &provider).serve().await;
+    let able = json!({ "elicitation": { "form": {} } });
+    let ask = |params: Value| {
+        let params = with(json!({ "name": "ask", "arguments": {} }), params);
+        Caller::modern("tools/call", params, able.clone())
+    };
+    let alice = served.caller(&provider.token("alice"));
+    let parked = alice.send(ask(json!({}))).await.answer().await;
+    let state = &parked["result"]["requestState"];
+    let requests = parked["result"]["inputRequests"].as_object().unwrap();
+    let answers: Value = requests
+        .keys()
+        .map(|key| (key.clone(), json!({ "action": "accept", "content": { "n": 7 } })))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    let retry = || ask(json!({ "requestState": state, "inputResponses": answers }));
+    for thief in [
+        provider.token("bob"),
+        provider.token_with(json!({ "client_id": "client-2" })),
+        provider.token_with(json!({ "act": { "sub": "agent" } })),
+    ] {
+        let answer = served.caller(&thief).send(retry()).await.answer().await;
+        assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    }
+    assert_eq!(retry().send(served.at).await.status, 401);
+    let done = alice.send(retry()).await.answer().await;
+    assert_eq!(structured(&done)["answers"][0]["result"]["content"]["n"], 7);
+    let twice = alice.send(retry()).await.answer().await;
+    assert!(twice["error"].is_object(), "a state serves once: {twice}");
+}
+
+/// The oldest transport names its session in the query, where anybody may have read it.
+#[tokio::test]
+async fn a_link_of_the_oldest_transport_is_its_owners() {
+    let provider = Provider::start().await;
+    let served = Setup::new("sessions-sse", &provider).flags(["--legacy-sse"]).serve().await;
+    let (alice, bob) =
+        (served.caller(&provider.token("alice")), served.caller(&provider.token("bob")));
+    let open = Request::new("GET").header("accept", "text/event-stream");
+    assert_eq!(open.clone().send(served.at).await.status, 401);
+    let mut stream = alice.send(open).await.expect(200);
+    let mut said = String::new();
+    while !said.contains("sessionId=") || !said.ends_with("\n\n") {
+        said.push_str(str::from_utf8(&stream.chunk().await.unwrap()).unwrap());
+    }
+    let target = said.lines().find_map(|line| line.strip_prefix("data: ")).unwrap().to_owned();
+    let hello = json!({
+        "protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": { "name": "s", "version": "1" },
+    });
+    let body = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello });
+    let request = || Request { target: target.clone(), ..Request::post(body.to_string()) };
+    assert_eq!(bob.send(request()).await.status, 404);
+    assert_eq!(request().send(served.at).await.status, 401);
+    assert_eq!(alice.send(request()).await.status, 202);
+}
+
+/// What a token's end ends: the streams of sessions and of subscriptions. A modern call under way may finish.
+#[tokio::test]
+async fn streams_end_with_their_token() {
+    let provider = Provider::start().await;
+    let served = Setup::new("sessions-end", &provider).serve().await;
+    let (alice, bob) =
+        (served.caller(&provider.token("alice")), served.caller(&provider.token("bob")));
+    let session = alice.session().await;
+    // Within the leeway of a minute for some more seconds.
+    let short = served.caller(&provider.token_with(json!({ "exp": now() - 55 })));
+    let (mut standalone, mut subscription) =
+        (session.taken_by(&short).listen().await, short.subscribe().await);
+    let (mut others, mut longer) = (bob.session().await.listen().await, alice.subscribe().await);
+    let held = tokio::spawn(async move {
+        let answer = short.call("hold", json!({ "key": "k" })).await;
+        (short, answer)
+    });
+    alice.call("held", json!({ "count": 1 })).await;
+    assert_eq!(standalone.message().await, None, "the stream of the session ends");
+    while let Some(last) = subscription.message().await {
+        assert!(last["method"].is_null(), "a result at the most: {last}");
+    }
+    alice.call("release", json!({ "key": "k" })).await;
+    let (short, answer) = soon("the answer of the call under way", held).await.unwrap();
+    assert_eq!(structured(&answer)["key"], "k");
+    assert_eq!(short.status().await, 401);
+    // The session goes on with a living token, and nobody else's streams have ended.
+    assert_eq!(session.post("whoami").await.status, 200);
+    for (caller, stream) in [(&alice, &mut longer), (&bob, &mut others)] {
+        caller.call("changed", json!({ "list": "tools" })).await;
+        let heard = stream.message().await.unwrap();
+        assert_eq!(heard["method"], "notifications/tools/list_changed");
+    }
+}
