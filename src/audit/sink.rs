@@ -4,18 +4,20 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
 use sha2::Sha256;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::record::{Begin, Ending, Incident, Who};
 use crate::shutdown::Shutdown;
 
 /// Records that wait to be written; one more and calls are refused.
 const MOST_WAITING: usize = 8192;
+/// How long the last records may take when everything else is dropped.
+const LAST_RECORDS: Duration = Duration::from_secs(1);
 
 /// The audit log; a clone writes to the same place.
 #[derive(Clone, Debug)]
@@ -114,28 +116,26 @@ impl Log {
         };
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|cause| error(std::io::Error::other(cause)))?;
-        let (lines, mut queue) = mpsc::channel::<String>(MOST_WAITING);
+        let (lines, queue) = mpsc::channel::<String>(MOST_WAITING);
+        // A thread of its own: a disk that stalls, or a pipe that nobody reads, holds up nothing but the log.
+        let (writing, written) = oneshot::channel::<()>();
+        let thread = std::thread::Builder::new().name("audit".to_owned());
+        let spawned = thread.spawn(move || {
+            write(queue, &mut *out);
+            drop(writing);
+        });
+        spawned.map_err(error)?;
         let stop = shutdown.clone();
-        let work = async move {
-            loop {
-                // Whoever still holds the log when everything is dropped has nothing more to say.
-                let next = tokio::select! {
-                    biased;
-                    next = queue.recv() => next,
-                    () = stop.aborting() => queue.try_recv().ok(),
-                };
-                let Some(mut line) = next else { return };
-                while let Ok(more) = queue.try_recv() {
-                    line.push_str(&more);
-                }
-                if let Err(error) = out.write_all(line.as_bytes()).and_then(|()| out.flush()) {
-                    tracing::error!(%error, "the audit log cannot be written");
-                    // The queue closes here, and without it no call is admitted any more.
-                    return;
+        shutdown.spawn_work(async move {
+            tokio::pin!(written);
+            tokio::select! {
+                // It ends when nobody holds the log any more; the sender is only dropped.
+                _ = &mut written => {}
+                () = stop.aborting() => {
+                    let _ = tokio::time::timeout(LAST_RECORDS, written).await;
                 }
             }
-        };
-        shutdown.spawn_work(work);
+        });
         Ok(Self(Some(Arc::new(Writer { lines, key, next: AtomicU64::new(1) }))))
     }
 
@@ -218,6 +218,20 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.write(Ending::Cancelled);
+    }
+}
+
+/// Writes what is queued until nobody can queue any more.
+fn write(mut queue: mpsc::Receiver<String>, out: &mut dyn Write) {
+    while let Some(mut line) = queue.blocking_recv() {
+        while let Ok(more) = queue.try_recv() {
+            line.push_str(&more);
+        }
+        if let Err(error) = out.write_all(line.as_bytes()).and_then(|()| out.flush()) {
+            tracing::error!(%error, "the audit log cannot be written");
+            // The queue closes here, and without it no call is admitted any more.
+            return;
+        }
     }
 }
 
