@@ -179,8 +179,7 @@ impl Log {
             user = who.user,
             issuer = who.issuer,
             subject = who.subject,
-            ?incident,
-            "a security event"
+            "refused: {incident}"
         );
         let Some(writer) = &self.0 else { return };
         let record = SecurityLine { event: "security", time: now(), incident, who };
