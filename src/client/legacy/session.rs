@@ -265,6 +265,11 @@ impl Owner {
         Self { user, client, authority }
     }
 
+    /// Whether the owner is the same user, with whatever authority and client.
+    pub(in crate::client) fn is_user(&self, principal: &Principal) -> bool {
+        self.user == *principal.user()
+    }
+
     /// Whether `principal`, with this authority, is the owner.
     pub(in crate::client) fn is(&self, principal: &Principal, authority: &str) -> bool {
         self.user == *principal.user()
