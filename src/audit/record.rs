@@ -69,6 +69,18 @@ pub enum Incident {
     ForeignState,
 }
 
+impl std::fmt::Display for Incident {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::SharedCredential { credential } => {
+                write!(f, "the value of {credential} is another user's credential too")
+            }
+            Self::ForeignSession => f.write_str("a session was presented by somebody else"),
+            Self::ForeignState => f.write_str("a requestState was presented by somebody else"),
+        }
+    }
+}
+
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

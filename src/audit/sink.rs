@@ -9,16 +9,17 @@ use std::time::{Duration, Instant, SystemTime};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
 use sha2::Sha256;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::record::{Begin, Ending, Incident, Who};
 use crate::shutdown::Shutdown;
 
 /// Records that wait to be written; one more and calls are refused.
 const MOST_WAITING: usize = 8192;
-
-/// How long the last records may take when everything is dropped.
-const FLUSH_WITHIN: Duration = Duration::from_secs(2);
+/// How long records may gather before they are written; a full queue at this pace is millions in a second.
+const GATHER_FOR: Duration = Duration::from_millis(2);
+/// How long the last records may take when everything else is dropped.
+const LAST_RECORDS: Duration = Duration::from_secs(1);
 
 /// The audit log; a clone writes to the same place.
 #[derive(Clone, Debug)]
@@ -117,47 +118,24 @@ impl Log {
         };
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|cause| error(std::io::Error::other(cause)))?;
-        let (lines, mut queue) = mpsc::channel::<String>(MOST_WAITING);
-        let stop = shutdown.clone();
-        let work = async move {
-            loop {
-                // Whoever still holds the log when everything is dropped has nothing more to say.
-                let next = tokio::select! {
-                    biased;
-                    next = queue.recv() => next,
-                    () = stop.aborting() => queue.try_recv().ok(),
-                };
-                let Some(mut line) = next else { return };
-                while let Ok(more) = queue.try_recv() {
-                    line.push_str(&more);
-                }
-                if let Err(error) = out.write_all(line.as_bytes()).and_then(|()| out.flush()) {
-                    tracing::error!(%error, "the audit log cannot be written");
-                    // The queue closes here, and without it no call is admitted any more.
-                    return;
-                }
-            }
-        };
-        // A pipe that nobody reads holds up whoever writes to it: a thread of its own, which the process does not
-        // wait for beyond a deadline.
-        let runtime = tokio::runtime::Handle::current();
-        let (written, all_written) = tokio::sync::oneshot::channel::<()>();
-        std::thread::Builder::new()
-            .name("audit".to_owned())
-            .spawn(move || {
-                runtime.block_on(work);
-                drop(written);
-            })
-            .map_err(error)?;
+        let (lines, queue) = mpsc::channel::<String>(MOST_WAITING);
+        // A thread of its own: a disk that stalls, or a pipe that nobody reads, holds up nothing but the log.
+        let (writing, written) = oneshot::channel::<()>();
+        let thread = std::thread::Builder::new().name("audit".to_owned());
+        let spawned = thread.spawn(move || {
+            write(queue, &mut *out);
+            drop(writing);
+        });
+        spawned.map_err(error)?;
         let stop = shutdown.clone();
         shutdown.spawn_work(async move {
-            let overdue = async {
-                stop.aborting().await;
-                tokio::time::sleep(FLUSH_WITHIN).await;
-            };
+            tokio::pin!(written);
             tokio::select! {
-                _ = all_written => {}
-                () = overdue => tracing::error!("the audit log does not take in its last records"),
+                // It ends when nobody holds the log any more; the sender is only dropped.
+                _ = &mut written => {}
+                () = stop.aborting() => {
+                    let _ = tokio::time::timeout(LAST_RECORDS, written).await;
+                }
             }
         });
         Ok(Self(Some(Arc::new(Writer { lines, key, next: AtomicU64::new(1) }))))
@@ -201,8 +179,7 @@ impl Log {
             user = who.user,
             issuer = who.issuer,
             subject = who.subject,
-            ?incident,
-            "a security event"
+            "refused: {incident}"
         );
         let Some(writer) = &self.0 else { return };
         let record = SecurityLine { event: "security", time: now(), incident, who };
@@ -242,6 +219,22 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.write(Ending::Cancelled);
+    }
+}
+
+/// Writes what is queued until nobody can queue any more.
+fn write(mut queue: mpsc::Receiver<String>, out: &mut dyn Write) {
+    while let Some(mut line) = queue.blocking_recv() {
+        while let Ok(more) = queue.try_recv() {
+            line.push_str(&more);
+        }
+        if let Err(error) = out.write_all(line.as_bytes()).and_then(|()| out.flush()) {
+            tracing::error!(%error, "the audit log cannot be written");
+            // The queue closes here, and without it no call is admitted any more.
+            return;
+        }
+        // What comes meanwhile is written in one go, and nobody pays for waking this thread.
+        std::thread::sleep(GATHER_FOR);
     }
 }
 

@@ -279,7 +279,8 @@ impl Inner {
     /// The token in use, or a new one.
     async fn token(&self) -> Result<SecretString, Error> {
         let mut token = self.token.lock().await;
-        if let Some(token) = &*token {
+        // One that nobody renewed in time is no reason to bother the vault with.
+        if let Some(token) = token.as_ref().filter(|token| token.lives()) {
             return Ok(token.value.clone());
         }
         let fresh = self.log_in().await?;
@@ -291,7 +292,7 @@ impl Inner {
         let mut token = self.token.lock().await;
         if let Some(current) = &*token {
             let renewed = current.value.expose_secret() != refused.expose_secret();
-            if renewed || current.since.elapsed() < PAUSE {
+            if current.lives() && (renewed || current.since.elapsed() < PAUSE) {
                 return Ok(current.value.clone());
             }
         }

@@ -126,7 +126,8 @@ async fn converse<S, F>(
     let seen = Arc::clone(&activity);
     let service = service_fn(move |request| {
         let under_way = UnderWay::begin(&seen);
-        let response = answer(request, peer);
+        // Boxed, so that a connection on which nothing happens has no room for what does.
+        let response = Box::pin(answer(request, peer));
         async move {
             let response = response.await;
             drop(under_way);

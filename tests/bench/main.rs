@@ -2,8 +2,8 @@
 //!
 //! `BENCH_ROUNDS` (10) and `BENCH_SECONDS` (0.5, of one slice) say how long; `BENCH_CHECK=half` or `full`
 //! makes the exit code 1 when a number is beyond twice its budget, or beyond it; `BENCH_PEERS` (see `peers`
-//! beside this file) names others that are measured with the same child. `cargo bench -- alone PassLarge` gives
-//! one slice 20 seconds, for a profiler to look at.
+//! beside this file) names others that are measured with the same child; `BENCH_FORM=markdown` prints tables for
+//! the README. `cargo bench -- alone PassLarge` gives one slice 20 seconds, for a profiler to look at.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that fails may panic")]
 
@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use echo::Era;
-use report::{Check, Report};
+use report::{Check, Form, Report};
 
 /// How long everything takes.
 #[derive(Clone, Copy, Debug)]
@@ -52,12 +52,17 @@ fn measure() -> ExitCode {
         slice: Duration::from_secs_f64(number("BENCH_SECONDS", 0.5)),
     };
     let check = Check::read(std::env::var("BENCH_CHECK").ok().as_deref());
+    let form = Form::read(std::env::var("BENCH_FORM").ok().as_deref());
     let mut report = Report::default();
     // A machine that is busy with other things makes the direct ways look better than they are.
-    println!("load before: {}", proc::load_average());
+    let load = proc::load_average();
+    match form {
+        Form::Text => println!("load before: {load}"),
+        Form::Markdown => println!("{}\n", proc::machine(effort.rounds, &load)),
+    }
     rounds::memory(&mut report);
     rounds::run(effort, &mut report);
-    let (text, failed) = report.text(check);
+    let (text, failed) = report.text(check, form);
     println!("{text}");
     if let Ok(peers) = std::env::var("BENCH_PEERS") {
         println!("{}", peers::table(&peers, effort));

@@ -18,6 +18,16 @@ pub(crate) fn load_average() -> String {
     fs::read_to_string("/proc/loadavg").unwrap_or_default().trim().to_owned()
 }
 
+/// A sentence that says where and when the machine allowed these numbers.
+pub(crate) fn machine(rounds: usize, load: &str) -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = model.map_or("a processor without a name", |(_, name)| name.trim());
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let load = load.split(' ').next().unwrap_or_default();
+    format!("Measured on {cores} cores ({model}), {rounds} rounds, load average before {load}.")
+}
+
 /// The CPU time of all threads that live.
 pub(crate) fn cpu(pid: u32) -> Duration {
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Duration::ZERO };

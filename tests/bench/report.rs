@@ -31,6 +31,15 @@ pub(crate) struct Line {
     unit: &'static str,
 }
 
+/// How the report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Columns for a terminal.
+    Text,
+    /// A table for the README.
+    Markdown,
+}
+
 /// Everything that was measured.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
@@ -54,6 +63,44 @@ impl Check {
             Self::Off => f64::INFINITY,
             Self::Half => 2.0,
             Self::Full => 1.0,
+        }
+    }
+}
+
+// === impl Form ===
+
+impl Form {
+    /// Reads `BENCH_FORM`.
+    pub(crate) fn read(text: Option<&str>) -> Self {
+        if text == Some("markdown") { Self::Markdown } else { Self::Text }
+    }
+
+    fn head(self) -> String {
+        match self {
+            Self::Text => format!(
+                "{:<52} {:>10} {:>10} {:>10}  {:<6} {}\n",
+                "median of the rounds", "value", "lowest", "highest", "budget", "holds"
+            ),
+            Self::Markdown => {
+                "| median of the rounds | value | lowest | highest | budget | holds |\n\
+                               |---|--:|--:|--:|---|---|\n"
+                    .to_owned()
+            }
+        }
+    }
+
+    fn row(self, name: &str, unit: &str, values: [f64; 3], budget: &str, holds: &str) -> String {
+        let [value, lowest, highest] = values.map(number);
+        match self {
+            Self::Text => {
+                let name = format!("{name} [{unit}]");
+                format!("{name:<52} {value:>10} {lowest:>10} {highest:>10}  {budget:<6} {holds}\n")
+            }
+            Self::Markdown => {
+                format!(
+                    "| {name} [{unit}] | {value} | {lowest} | {highest} | {budget} | {holds} |\n"
+                )
+            }
         }
     }
 }
@@ -95,12 +142,9 @@ impl Report {
         }
     }
 
-    /// The report as text, and the names of what is too far beyond its budget.
-    pub(crate) fn text(&self, check: Check) -> (String, Vec<&'static str>) {
-        let mut text = format!(
-            "{:<52} {:>10} {:>10} {:>10}  {:<6} {}\n",
-            "median of the rounds", "value", "lowest", "highest", "budget", "holds"
-        );
+    /// The report in this form, and the names of what is too far beyond its budget.
+    pub(crate) fn text(&self, check: Check, form: Form) -> (String, Vec<&'static str>) {
+        let mut text = form.head();
         let mut failed = Vec::new();
         for Line { name, budget, values, unit } in &self.lines {
             let value = median(values.clone());
@@ -114,19 +158,12 @@ impl Report {
             if !budget.holds(value, check.slack()) {
                 failed.push(*name);
             }
-            let name = format!("{name} [{unit}]");
-            text += &format!(
-                "{name:<52} {} {} {}  {:<6} {holds}\n",
-                number(value),
-                number(lowest),
-                number(highest),
-                budget.text(),
-            );
+            text += &form.row(name, unit, [value, lowest, highest], &budget.text(), holds);
         }
         (text, failed)
     }
 }
 
 fn number(value: f64) -> String {
-    if value.abs() >= 1000.0 { format!("{value:>10.0}") } else { format!("{value:>10.2}") }
+    if value.abs() >= 1000.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }

@@ -1,8 +1,8 @@
 // Owns who takes part in the matrix: the clients and the servers that we did not write, how each is started, and one
-// call whose answer shows that the pair works. A participant that is not installed says so by its `missing`.
+// call whose answer shows that the pair works. A client that is given a `bearer` sends it. A participant that is not installed says so by its `missing`.
 
 import { execFile } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -44,9 +44,9 @@ async function callWith(client, transport, { tool, args }) {
     await client.close();
   }
 }
-async function callBy(program, args) {
+async function callBy(program, args, more = {}) {
   // What a client keeps in its user's home is not ours to touch.
-  const env = { ...process.env, HOME: here('.cache/home') };
+  const env = { ...process.env, HOME: here('.cache/home'), ...more };
   const { stdout } = await run(program, args, { timeout: CALL_DEADLINE_MS, maxBuffer: 64 << 20, env });
   return stdout;
 }
@@ -56,22 +56,24 @@ const remote = here('node_modules/mcp-remote/dist/proxy.js');
 const python = here('.venv/mcp/bin/python');
 const rmcp = here('.cache/rmcp/debug/rmcp-client');
 const info = { name: 'matrix', version: '1.0.0' };
+const inVariable = bearer => (bearer ? { MATRIX_BEARER: bearer } : {});
+const held = bearer => bearer && { requestInit: { headers: { authorization: `Bearer ${bearer}` } } };
 
 const sdk = {
   name: 'npm `@modelcontextprotocol/sdk` 1.32',
   speaksStdio: true,
-  call: ({ url, command }, probe) => {
+  call: ({ url, command, bearer }, probe) => {
     const stdio = () => new LegacyStdio({ command: command[0], args: command.slice(1), stderr: 'ignore' });
-    return callWith(new LegacyClient(info), url ? new LegacyHttp(new URL(url)) : stdio(), probe);
+    return callWith(new LegacyClient(info), url ? new LegacyHttp(new URL(url), held(bearer)) : stdio(), probe);
   },
 };
 const client = {
   name: 'npm `@modelcontextprotocol/client` 2.4',
   speaksStdio: true,
-  call: ({ url, command }, probe) => {
+  call: ({ url, command, bearer }, probe) => {
     const stdio = () => new ModernStdio({ command: command[0], args: command.slice(1), stderr: 'ignore' });
     const modern = new ModernClient(info, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
-    return callWith(modern, url ? new ModernHttp(new URL(url)) : stdio(), probe);
+    return callWith(modern, url ? new ModernHttp(new URL(url), held(bearer)) : stdio(), probe);
   },
 };
 
@@ -82,31 +84,38 @@ export const CLIENTS = [
     name: 'PyPI `mcp` 2.3',
     missing: missing(python, 'python 3.10 or later with venv is needed'),
     speaksStdio: true,
-    call: ({ url, command }, { tool, args }) =>
-      callBy(python, [here('python/client.py'), url ?? JSON.stringify(command), tool, JSON.stringify(args)]),
+    call: ({ url, command, bearer }, { tool, args }) =>
+      callBy(python, [here('python/client.py'), url ?? JSON.stringify(command), tool, JSON.stringify(args)], inVariable(bearer)),
   },
   {
     name: 'crate `rmcp` 3.11',
     missing: missing(rmcp, 'cargo is needed to build it'),
     speaksStdio: false,
-    call: ({ url }, { tool, args }) => callBy(rmcp, [url, tool, JSON.stringify(args)]),
+    call: ({ url, bearer }, { tool, args }) => callBy(rmcp, [url, tool, JSON.stringify(args)], inVariable(bearer)),
   },
   {
     name: 'Inspector 2.12, command line',
     missing: missing(node, 'node'),
     speaksStdio: true,
-    call: ({ url, command }, { tool, args }) => {
-      const target = url ? [url, '--transport', 'http'] : command;
+    call: ({ url, command, bearer }, { tool, args }) => {
+      const token = bearer ? ['--header', `Authorization: Bearer ${bearer}`] : [];
+      const target = url ? [url, '--transport', 'http', ...token] : command;
       const what = ['--method', 'tools/call', '--tool-name', tool, '--tool-args-json', JSON.stringify(args)];
-      return callBy(node, [inspector, '--cli', ...target, '--protocol-era', 'auto', ...what]);
+      return callBy(node, [inspector, '--cli', ...target, '--protocol-era', 'auto', ...what]).catch(error => {
+        // It calls a tool that reports a failure its own failure; the pair works all the same.
+        if (/"isError": true/.test(error.stdout)) return error.stdout;
+        throw error;
+      });
     },
   },
   {
     name: '`mcp-remote` 0.15 under npm `sdk` 1.32',
     speaksStdio: false,
-    call: ({ url }, probe) => {
+    call: ({ url, bearer }, probe) => {
       const env = `MCP_REMOTE_CONFIG_DIR=${here('.cache/mcp-remote')}`;
-      return sdk.call({ command: ['/usr/bin/env', env, node, remote, url, '--allow-http', '--transport', 'http-only'] }, probe);
+      const token = bearer ? ['--header', `Authorization:Bearer ${bearer}`] : [];
+      const command = ['/usr/bin/env', env, node, remote, url, '--allow-http', '--transport', 'http-only', ...token];
+      return sdk.call({ command }, probe);
     },
   },
 ];
@@ -149,10 +158,18 @@ async function startSemgrep() {
     `SEMGREP_URL=http://127.0.0.1:${page.address().port}`, 'OTEL_SDK_DISABLED=true', 'SEMGREP_SEND_METRICS=off',
     `PATH=${bin}${delimiter}${process.env.PATH}`,
   ];
-  return { command: ['/usr/bin/env', ...settings, join(bin, 'semgrep'), 'mcp'], end: () => page.close() };
+  const command = [join(bin, 'semgrep'), 'mcp'];
+  return {
+    command: ['/usr/bin/env', ...settings, ...command],
+    serveCommand: command,
+    serveOptions: settings.flatMap(setting => ['--env', setting]),
+    end: () => page.close(),
+  };
 }
 async function startFilesystem() {
   const folder = mkdtempSync(join(tmpdir(), 'mcpwrap-matrix-'));
+  // For the users of `serve`, none of whom is the one who runs this.
+  chmodSync(folder, 0o755);
   writeFileSync(join(folder, 'hello.txt'), 'hello from a file');
   return {
     command: [node, here('node_modules/@modelcontextprotocol/server-filesystem/dist/index.js'), folder],
@@ -164,6 +181,8 @@ async function startMemory() {
   const server = here('node_modules/@modelcontextprotocol/server-memory/dist/index.js');
   return {
     command: ['/usr/bin/env', `MEMORY_FILE_PATH=${join(folder, 'memory.json')}`, node, server],
+    // In `serve` a user's home is the one place where his server may write.
+    serveCommand: ['/bin/sh', '-c', 'MEMORY_FILE_PATH=$HOME/memory.json exec "$0" "$1"', node, server],
     end: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

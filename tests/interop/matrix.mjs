@@ -1,18 +1,26 @@
 // Owns the interoperability matrix: runs every pair, writes MATRIX.md. A cell is `ok`, or `n/a` if the same pair fails
 // without mcpwrap; anything else fails the test, and so does a pair of two eras that was `ok` in the committed table
-// and is not any more. Who takes part is in matrix-pairs.mjs.
+// and is not any more. Who takes part is in matrix-pairs.mjs. MATRIX=serve goes through `mcpwrap serve`, MATRIX=full
+// tries every client with every server, MATRIX="full serve" both; each has a page of its own.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import assert from 'node:assert/strict';
 import { DIRECT, HERE, finish, skip, test, wrap } from './harness.mjs';
 import { CLIENTS, ONE_OF_EACH_ERA, REFERENCES, SERVERS_TO_WRAP } from './matrix-pairs.mjs';
+import { wrapInServe } from './matrix-product.mjs';
 
 /** A client without stdio and a server without HTTP cannot meet but through mcpwrap. */
 class NoDirectWay extends Error {}
 
+const words = (process.env.MATRIX ?? '').split(/[ ,]+/).filter(Boolean).sort();
+const unknown = words.filter(word => !['full', 'serve'].includes(word));
+if (unknown.length > 0) throw new Error(`MATRIX knows full and serve, not ${unknown}`);
+const FULL = words.includes('full');
+const SERVE = words.includes('serve');
+
 const notes = [];
-const PAGE = join(HERE, 'MATRIX.md');
+const PAGE = join(HERE, `${['MATRIX', ...words].join('-')}.md`);
 /** Row → cells of the committed table. */
 const committed = new Map(
   (existsSync(PAGE) ? readFileSync(PAGE, 'utf8') : '').split('\n').filter(line => line.startsWith('| '))
@@ -36,9 +44,12 @@ async function callDirectly(client, started, server) {
 }
 
 async function callThroughMcpwrap(client, started, server) {
-  const { url, stop } = await wrap(started.command);
+  const person = `user-${CLIENTS.indexOf(client)}`;
+  const { command, serveCommand = command, serveOptions = [] } = started;
+  const wrapped = SERVE ? wrapInServe(serveCommand, serveOptions, person) : wrap(command);
+  const { url, bearer, stop } = await wrapped;
   try {
-    await calls(client, { url }, server);
+    await calls(client, { url, bearer }, server);
   } finally {
     await stop().catch(error => console.log(`  | ${error.message}`));
   }
@@ -87,23 +98,29 @@ async function table(rows, columns, pairOf) {
 const markdown = (head, lines) =>
   [head, head.map(() => '---'), ...lines].map(cells => `| ${cells.join(' | ')} |`).join('\n');
 
-const clients = await table(CLIENTS, REFERENCES, (client, server) => [client, server]);
-const servers = await table(SERVERS_TO_WRAP, ONE_OF_EACH_ERA, (server, client) => [client, server]);
+const everyServer = [...REFERENCES, ...SERVERS_TO_WRAP];
+const PARTS = FULL
+  ? [{ title: 'Every client with every server', head: 'server', rows: everyServer, columns: CLIENTS, pair: (server, client) => [client, server] }]
+  : [
+    { title: 'Clients', head: 'client', rows: CLIENTS, columns: REFERENCES, pair: (client, server) => [client, server] },
+    { title: 'Servers', head: 'server', rows: SERVERS_TO_WRAP, columns: ONE_OF_EACH_ERA, pair: (server, client) => [client, server] },
+  ];
+const tables = [];
+for (const { rows, columns, pair } of PARTS) tables.push(await table(rows, columns, pair));
+const sections = PARTS.map(({ title, head, columns }, at) =>
+  `## ${title}\n\n${markdown([head, ...columns.map(column => column.name)], tables[at])}\n`);
+const way = SERVE
+  ? '`mcpwrap serve`: each client is a user with a token, a child of his own and strict walls.'
+  : '`mcpwrap dev`.';
+const how = words.length > 0 ? `MATRIX='${words.join(' ')}' SUITES=matrix ` : '';
 const page = `# Interoperability matrix
 
-Written by \`tests/interop/run\`; do not edit. Each cell connects, lists the tools and calls one of them through
-\`mcpwrap dev\`. \`n/a\` means that the same pair fails without mcpwrap, \`skipped\` that a part was not installed.
+Written by \`${how}tests/interop/run\`; do not edit. Each cell connects, lists the tools and calls one of them through
+${way} \`n/a\` means that the same pair fails without mcpwrap, \`skipped\` that a part was not installed.
 
-## Clients
-
-${markdown(['client', ...REFERENCES.map(server => server.name)], clients)}
-
-## Servers
-
-${markdown(['server', ...ONE_OF_EACH_ERA.map(client => client.name)], servers)}
-${notes.map(note => `\n- ${note}`).join('')}
+${sections.join('\n')}${notes.map(note => `\n- ${note}`).join('')}
 `.trimEnd() + '\n';
-const failed = [...clients, ...servers].flat().includes('FAILED');
+const failed = tables.flat(2).includes('FAILED');
 // A failing run leaves the committed table alone: it says what was once true, the log says what is not any more.
 if (DIRECT) console.log(page);
 else if (!failed) writeFileSync(PAGE, page);

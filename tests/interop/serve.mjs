@@ -4,70 +4,20 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import * as legacy from '@modelcontextprotocol/sdk/client/index.js';
-import * as legacyHttp from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import * as modern from '@modelcontextprotocol/client';
 import { DIRECT, eventually, finish, onEnd, skip, test } from './harness.mjs';
-import { textOf } from './features.mjs';
 import { ADDRESS } from './fixtures/github-api.mjs';
 import { Person } from './fixtures/identity.mjs';
+import { SDKS, connect, getMe, logIn, post } from './serve-clients.mjs';
+import { beginKeycloak, testKeycloak } from './serve-keycloak.mjs';
+import { testOpaque } from './serve-opaque.mjs';
+import { testAppRole } from './serve-vault.mjs';
 import { MCPWRAP, TOOLS, descendants, disguises, holders, servers, start, surroundings } from './serve-world.mjs';
 
 const NOBODY = 65534;
 const VARIANTS = {
   'as root with an id for each user': { options: ['--isolation', 'strict', '--uid-range', '200000-200100'] },
   'as nobody with user namespaces': { options: ['--isolation', 'strict'], as: NOBODY },
-};
-const SDKS = {
-  legacy: {
-    client: () => new legacy.Client({ name: 'serve-legacy', version: '1.0.0' }),
-    transport: (url, options) => new legacyHttp.StreamableHTTPClientTransport(new URL(url), options),
-  },
-  modern: {
-    client: () => new modern.Client({ name: 'serve-modern', version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } }),
-    transport: (url, options) => new modern.StreamableHTTPClientTransport(new URL(url), options),
-  },
-};
-
-/** Lets `name` log in as his SDK does it: from the 401 to the metadata to the provider to a token. */
-async function logIn(url, name, sdk) {
-  const person = new Person(name);
-  const first = sdk.transport(url, { authProvider: person });
-  await assert.rejects(sdk.client().connect(first), /unauthorized/i);
-  await first.finishAuth(person.answer.get('code'), person.answer.get('iss'));
-  assert.ok(person.bearer, `${name} has no token`);
-  return person;
-}
-
-async function connect(url, person, sdk) {
-  const client = sdk.client();
-  const transport = sdk.transport(url, { authProvider: person });
-  onEnd(() => client.close());
-  await client.connect(transport);
-  return { client, transport };
-}
-
-const getMe = async client => JSON.parse(textOf(await client.callTool({ name: 'get_me', arguments: {} })));
-
-/** One request by hand, for what no SDK client would send. */
-async function post(url, { bearer, session, message = INITIALIZE } = {}) {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
-      ...(bearer && { authorization: `Bearer ${bearer}` }),
-      ...(session && { 'mcp-session-id': session }),
-    },
-    body: JSON.stringify(message),
-  });
-  return { status: response.status, headers: response.headers, body: await response.text() };
-}
-const INITIALIZE = {
-  jsonrpc: '2.0',
-  id: 1,
-  method: 'initialize',
-  params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'raw', version: '1' } },
 };
 
 async function testVariant(around, title, variant) {
@@ -317,7 +267,13 @@ if (DIRECT) {
 } else {
   const around = await surroundings();
   console.log(`serve: ${MCPWRAP}`);
+  // It takes its time to start, and has it while the others are tested.
+  const keycloak = beginKeycloak(around);
   for (const [title, variant] of Object.entries(VARIANTS)) await testVariant(around, title, variant);
+  const withdrawn = await testOpaque(around);
+  await testAppRole(around);
+  await testKeycloak(around, keycloak);
+  await withdrawn();
   await around.stop();
 }
 finish('serve');

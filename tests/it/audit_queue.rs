@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 
+use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 
 use crate::world::*;
@@ -67,7 +68,8 @@ async fn an_audit_log_that_nobody_reads_does_not_hold_up_the_end() {
         let calls = (0..AT_ONCE).map(|number| modern.begin(json!(number), "echo", json!({})));
         futures_util::future::join_all(calls).await;
     }
-    served.signal(nix::sys::signal::Signal::SIGTERM);
-    served.signal(nix::sys::signal::Signal::SIGTERM);
+    served.signal(Signal::SIGTERM);
+    eventually("no more connections", || std::net::TcpStream::connect(served.at).is_err()).await;
+    served.signal(Signal::SIGTERM);
     served.ended().await;
 }

@@ -170,41 +170,6 @@ async fn records_of_many_users_do_not_mix() {
     assert_eq!(seen.into_values().collect::<Vec<_>>(), [10; 4]);
 }
 
-/// The same value for a second user is refused, and the audit log says whose it was to be.
-#[tokio::test]
-async fn a_shared_credential_is_on_record() {
-    let provider = Provider::start().await;
-    let setup = Setup::new("audit-shared", &provider);
-    let users = setup.dir.join("users");
-    std::fs::create_dir(&users).unwrap();
-    for user in ["alice", "bob"] {
-        write_private(&users.join(user), ALICES);
-    }
-    let source = format!("T=file:{}/{{sub}}", users.display());
-    let served = setup.flags(["--credential", &source]).serve().await;
-    served.caller(&provider.token("alice")).whoami().await;
-    let refused = served.caller(&provider.token("bob")).call("whoami", json!({})).await;
-    assert!(error(&refused).contains("in use by somebody else"), "{refused}");
-    let records = served.recorded("security", 1).await;
-    assert_eq!(records[0]["what"], "shared_credential");
-    assert_eq!(records[0]["credential"], "T");
-    assert_eq!(records[0]["who"]["subject"], "bob");
-    assert!(!json!(records).to_string().contains(ALICES));
-}
-
-/// Sessions of others, by whoever was caught with one.
-#[tokio::test]
-async fn a_foreign_session_is_on_record() {
-    let provider = Provider::start().await;
-    let served = Setup::new("audit-foreign", &provider).serve().await;
-    let session = served.caller(&provider.token("alice")).session().await;
-    let bob = served.caller(&provider.token("bob"));
-    assert_eq!(session.taken_by(&bob).post("whoami").await.status, 404);
-    let records = served.recorded("security", 1).await;
-    assert_eq!(records[0]["what"], "foreign_session");
-    assert_eq!(records[0]["who"]["subject"], "bob");
-}
-
 /// Nobody knows whose they were, so they are added up: by reason, and by the network that the proxy names.
 #[tokio::test]
 async fn refusals_are_counted_by_reason_and_network() {

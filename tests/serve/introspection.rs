@@ -183,30 +183,6 @@ async fn a_token_ends_when_the_issuer_says_so() {
     assert!(going.message().await.is_some(), "nobody else is disturbed");
 }
 
-/// A child lives as long as any token that authorises it does.
-#[tokio::test]
-async fn a_child_ends_with_the_last_of_its_tokens() {
-    let provider = Provider::start().await;
-    let setup = asking("introspection-child", &provider).flags(["--introspection-cache", "50ms"]);
-    let served = setup.serve().await;
-    for token in ["opaque-1", "opaque-2"] {
-        provider.vouch(token, "alice");
-    }
-    let (first, second) = (served.caller("opaque-1"), served.caller("opaque-2"));
-    let session = first.session().await;
-    let child = pid(&first.whoami().await);
-    assert_eq!(session.taken_by(&second).post("whoami").await.status, 200);
-    provider.withdraw("opaque-1");
-    soon("the end of the first token", async { while first.status().await == 200 {} }).await;
-    assert_eq!(session.taken_by(&second).post("whoami").await.status, 200, "the second lives");
-    assert_eq!(pid(&second.whoami().await), child);
-    provider.withdraw("opaque-2");
-    // Nobody calls any more; the issuer is asked for the child's sake alone.
-    served.stderr.wait_nth("a child ends with the last token of its user", 1).await;
-    let gone = format!("/proc/{child}");
-    eventually("the end of the child", || !std::path::Path::new(&gone).exists()).await;
-}
-
 /// An answer is believed for a minute at the most, whatever the operator wants.
 #[tokio::test]
 async fn no_answer_is_believed_for_long() {

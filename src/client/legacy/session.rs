@@ -269,9 +269,9 @@ impl Owner {
         Self { user, client, authority }
     }
 
-    /// Whether it is one of this user's.
-    pub(in crate::client) fn is_of(&self, user: &UserId) -> bool {
-        self.user == *user
+    /// Whether the owner is the same user, with whatever authority and client.
+    pub(in crate::client) fn is_user(&self, principal: &Principal) -> bool {
+        self.user == *principal.user()
     }
 
     /// Whether `principal`, with this authority, is the owner.
@@ -317,7 +317,7 @@ impl Sessions {
     pub(in crate::client) fn add(&self, session: Arc<Session>, most: usize) -> Result<(), Crowded> {
         let mut all = lock(&self.all);
         let user = &session.owner.user;
-        if all.values().filter(|other| other.owner.is_of(user)).count() >= most {
+        if all.values().filter(|other| other.owner.user == *user).count() >= most {
             return Err(Crowded);
         }
         all.insert(session.id.clone(), session);
@@ -337,7 +337,7 @@ impl Sessions {
     /// How many sessions a user has.
     pub(in crate::client) fn count(&self, principal: &Principal) -> usize {
         let user = principal.user();
-        lock(&self.all).values().filter(|session| session.owner.is_of(user)).count()
+        lock(&self.all).values().filter(|session| session.owner.user == *user).count()
     }
 
     pub(in crate::client) fn expire(&self, idle: Duration, pool: &Pool) {

@@ -62,8 +62,7 @@ pub(in crate::client) fn open(front: &Arc<Front>, arrival: &Arrival) -> Reply {
     let link = Link { owner, stream: Arc::clone(&stream) };
     {
         let mut links = front.links.lock();
-        let user = arrival.principal.user();
-        let own = links.values().filter(|link| link.owner.is_of(user)).count();
+        let own = links.values().filter(|link| link.owner.is_user(&arrival.principal)).count();
         if links.len() >= MOST || own >= front.settings.most_sessions {
             return busy(ErrorObject::internal("too many streams are open"));
         }

@@ -291,6 +291,17 @@ async fn a_refused_login_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_short_token_that_has_ended_is_not_used() {
+    let vault = StandIn::new(vec![login("t1", 5), login("t2", 5)]).await;
+    let client = vault.vault(&ROLE);
+    client.inner.token().await.unwrap();
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(6)).await;
+    tokio::time::resume();
+    assert_eq!(client.inner.token().await.unwrap().expose_secret(), "t2");
+}
+
+#[tokio::test]
 async fn a_token_is_renewed_at_two_thirds_of_its_life() {
     let vault =
         StandIn::new(vec![login("t1", 900), login("t2", 900), says(403, "{}"), login("t3", 900)])

@@ -18,6 +18,7 @@ pub(super) struct Token {
     pub(super) since: Instant,
     /// Two thirds of the way to its end; `None` for a token that never ends.
     pub(super) renew_at: Option<Instant>,
+    ends_at: Option<Instant>,
     pub(super) renewable: Renewable,
 }
 
@@ -33,8 +34,15 @@ impl Token {
     pub(super) fn new(value: SecretString, ttl: u64, renewable: Renewable) -> Self {
         let since = Instant::now();
         let ttl = Duration::from_secs(ttl);
-        let renew_at = (!ttl.is_zero()).then(|| since + (ttl * 2 / 3).min(LONGEST));
-        Self { value, since, renew_at, renewable }
+        let ends = !ttl.is_zero();
+        let renew_at = ends.then(|| since + (ttl * 2 / 3).min(LONGEST));
+        let ends_at = ends.then(|| since + ttl.min(100 * LONGEST));
+        Self { value, since, renew_at, ends_at, renewable }
+    }
+
+    /// Whether the vault still takes it, as far as time goes.
+    pub(super) fn lives(&self) -> bool {
+        self.ends_at.is_none_or(|end| Instant::now() < end)
     }
 
     pub(super) fn from_auth(body: &Bytes) -> Option<Self> {

@@ -77,6 +77,11 @@ fn around(file: &Path) -> Vec<PathBuf> {
     if outside(file).is_none() {
         return Vec::new();
     }
+    // A package of npm finds what it needs beside itself, in any `node_modules` above it.
+    let modules = file.ancestors().filter(|dir| dir.ends_with("node_modules"));
+    if let Some(whole) = modules.last().filter(|dir| allowed(dir)) {
+        return vec![whole.to_owned()];
+    }
     let marked = |dir: &&Path| allowed(dir) && MARKS.iter().any(|mark| dir.join(mark).is_file());
     if let Some(whole) = file.ancestors().skip(1).take(HEIGHT).find(marked) {
         return vec![whole.to_owned()];
@@ -174,6 +179,8 @@ mod tests {
             ("/srv/server", "/srv/server"),
             ("/srv/app/server", "/srv/app"),
             ("/home/alice/.local/bin/server", "/home/alice/.local/bin"),
+            ("/srv/app/node_modules/@a/b/dist/index.js", "/srv/app/node_modules"),
+            ("/srv/app/node_modules/a/node_modules/b/cli.js", "/srv/app/node_modules"),
         ] {
             assert_eq!(around(Path::new(file)), [PathBuf::from(whole)]);
         }

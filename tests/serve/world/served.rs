@@ -203,18 +203,6 @@ impl Served {
         found
     }
 
-    /// Waits for so many records of one kind.
-    pub(crate) async fn recorded(&self, event: &str, count: usize) -> Vec<Value> {
-        let mut records = Vec::new();
-        eventually("the audit records", || {
-            records = records_of(&self.dir.join("audit.log"));
-            records.retain(|record| record["event"] == event);
-            records.len() >= count
-        })
-        .await;
-        records
-    }
-
     /// Stops it in peace, and returns everything that it wrote: the log and the audit records.
     pub(crate) async fn stop(mut self) -> String {
         kill(Pid::from_raw(self.process.id().cast_signed()), Signal::SIGTERM).unwrap();

@@ -1,9 +1,11 @@
 //! Owns one call of one tool with the Rust SDK: `rmcp-client URL TOOL ARGUMENTS`, the answer's text on stdout.
-//! It probes for the modern era and falls back, as a client of today does.
+//! It probes for the modern era and falls back, as a client of today does. With MATRIX_BEARER in the environment it
+//! sends that token.
 
 use rmcp::model::{CallToolRequestParams, ProtocolVersion};
 use rmcp::service::{ClientLifecycleMode, ClientServiceExt};
 use rmcp::transport::StreamableHttpClientTransport;
+use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -16,7 +18,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         preferred_versions: vec![ProtocolVersion::V_2026_07_28],
         legacy_version: None,
     };
-    let transport = StreamableHttpClientTransport::from_uri(url);
+    let mut config = StreamableHttpClientTransportConfig::with_uri(url);
+    if let Ok(bearer) = std::env::var("MATRIX_BEARER") {
+        config = config.auth_header(bearer);
+    }
+    let transport = StreamableHttpClientTransport::from_config(config);
     let client = ().serve_with_lifecycle(transport, lifecycle).await?;
     let tools = client.list_all_tools().await?;
     if !tools.iter().any(|listed| listed.name == tool) {
