@@ -26,8 +26,10 @@ pub(super) const HELD_FOR: Duration = Duration::from_secs(15);
 
 /// How long a client may take to answer an ask that belongs to no call.
 const OUTSIDE_FOR: Duration = Duration::from_secs(300);
-/// Asks that may wait for their owner, and as many outside any call for their answer.
+/// Asks that may wait: for their owner, for the answer of one call, for an answer outside any call.
 const MOST_PENDING: usize = 64;
+/// What the asks of one call may hold; a single one may be larger, as far as a line may be.
+const MOST_PENDING_BYTES: usize = 16 * 1024 * 1024;
 
 /// An ask without an owner yet.
 #[derive(Debug)]
@@ -82,8 +84,16 @@ impl Desk {
         match self.owner(&held) {
             Owner::Call(call, certainty) => self.give(call, certainty, held),
             Owner::Nobody => self.ask_outside(held),
-            Owner::Unclear if self.held.len() >= MOST_PENDING => self.refuse(&held),
-            Owner::Unclear => self.held.push(held),
+            Owner::Unclear => self.hold(held),
+        }
+    }
+
+    /// Keeps an ask until its owner is clear, if there is room.
+    pub(super) fn hold(&mut self, held: Held) {
+        if self.held.len() < MOST_PENDING {
+            self.held.push(held);
+        } else {
+            self.refuse(&held);
         }
     }
 
@@ -189,6 +199,13 @@ impl Desk {
             self.refuse(&held);
             return;
         };
+        let size = |held: &Held| held.params.as_ref().map_or(0, Raw::len);
+        let bytes: usize = call.asks.iter().map(|(_, placed)| size(&placed.held)).sum();
+        let many = call.asks.len() >= MOST_PENDING;
+        if many || (bytes > 0 && bytes + size(&held) > MOST_PENDING_BYTES) {
+            self.refuse(&held);
+            return;
+        }
         let caller = &call.permitted.operation().caller;
         if !is_answerable(&ask, caller) {
             let refusal = undeclared(&ask.method, &caller.capabilities);

@@ -231,7 +231,13 @@ impl Member {
     /// Whether the member may subscribe to one more resource, and to this one.
     #[must_use]
     pub fn has_room_for(&self, uri: &str) -> bool {
-        uri.len() <= LONGEST_URI && self.uris().len() < MOST_URIS
+        if uri.len() > LONGEST_URI {
+            return false;
+        }
+        let members = self.audience.lock();
+        members
+            .get(&self.key)
+            .is_some_and(|own| own.uris.contains_key(uri) || own.uris.len() < MOST_URIS)
     }
 
     /// Notes that the member wants to hear of a resource.

@@ -1,12 +1,13 @@
 //! How many processes there may be: a permit is held from before a process is started until nothing of it is left.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::child::Child;
 use super::pool::{STOP_SLACK, Shared};
@@ -15,6 +16,8 @@ use crate::auth::UserId;
 
 /// What a client that found no room is told to wait.
 const FULL_PAUSE: Duration = Duration::from_secs(10);
+/// How soon a start that waits for a place looks again whether there is one.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// The caps, and who uses them.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub(super) struct Capacity {
 struct Held {
     all: usize,
     by_user: HashMap<UserId, usize>,
+    /// Those of them that are about to come back.
+    ending: HashMap<UserId, usize>,
 }
 
 /// The right to one process.
@@ -36,6 +41,7 @@ struct Held {
 pub(super) struct Permit {
     capacity: Arc<Capacity>,
     user: UserId,
+    is_ending: AtomicBool,
 }
 
 /// Why there is no permit.
@@ -74,7 +80,16 @@ impl Capacity {
     fn note(self: &Arc<Self>, held: &mut Held, user: &UserId) -> Permit {
         held.all += 1;
         *held.by_user.entry(user.clone()).or_default() += 1;
-        Permit { capacity: Arc::clone(self), user: user.clone() }
+        Permit { capacity: Arc::clone(self), user: user.clone(), is_ending: AtomicBool::new(false) }
+    }
+
+    /// Whether a permit is about to come back that would help this user.
+    fn is_freeing(&self, full: Full, user: &UserId) -> bool {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        match full {
+            Full::User => held.ending.contains_key(user),
+            Full::All => !held.ending.is_empty(),
+        }
     }
 
     /// Resolves at the next return of a permit after this call.
@@ -83,59 +98,84 @@ impl Capacity {
     }
 }
 
+// === impl Permit ===
+
+impl Permit {
+    /// Notes that the process is ending, so that whoever needs a place waits for this one.
+    pub(super) fn ending(&self) {
+        let mut held = self.capacity.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_ending.swap(true, Ordering::Relaxed) {
+            *held.ending.entry(self.user.clone()).or_default() += 1;
+        }
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut held = self.capacity.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.all -= 1;
-        if let Some(own) = held.by_user.get_mut(&self.user) {
-            *own -= 1;
-            if *own == 0 {
-                held.by_user.remove(&self.user);
-            }
+        take_one(&mut held.by_user, &self.user);
+        if *self.is_ending.get_mut() {
+            take_one(&mut held.ending, &self.user);
         }
         drop(held);
         self.capacity.freed.notify_waiters();
     }
 }
 
+fn take_one(counts: &mut HashMap<UserId, usize>, user: &UserId) {
+    if let Some(count) = counts.get_mut(user) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(user);
+        }
+    }
+}
+
 // === impl Shared ===
 
 impl Shared {
-    /// A permit for a process in this slot; where there is none, an idle child of the same user, or of anybody, makes
-    /// room.
+    /// A permit for a process in this slot. Where there is none, one that is about to come back is waited for, or an
+    /// idle child makes room: of the same user, or of anybody.
     pub(super) async fn permit(&self, wanting: &Slot) -> Result<Permit, Unavailable> {
         let user = wanting.principal.user();
-        let mut evicted = false;
-        let waiting = async {
-            loop {
-                let freed = self.capacity.freed();
-                let full = match self.capacity.take(user) {
-                    Ok(permit) => return Ok(permit),
-                    Err(full) => full,
-                };
-                if !evicted {
-                    let spare = self.idlest(wanting, full).ok_or_else(|| too_many(full))?;
-                    spare.close();
-                    evicted = true;
+        let give_up = Instant::now() + self.settings.grace + STOP_SLACK;
+        loop {
+            let freed = self.capacity.freed();
+            let full = match self.capacity.take(user) {
+                Ok(permit) => return Ok(permit),
+                Err(full) => full,
+            };
+            if !self.capacity.is_freeing(full, user) {
+                match self.retire_idlest(user, full) {
+                    Some(child) => child.close(),
+                    None => return Err(too_many(full)),
                 }
-                freed.await;
             }
-        };
-        match timeout(self.settings.grace + STOP_SLACK, waiting).await {
-            Ok(permit) => permit,
-            Err(_) => Err(too_many(Full::All)),
+            if Instant::now() >= give_up {
+                return Err(too_many(full));
+            }
+            // Another start may have been faster, so that this is looked at again.
+            let _ = timeout(LOOK_AGAIN, freed).await;
         }
     }
 
-    /// The child that nobody has used for longest.
-    fn idlest(&self, wanting: &Slot, full: Full) -> Option<Child> {
-        let user = wanting.principal.user();
-        let slots = self.slots().into_iter().filter(|slot| match full {
+    /// Takes the slot out of use whose child nobody has used for longest.
+    fn retire_idlest(&self, user: &UserId, full: Full) -> Option<Child> {
+        let mut groups = self.lock();
+        let slots = groups.values().flatten().filter(|slot| match full {
             Full::User => slot.principal.user() == user,
             Full::All => true,
         });
-        let idle = slots.filter_map(|slot| Some((slot.idle_for()?, slot.child()?)));
-        idle.max_by_key(|(unused, _)| *unused).map(|(_, child)| child)
+        let idle =
+            slots.filter_map(|slot| slot.child().and_then(|_| Some((slot.idle_for()?, slot))));
+        let (_, victim) = idle.max_by_key(|(unused, _)| *unused)?;
+        let victim = Arc::clone(victim);
+        groups.retain(|_, group| {
+            group.retain(|slot| !Arc::ptr_eq(slot, &victim));
+            !group.is_empty()
+        });
+        victim.retire()
     }
 }
 
@@ -167,7 +207,12 @@ mod tests {
         let successor = capacity.succeed(&user("alice"));
         drop(first);
         assert_eq!(capacity.take(&user("carol")).unwrap_err(), Full::All, "a successor counts");
+        successor.ending();
+        successor.ending();
+        assert!(capacity.is_freeing(Full::All, &user("carol")));
+        assert!(!capacity.is_freeing(Full::User, &user("carol")));
         drop(successor);
+        assert!(!capacity.is_freeing(Full::All, &user("carol")));
         assert!(capacity.take(&user("carol")).is_ok());
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::catalogue::Catalogue;
 use super::conversation::{AskKey, Conversation, Event, Outcome};
@@ -36,6 +37,8 @@ struct Shared {
     commands: mpsc::UnboundedSender<Command>,
     next_id: AtomicU64,
     load: Arc<Load>,
+    /// Beside the queue, which a child that does not read holds up.
+    closing: CancellationToken,
     closed: watch::Receiver<bool>,
     /// The annotated tools, and how many list changes there had been when they were asked for.
     catalogue: tokio::sync::Mutex<Option<(usize, Arc<Catalogue>)>>,
@@ -77,14 +80,13 @@ pub(super) enum Command {
     Abandon { id: u64 },
     /// A client's notification that its server should hear.
     Notify { permitted: Permitted },
-    /// Close stdin after what is under way.
-    Close,
 }
 
 /// The loop's end of a [`Child`].
 #[derive(Debug)]
 pub(super) struct Inbox {
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
+    pub(super) closing: CancellationToken,
     pub(super) load: Arc<Load>,
     pub(super) lists_changed: Arc<AtomicUsize>,
     pub(super) closed: watch::Sender<bool>,
@@ -98,11 +100,13 @@ impl Child {
         most_in_flight: usize,
     ) -> (Self, Inbox) {
         let (commands, receiver) = mpsc::unbounded_channel();
+        let closing = CancellationToken::new();
         let (closed_sender, closed) = watch::channel(false);
         let load = Arc::new(Load::new(most_in_flight));
         let lists_changed = Arc::new(AtomicUsize::new(0));
         let inbox = Inbox {
             commands: receiver,
+            closing: closing.clone(),
             load: Arc::clone(&load),
             lists_changed: Arc::clone(&lists_changed),
             closed: closed_sender,
@@ -115,6 +119,7 @@ impl Child {
             commands,
             next_id,
             load,
+            closing,
             closed,
             catalogue: tokio::sync::Mutex::default(),
             lists_changed,
@@ -221,7 +226,7 @@ impl Child {
 
     /// Asks the loop to finish what is under way and close the child's stdin.
     pub fn close(&self) {
-        self.send(Command::Close);
+        self.shared.closing.cancel();
     }
 
     /// Whether the loop has ended.

@@ -140,8 +140,6 @@ impl Desk {
                 let operation = permitted.operation();
                 server::notify(&mut self.out, &operation.method, operation.params.raw.as_ref());
             }
-            // The loop itself acts on it.
-            Command::Close => {}
         }
     }
 
@@ -243,7 +241,9 @@ impl Desk {
         }
         // A call that asked cannot end unanswered, so what was left with it belongs to another one.
         let misplaced = std::mem::take(&mut call.asks).into_iter().map(|(_, placed)| placed);
-        self.held.extend(misplaced.filter(|p| p.certainty == Certainty::Session).map(|p| p.held));
+        for placed in misplaced.filter(|placed| placed.certainty == Certainty::Session) {
+            self.hold(placed.held);
+        }
         let seen = Seen { started: call.started, outcome: &outcome };
         self.trace.answered(call.permitted.operation(), &seen);
         if call.cancelled.is_none() {

@@ -82,9 +82,9 @@ pub(super) struct Launched {
     redactor: Redactor,
     /// While anything of it may still be shown.
     _masks: Arc<Vec<Learned>>,
-    _leases: Vec<Lease>,
+    leases: Vec<Lease>,
     /// Comes back when nothing of the process is left.
-    _permit: Arc<Permit>,
+    permit: Arc<Permit>,
 }
 
 /// The environment, directory and walls of one child.
@@ -172,8 +172,8 @@ impl Launcher {
             credentials,
             redactor: self.redactor.clone(),
             _masks: masks,
-            _leases: fitted.leases,
-            _permit: permit,
+            leases: fitted.leases,
+            permit,
         })
     }
 
@@ -272,11 +272,9 @@ impl Files {
     fn write(&self, credential: &credentials::Credential) -> Result<(String, Lease), LaunchError> {
         let path = self.dir.join(&credential.name);
         let lease = self.leases.take(&path, || {
-            let path = files::write(&self.dir, &credential.name, &credential.value)
-                .map_err(|cause| LaunchError::File { cause })?;
-            let Some((uid, gid)) = self.ids else { return Ok(()) };
-            std::os::unix::fs::lchown(&path, Some(uid), Some(gid))
-                .map_err(|cause| LaunchError::Owner { cause })
+            files::write(&self.dir, &credential.name, &credential.value, self.ids)
+                .map_err(|cause| LaunchError::File { cause })
+                .map(drop)
         })?;
         Ok((path.to_string_lossy().into_owned(), lease))
     }
@@ -305,6 +303,11 @@ impl Launched {
         self.credentials.iter().map(show).collect()
     }
 
+    /// Notes that the process is on its way out.
+    pub(super) fn is_ending(&self) {
+        self.permit.ending();
+    }
+
     /// How the process ended, if it does so in time.
     pub(super) async fn exit_within(&self, patience: Duration) -> Option<Exit> {
         tokio::time::timeout(patience, self.handle.exited()).await.ok()
@@ -312,12 +315,16 @@ impl Launched {
 
     /// Closes its stdin and sees to it that nothing of it is left.
     pub(super) async fn end(self) -> Option<Exit> {
-        let Self { stdin, lines, handle, .. } = self;
+        self.permit.ending();
+        let Self { stdin, lines, handle, leases, permit, .. } = self;
         drop(stdin);
         // A child that still writes must not block on a full pipe while it ends.
         let reading = tokio::spawn(drain(lines));
         let exit = handle.stop().await;
         reading.abort();
+        // Their files are removed, which may take a disk its time.
+        let _ = tokio::task::spawn_blocking(move || drop(leases)).await;
+        drop(permit);
         Some(exit)
     }
 }

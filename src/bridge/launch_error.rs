@@ -43,13 +43,6 @@ pub enum LaunchError {
         #[source]
         cause: uids::Error,
     },
-    /// A credential's file could not be given to its user.
-    #[error("give the user the file of his credential")]
-    Owner {
-        /// What the system said.
-        #[source]
-        cause: std::io::Error,
-    },
     /// The process is about to end.
     #[error("prepare the user's place before mcpwrap ends")]
     Interrupted,
@@ -75,7 +68,6 @@ impl LaunchError {
             | Self::Home { .. }
             | Self::Uid { .. }
             | Self::File { .. }
-            | Self::Owner { .. }
             | Self::Interrupted => false,
         }
     }
@@ -89,7 +81,6 @@ impl LaunchError {
             | Self::Home { .. }
             | Self::Uid { .. }
             | Self::File { .. }
-            | Self::Owner { .. }
             | Self::Interrupted => {
                 "the process could not be prepared; tell your operator".to_owned()
             }

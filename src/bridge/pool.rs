@@ -348,7 +348,7 @@ impl Shared {
         self.lock().values().flatten().cloned().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ChildKey, Vec<Arc<Slot>>>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<ChildKey, Vec<Arc<Slot>>>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::child::{Command, Inbox};
+use super::child::Inbox;
 use super::conversation::{Event, Outcome};
 use super::desk::Desk;
 use super::mailbox::Keep;
@@ -56,10 +56,14 @@ where
     let mut batch = Vec::with_capacity(COMMANDS_AT_ONCE);
     let mut written = 0;
     let mut close_by: Option<Instant> = None;
+    let closing = inbox.closing.clone();
+    let closing = closing.cancelled();
+    tokio::pin!(closing);
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        if close_by.is_some() && desk.is_idle() && desk.out.is_empty() {
+        let is_done = || desk.is_idle() && desk.out.is_empty() && inbox.commands.is_empty();
+        if close_by.is_some() && is_done() {
             return End::Closed;
         }
         let accepts = desk.out.len() < MOST_UNWRITTEN;
@@ -102,16 +106,15 @@ where
                     }
                 }
                 for command in batch.drain(..) {
-                    if matches!(command, Command::Close) && close_by.is_none() {
-                        close_by = Some(Instant::now() + grace);
-                        desk.end_listens();
-                    } else {
-                        desk.command(command);
-                    }
+                    desk.command(command);
                 }
                 if count == 0 {
                     return End::Closed;
                 }
+            }
+            () = &mut closing, if close_by.is_none() => {
+                close_by = Some(Instant::now() + grace);
+                desk.end_listens();
             }
             _ = ticks.tick(), if desk.needs_ticks() => desk.tick(),
             () = sleep_until(last), if close_by.is_some() => return End::Closed,
@@ -184,7 +187,7 @@ impl Desk {
             // Whoever listens goes on with the successor, or ends its stream where there is none.
             let why = ErrorObject::internal("the server is being closed");
             let done = Event::Done(Outcome::Lost(why));
-            self.calls[&id].mailbox.push(done, Keep::Always);
+            self.calls[&id].mailbox.push(done, Keep::End);
             self.forget(id);
         }
     }

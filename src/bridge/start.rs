@@ -12,7 +12,7 @@ use super::desk::Desk;
 use super::launch::Launched;
 use super::launch_error::LaunchError;
 use super::noise::Noise;
-use super::pool::{Knowledge, Shared};
+use super::pool::{Knowledge, Shared, unavailable};
 use super::run::{End, run};
 use super::slot::{Cure, Current, Slot, Unavailable};
 use super::trace::Tracer;
@@ -59,7 +59,18 @@ impl std::fmt::Display for Ended {
 impl Shared {
     /// Starts a child in the slot, runs it to its end and leaves the slot ready for the next.
     pub(super) async fn start(self: Arc<Self>, slot: Arc<Slot>) {
-        let permit = match self.permit(&slot).await {
+        let permit = tokio::select! {
+            () = self.shutdown.finishing() => Err(unavailable("the server is shutting down")),
+            permit = self.permit(&slot) => permit,
+        };
+        // Whoever wanted the child may have lost the right to it meanwhile.
+        let permit = match permit {
+            Ok(_) if slot.warrants.are_over() => {
+                Err(unavailable("the access to the server has ended"))
+            }
+            permit => permit,
+        };
+        let permit = match permit {
             Ok(permit) => permit,
             Err(why) => {
                 self.no_verdict();
@@ -250,9 +261,7 @@ impl Shared {
                 () = slot.warrants.withdrawn() => End::Withdrawn,
             }
         };
-        // From here on nobody gets a call in; whoever does is told below.
-        inbox.commands.close();
-        inbox.closed.send_replace(true);
+        launched.is_ending();
         let is_current = |current: &Current| matches!(current, Current::Ready(own) if own.number() == child.number());
         let exit = match &end {
             End::Closed | End::Withdrawn => None,
@@ -267,6 +276,8 @@ impl Shared {
             (_, Some(exit)) => format!("the server {exit} while it worked on this call"),
             (_, None) => "the server closed its output while it worked on this call".to_owned(),
         });
+        // From here on nobody gets a call in; whoever did is told.
+        inbox.commands.close();
         while let Some(command) = inbox.commands.recv().await {
             desk.command(command);
         }
@@ -314,6 +325,7 @@ impl Shared {
                 mine
             });
         }
+        inbox.closed.send_replace(true);
         launched.end().await;
     }
 }

@@ -38,7 +38,13 @@ impl Warrants {
         }
         held.push(Arc::clone(principal));
         drop(held);
-        self.added.notify_one();
+        self.added.notify_waiters();
+    }
+
+    /// Whether there were tokens and none of them lives.
+    pub(super) fn are_over(&self) -> bool {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        !held.is_empty() && !held.iter().any(|principal| principal.is_living())
     }
 
     /// Resolves when a token was withdrawn and no other one lives.
@@ -46,6 +52,9 @@ impl Warrants {
     /// While somebody waits here, the verifier keeps asking the issuer about the newest.
     pub(super) async fn withdrawn(&self) {
         loop {
+            let added = self.added.notified();
+            tokio::pin!(added);
+            added.as_mut().enable();
             let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let ended = async {
                 let mut ends = Vec::with_capacity(held.len());
@@ -59,7 +68,7 @@ impl Warrants {
             };
             tokio::select! {
                 () = ended => return,
-                () = self.added.notified() => {}
+                () = added => {}
             }
         }
     }

@@ -37,11 +37,16 @@ pub enum Error {
     },
 }
 
-/// Writes the file, in place of an older one, so that a reader sees either the old value or the new one. Blocks.
+/// Writes the file, owned by `owner` or by us, in place of an older one, so that a reader sees either the old value or the new one. Blocks.
 ///
 /// # Errors
 /// [`Error`].
-pub fn write(dir: &Path, name: &str, value: &SecretString) -> Result<PathBuf, Error> {
+pub fn write(
+    dir: &Path,
+    name: &str,
+    value: &SecretString,
+    owner: Option<(u32, u32)>,
+) -> Result<PathBuf, Error> {
     if !is_variable(name) {
         return Err(Error::Name { name: name.to_owned() });
     }
@@ -62,13 +67,27 @@ pub fn write(dir: &Path, name: &str, value: &SecretString) -> Result<PathBuf, Er
     let draft = dir.join(format!(".{name}.{suffix:016x}"));
     let done = options
         .open(&draft)
-        .and_then(|mut file| file.write_all(value.expose_secret().as_bytes()))
+        .and_then(|mut file| {
+            give(&file, owner)?;
+            file.write_all(value.expose_secret().as_bytes())
+        })
         .and_then(|()| fs::rename(&draft, &path));
     if let Err(cause) = done {
         let _ = fs::remove_file(&draft);
         return Err(io(cause));
     }
     Ok(path)
+}
+
+/// Gives the file to its user, where users have ids of their own.
+fn give(file: &fs::File, owner: Option<(u32, u32)>) -> std::io::Result<()> {
+    #[cfg(unix)]
+    if let Some((uid, gid)) = owner {
+        std::os::unix::fs::fchown(file, Some(uid), Some(gid))?;
+    }
+    #[cfg(not(unix))]
+    let _ = (file, owner);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -80,7 +99,7 @@ mod tests {
     fn a_file_is_private_and_replaced_whole() {
         let dir = Scratch::new();
         for value in ["old and longer", "new"] {
-            let path = write(&dir.0, "TOKEN", &SecretString::from(value)).unwrap();
+            let path = write(&dir.0, "TOKEN", &SecretString::from(value), None).unwrap();
             assert_eq!(path, dir.0.join("TOKEN"));
             assert_eq!(fs::read_to_string(&path).unwrap(), value);
             #[cfg(unix)]
@@ -101,14 +120,15 @@ mod tests {
         let victim = dir.0.join("victim");
         fs::write(&victim, "untouched").unwrap();
         std::os::unix::fs::symlink(&victim, dir.0.join("TOKEN")).unwrap();
-        write(&dir.0, "TOKEN", &SecretString::from("s")).unwrap();
+        write(&dir.0, "TOKEN", &SecretString::from("s"), None).unwrap();
         assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
     }
 
     #[test]
     fn only_plain_names_are_taken() {
         for name in ["", "..", "a/b", "../x", ".x", "a b"] {
-            let written = write(Path::new("/nonexistent"), name, &SecretString::from("s"));
+            let secret = SecretString::from("s");
+            let written = write(Path::new("/nonexistent"), name, &secret, None);
             assert!(matches!(written, Err(Error::Name { .. })), "{name}");
         }
     }

@@ -74,7 +74,14 @@ impl FromStr for Network {
         let address: IpAddr = address.parse().map_err(|_| wrong())?;
         let widest = if address.is_ipv4() { 32 } else { 128 };
         let prefix = prefix.map_or(Ok(widest), str::parse).map_err(|_| wrong())?;
-        if prefix > widest { Err(wrong()) } else { Ok(Self { address, prefix }) }
+        match address.to_canonical() {
+            _ if prefix > widest => Err(wrong()),
+            // An IPv4 network that is written as its place in IPv6.
+            IpAddr::V4(v4) if address.is_ipv6() && prefix >= 96 => {
+                Ok(Self { address: v4.into(), prefix: prefix - 96 })
+            }
+            _ => Ok(Self { address, prefix }),
+        }
     }
 }
 
@@ -103,7 +110,8 @@ impl Proxies {
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer;
         let values = headers.get_all(FORWARDED_FOR).iter().rev();
-        let mut hops = values.flat_map(|value| value.to_str().unwrap_or("").rsplit(','));
+        // What one client wrote into the line must not spoil what the proxies appended.
+        let mut hops = values.flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
         while self.trust(client)
             && let Some(hop) = hops.next().and_then(address)
         {
@@ -114,8 +122,8 @@ impl Proxies {
 }
 
 /// An address as proxies write it: with or without a port.
-fn address(text: &str) -> Option<IpAddr> {
-    let text = text.trim();
+fn address(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text).ok()?.trim();
     let plain = text.parse().ok();
     plain
         .or_else(|| Some(text.parse::<std::net::SocketAddr>().ok()?.ip()))
@@ -132,6 +140,7 @@ mod tests {
             ("10.0.0.0/8", "10.255.0.1", true),
             ("10.0.0.0/8", "11.0.0.1", false),
             ("10.0.0.0/8", "::ffff:10.1.2.3", true),
+            ("::ffff:10.0.0.0/104", "10.1.2.3", true),
             ("192.168.1.7", "192.168.1.7", true),
             ("192.168.1.7", "192.168.1.8", false),
             ("0.0.0.0/0", "203.0.113.9", true),
@@ -166,6 +175,11 @@ mod tests {
             let seen = proxies.client(peer.parse().unwrap(), &headers);
             assert_eq!(seen, client.parse::<IpAddr>().unwrap(), "{peer} {forwarded}");
         }
+        let mut headers = HeaderMap::new();
+        let spoiled = http::HeaderValue::from_bytes(b"\xff, 198.51.100.1").unwrap();
+        headers.insert(FORWARDED_FOR, spoiled);
+        let seen = proxies.client("10.0.0.1".parse().unwrap(), &headers);
+        assert_eq!(seen.to_string(), "198.51.100.1", "bytes of a client spoil nothing");
         let mut headers = HeaderMap::new();
         headers.append(FORWARDED_FOR, "6.6.6.6".parse().unwrap());
         headers.append(FORWARDED_FOR, "198.51.100.1".parse().unwrap());

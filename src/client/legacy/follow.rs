@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::session::Session;
 use crate::auth::Principal;
@@ -21,15 +22,15 @@ use crate::server::{Hello, ListKind};
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
 /// Resources that one session may follow.
 const MOST_URIS: usize = 1000;
-/// How long a lost subscription waits before each try to open it again; the next call starts a server anyway.
+/// Changes of one session's URIs that may wait.
+const MOST_WAITING: usize = 64;
+/// How long a lost subscription waits before each try to open it again; the last one repeats.
 const REOPEN_AFTER: [Duration; 4] = [
     Duration::from_millis(250),
     Duration::from_secs(1),
     Duration::from_secs(5),
     Duration::from_secs(30),
 ];
-/// Changes of one session's URIs that may wait.
-const MOST_WAITING: usize = 64;
 
 /// A change of the URIs that a session wants to hear of.
 #[derive(Debug)]
@@ -70,7 +71,10 @@ pub(super) async fn change(follow: &Follow, uri: &str, wanted: Wanted) -> Honour
     if follow.send(change).await.is_err() {
         return Honoured::No;
     }
-    answer.await.unwrap_or(Honoured::No)
+    match tokio::time::timeout(2 * ACKNOWLEDGED_WITHIN, answer).await {
+        Ok(Ok(honoured)) => honoured,
+        _ => Honoured::No,
+    }
 }
 
 /// Follows the server until the session ends.
@@ -87,9 +91,28 @@ pub(super) async fn run(
     let Some(first) = session.upgrade() else { return };
     let mut listening = listen(&front, &principal, &first, &lists, &uris).await.map(|(on, _)| on);
     drop(first);
+    // When a lost subscription is opened again, and how often that was tried.
+    let mut reopen: Option<(Instant, usize)> = None;
     loop {
+        let at = reopen.map_or_else(Instant::now, |(at, _)| at);
         let event = tokio::select! {
             event = heard(&mut listening) => event,
+            () = tokio::time::sleep_until(at), if reopen.is_some() => {
+                let Some(session) = session.upgrade().filter(|session| !session.is_lost()) else {
+                    return;
+                };
+                let new = listen(&front, &principal, &session, &lists, &uris).await;
+                listening = new.map(|(on, _)| on);
+                let tries = reopen.map_or(0, |(_, tries)| tries);
+                reopen = listening.is_none().then(|| after(tries + 1));
+                if listening.is_some() {
+                    // The session outlives its server: what may have changed meanwhile is said (checklist 6.20).
+                    for kind in &lists {
+                        session.member.mailbox().push(Notice::ListChanged(*kind), Keep::Always);
+                    }
+                }
+                continue;
+            }
             change = changes.recv() => {
                 let (Some(change), Some(session)) = (change, session.upgrade()) else { return };
                 if change.wanted == Wanted::Yes && uris.len() >= MOST_URIS {
@@ -108,6 +131,9 @@ pub(super) async fn run(
                 if !granted && change.wanted == Wanted::Yes {
                     uris.remove(&change.uri);
                 }
+                if new.is_some() {
+                    reopen = None;
+                }
                 listening = new.map(|(on, _)| on).or(listening);
                 // Whoever asked may be gone.
                 let _ = change.done.send(if granted { Honoured::Yes } else { Honoured::No });
@@ -119,26 +145,18 @@ pub(super) async fn run(
             Event::Subscription { method, params } => tell(&session, &method, &params),
             Event::Done(outcome) => {
                 listening = None;
-                let lost = matches!(outcome, Outcome::Lost(_));
-                if !lost || front.shutdown.is_finishing() {
-                    continue;
-                }
-                // The session outlives its server: what may have changed meanwhile is said (checklist 6.20).
-                for pause in REOPEN_AFTER {
-                    tokio::time::sleep(pause).await;
-                    let again = listen(&front, &principal, &session, &lists, &uris).await;
-                    listening = again.map(|(on, _)| on);
-                    if listening.is_some() || front.shutdown.is_finishing() {
-                        break;
-                    }
-                }
-                for kind in &lists {
-                    session.member.mailbox().push(Notice::ListChanged(*kind), Keep::Always);
+                if matches!(outcome, Outcome::Lost(_)) && !front.shutdown.is_finishing() {
+                    reopen = Some(after(0));
                 }
             }
             _ => {}
         }
     }
+}
+
+fn after(tries: usize) -> (Instant, usize) {
+    let wait = REOPEN_AFTER[tries.min(REOPEN_AFTER.len() - 1)];
+    (Instant::now() + wait, tries)
 }
 
 async fn heard(listening: &mut Option<Ongoing>) -> Event {

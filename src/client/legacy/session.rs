@@ -172,8 +172,9 @@ impl Session {
 
     /// Forgets a question that came outside any call, and returns its number.
     pub(super) fn withdraw_ask(&self, key: &AskKey) -> Option<u64> {
+        let now = self.seat.slot().child()?.number();
         let mut asks = lock(&self.asks);
-        let is_it = |asked: &Asked| matches!(asked, Asked::Child { key: own, .. } if own == key);
+        let is_it = |asked: &Asked| matches!(asked, Asked::Child { key: own, child } if own == key && child.number() == now);
         let number = asks.iter().find(|(_, asked)| is_it(asked)).map(|(number, _)| *number)?;
         asks.remove(&number);
         Some(number)
