@@ -100,7 +100,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l user-claim -d 
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l tenant-claim -d 'Take the tenant from this claim [default: by --idp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l groups-claim -d 'Take the groups from this claim [default: by --idp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-tenant -d 'Let in users of this tenant only (repeatable)' -r
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-user -d 'Let in this user; without any --allow-…, everybody (repeatable)' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-user -d 'Let in this user, or service:NAME; without any --allow-…, everybody (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-group -d 'Let in this group (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-domain -d 'Let in verified addresses of this e-mail domain (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l machines -d 'Let services in that act for themselves [default: refuse]' -r -f -a "refuse\t''
@@ -184,7 +184,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l user-claim -d 
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l tenant-claim -d 'Take the tenant from this claim [default: by --idp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l groups-claim -d 'Take the groups from this claim [default: by --idp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-tenant -d 'Let in users of this tenant only (repeatable)' -r
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-user -d 'Let in this user; without any --allow-…, everybody (repeatable)' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-user -d 'Let in this user, or service:NAME; without any --allow-…, everybody (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-group -d 'Let in this group (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-domain -d 'Let in verified addresses of this e-mail domain (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l machines -d 'Let services in that act for themselves [default: refuse]' -r -f -a "refuse\t''

@@ -120,7 +120,7 @@ module completions {
     --tenant-claim: string    # Take the tenant from this claim [default: by --idp]
     --groups-claim: string    # Take the groups from this claim [default: by --idp]
     --allow-tenant: string    # Let in users of this tenant only (repeatable)
-    --allow-user: string      # Let in this user; without any --allow-…, everybody (repeatable)
+    --allow-user: string      # Let in this user, or service:NAME; without any --allow-…, everybody (repeatable)
     --allow-group: string     # Let in this group (repeatable)
     --allow-domain: string    # Let in verified addresses of this e-mail domain (repeatable)
     --machines: string@"nu-complete mcpwrap serve machines" # Let services in that act for themselves [default: refuse]
@@ -235,7 +235,7 @@ module completions {
     --tenant-claim: string    # Take the tenant from this claim [default: by --idp]
     --groups-claim: string    # Take the groups from this claim [default: by --idp]
     --allow-tenant: string    # Let in users of this tenant only (repeatable)
-    --allow-user: string      # Let in this user; without any --allow-…, everybody (repeatable)
+    --allow-user: string      # Let in this user, or service:NAME; without any --allow-…, everybody (repeatable)
     --allow-group: string     # Let in this group (repeatable)
     --allow-domain: string    # Let in verified addresses of this e-mail domain (repeatable)
     --machines: string@"nu-complete mcpwrap check machines" # Let services in that act for themselves [default: refuse]

@@ -17,6 +17,7 @@ const MOST_IN_FLIGHT: usize = 4096;
 const MOST_SESSIONS: usize = 1024;
 const FEWEST_CONNECTIONS: usize = 64;
 const MOST_CONNECTIONS: usize = 16 * 1024;
+const FIRST_HEAD_WITHIN: Duration = Duration::from_secs(15);
 /// Longer than the idle connections of the proxies that people use, which must not find ours closed.
 const CONNECTION_SILENCE: Duration = Duration::from_secs(75);
 /// How long calls may go on when a child is told to close.
@@ -115,8 +116,11 @@ pub(super) fn client(path: &str, child: &Child, http: &Http) -> client::Settings
 
 /// What connections may use: half of the descriptors are for clients, the other half for children.
 pub(super) fn connections(http: &Http) -> http::Limits {
+    let most = (process::raise_open_files() / 2).clamp(FEWEST_CONNECTIONS, MOST_CONNECTIONS);
     http::Limits {
-        most: (process::raise_open_files() / 2).clamp(FEWEST_CONNECTIONS, MOST_CONNECTIONS),
+        most,
+        most_of_one: most / 4,
+        first: FIRST_HEAD_WITHIN,
         silence: CONNECTION_SILENCE.max(2 * http.keep_alive),
     }
 }

@@ -20,6 +20,7 @@ use crate::credentials::{
 use crate::http::{Allowed, Challenge, Endpoint, Metadata, Proxies};
 use crate::outbound;
 use crate::policy::Policy;
+use crate::process::leftovers;
 use crate::process::{Deadlines, Program, Spawner};
 use crate::redact::Redactor;
 use crate::seal::Keyring;
@@ -143,7 +144,8 @@ pub(super) async fn build(
     let sources = credentials(config, specs, shutdown).await?;
     let allowed = allowed(config, &public)?;
     let audit = parts::audit(&config.audit, shutdown)?;
-    let pool = pool(config, spawner, sources, env, walls, audit.clone(), shutdown);
+    let launcher = launcher(config, spawner, sources, env, walls)?;
+    let pool = pool(config, launcher, audit.clone(), shutdown);
     let refusals = Refusals::new(audit.clone(), shutdown);
     let front = Front::new(Parts {
         pool: pool.clone(),
@@ -312,32 +314,32 @@ pub(super) async fn open_store(
     }
 }
 
-fn pool(
+fn launcher(
     config: &Serve,
     spawner: Spawner,
     sources: Sources,
     env: Vec<(String, Template)>,
     walls: walls::Chosen,
-    audit: audit::Log,
-    shutdown: &Shutdown,
-) -> Pool {
-    let launcher = Launcher {
+) -> Result<Launcher, Error> {
+    let in_use = leftovers::sweep(&config.state_dir)
+        .map_err(|cause| Error::StateDir { path: config.state_dir.clone(), cause })?;
+    let walls::Chosen { form, uids, command, .. } = walls;
+    let state_dir = config.state_dir.clone();
+    let stranger = Stranger::new(state_dir, env, form, uids, command.trees, in_use);
+    Ok(Launcher {
         spawner,
-        program: walls.command.program.into(),
-        args: walls.command.args,
+        program: command.program.into(),
+        args: command.args,
         cwd: config.child.cwd.clone(),
         name: config.name.clone(),
         max_line: config.child.max_line,
         sources,
         redactor: Redactor::new(),
-        place: Place::Stranger(Arc::new(Stranger::new(
-            config.state_dir.clone(),
-            env,
-            walls.form,
-            walls.uids,
-            walls.command.trees,
-        ))),
-    };
+        place: Place::Stranger(Arc::new(stranger)),
+    })
+}
+
+fn pool(config: &Serve, launcher: Launcher, audit: audit::Log, shutdown: &Shutdown) -> Pool {
     let most = parts::Children {
         of_all: config.limits.max_children,
         of_one: config.limits.max_children_per_user,

@@ -14,6 +14,8 @@ pub struct Who {
     pub tenant: Option<String>,
     /// The subject.
     pub subject: String,
+    /// `person` or `service`: the two may be called alike.
+    pub kind: &'static str,
     /// The OAuth client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,

@@ -195,7 +195,24 @@ impl Settings {
 
     fn check_names(&self, problems: &mut Vec<Problem>) {
         let (mut names, mut urls) = (BTreeSet::new(), BTreeSet::new());
+        let (mut weaker, mut api_urls) = (BTreeSet::new(), BTreeSet::new());
         for issuer in &self.issuers {
+            // Their tokens do not say whose they are, so that one's would be sent to the other.
+            if issuer.idp.is_weaker() && !weaker.insert(issuer.idp.name()) {
+                problems.push(
+                    Problem::of_issuer(
+                        issuer,
+                        "is the second of its kind, and nothing tells their tokens apart",
+                    )
+                    .hinting("serve the users of each with a mcpwrap of its own"),
+                );
+            }
+            if issuer.api_url.as_ref().is_some_and(|url| !api_urls.insert(url)) {
+                problems.push(
+                    Problem::of_issuer(issuer, "has the API address of another issuer")
+                        .hinting("say whose it is: --api-url NAME=URL"),
+                );
+            }
             if !names.insert(&issuer.name) {
                 problems.push(
                     Problem::of_issuer(issuer, "has the name of another issuer")

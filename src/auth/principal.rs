@@ -320,6 +320,10 @@ impl From<&Principal> for Who {
             issuer: user.issuer().to_owned(),
             tenant: user.tenant().map(str::to_owned),
             subject: user.subject().to_owned(),
+            kind: match user.kind {
+                Kind::Human => "person",
+                Kind::Machine => "service",
+            },
             client: principal.client().map(str::to_owned),
             actors: principal.actors().iter().map(ToString::to_string).collect(),
         }

@@ -76,7 +76,8 @@ pub struct Allow {
     pub groups: Vec<String>,
     /// Domains of verified e-mail addresses; for Google, the Workspace domain.
     pub domains: Vec<String>,
-    /// Subjects or verified e-mail addresses; with several issuers written `ISSUER_NAME:SUBJECT`.
+    /// Subjects or verified e-mail addresses of people, `service:SUBJECT` of services; with several issuers after
+    /// `ISSUER_NAME:`.
     pub users: Vec<String>,
 }
 

@@ -11,6 +11,7 @@ use super::leases::{Lease, Leases};
 use crate::auth::Principal;
 use crate::credentials::{self, CredentialSet, Delivery, Sources, Template, files};
 use crate::mcp::Lines;
+use crate::process::leftovers::InUse;
 use crate::process::walls::{Form, Identity, Paths, Walls};
 use crate::process::{
     ChildCommand, Environment, Exit, ProcessHandle, Spawner, Stdin, environment, home, stderr,
@@ -67,6 +68,7 @@ pub struct Stranger {
     /// What of the file system the program needs beside the system.
     trees: Vec<PathBuf>,
     leases: Leases,
+    _in_use: InUse,
 }
 
 /// A process and its streams.
@@ -202,8 +204,9 @@ impl Stranger {
         form: Form,
         uids: Option<Uids>,
         trees: Vec<PathBuf>,
+        in_use: InUse,
     ) -> Self {
-        Self { state_dir, env, form, uids, trees, leases: Leases::default() }
+        Self { state_dir, env, form, uids, trees, leases: Leases::default(), _in_use: in_use }
     }
 
     fn fit(&self, principal: &Principal, authority: &str) -> Result<Fitted, LaunchError> {

@@ -160,7 +160,7 @@ pub struct AuthArgs {
     /// Let in users of this tenant only (repeatable)
     #[arg(long, value_name = "TENANT")]
     pub allow_tenant: Vec<OsString>,
-    /// Let in this user; without any --allow-…, everybody (repeatable)
+    /// Let in this user, or service:NAME; without any --allow-…, everybody (repeatable)
     #[arg(long, value_name = "USER")]
     pub allow_user: Vec<OsString>,
     /// Let in this group (repeatable)

@@ -94,6 +94,12 @@ fn each<T>(
     }
 }
 
+impl Issuer {
+    fn knows(&self, client: &str) -> bool {
+        self.clients.iter().any(|own| own.id == client)
+    }
+}
+
 /// Whether there is an issuer of this name.
 pub(super) fn known(name: &str, issuers: &[Issuer]) -> Result<(), Wrong> {
     match issuers.iter().any(|issuer| issuer.name == name) {
@@ -127,13 +133,25 @@ fn secrets(layers: &mut Layers<'_>, issuers: &mut [Issuer]) {
             Some(id) if !ids.contains(&id.as_str()) => {
                 Some(Wrong::new(format!("no client is called {id:?}")))
             }
+            Some(id) if issuers.iter().filter(|issuer| issuer.knows(id)).count() > 1 => {
+                Some(Wrong::new(format!(
+                    "{id:?} is a client of several issuers, which would all learn its secret"
+                )))
+            }
+            None if ids
+                .iter()
+                .any(|id| issuers.iter().filter(|issuer| issuer.knows(id)).count() > 1) =>
+            {
+                Some(Wrong::new("its client is one of several issuers, which would all learn it"))
+            }
             None if ids.len() != 1 => {
                 Some(Wrong::new(format!("it is one client's, and {} are listed", ids.len())))
             }
             _ => None,
         };
         if let Some(wrong) = wrong {
-            let wrong = wrong.hint("write ID=FILE, and list the client: --client ID");
+            let wrong = wrong
+                .hint("write ID=FILE, and list the client of its issuer alone: --client NAME=ID");
             layers.problems.push(Problem::new(key, origin, wrong));
             continue;
         }

@@ -7,25 +7,24 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
 use http::Request;
 use hyper::body::Incoming;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
+use super::activity::{Activity, UnderWay, Watched};
+use super::crowd::Crowd;
+use super::peer::{Network, Proxies};
 use crate::shutdown::Shutdown;
 
 /// The largest head of a request, in bytes: the largest token, and room for everything else.
@@ -39,26 +38,20 @@ const NO_DESCRIPTOR_PAUSE: Duration = Duration::from_millis(200);
 pub struct Limits {
     /// How many there may be; further ones wait in the system's queue.
     pub most: usize,
+    /// How many of them one network may have; loopback and trusted proxies, which speak for many, may have all.
+    pub most_of_one: usize,
+    /// How long the first request of a connection may take to get its head together.
+    pub first: Duration,
     /// One on which nothing was asked or answered for this long is closed, within twice this time. The head of a
     /// request that does not get complete counts as nothing.
     pub silence: Duration,
-}
-
-/// What has happened on one connection.
-#[derive(Debug, Default)]
-struct Activity {
-    /// Requests that came in.
-    requests: AtomicUsize,
-    /// Requests whose response has not begun.
-    open: AtomicUsize,
-    /// Whether anything was sent since somebody looked last.
-    sent: AtomicBool,
 }
 
 /// Serves connections until the process finishes; those that are open then end with the answer they are giving.
 pub(super) async fn serve<S, F>(
     listener: TcpListener,
     limits: Limits,
+    proxies: &Proxies,
     shutdown: &Shutdown,
     answer: S,
 ) where
@@ -66,6 +59,7 @@ pub(super) async fn serve<S, F>(
     F: Future<Output = Response> + Send + 'static,
 {
     let room = Arc::new(Semaphore::new(limits.most));
+    let crowd = Arc::new(Crowd::default());
     let mut open = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -75,10 +69,19 @@ pub(super) async fn serve<S, F>(
         };
         match accepted {
             Ok((stream, peer, permit)) => {
+                let peer = peer.ip();
+                let most = match speaks_for_many(peer, proxies) {
+                    true => limits.most,
+                    false => limits.most_of_one,
+                };
+                let Some(share) = Crowd::join(&crowd, Network::around(peer), most) else {
+                    tracing::debug!(%peer, "closed a connection: its network has too many");
+                    continue;
+                };
                 let (answer, shutdown) = (answer.clone(), shutdown.clone());
                 open.spawn(async move {
-                    converse(stream, peer.ip(), limits.silence, &shutdown, answer).await;
-                    drop(permit);
+                    converse(stream, peer, limits, &shutdown, answer).await;
+                    drop((permit, share));
                 });
             }
             Err(error) if is_of_one(&error) => {}
@@ -90,6 +93,10 @@ pub(super) async fn serve<S, F>(
     }
     drop(listener);
     while open.join_next().await.is_some() {}
+}
+
+fn speaks_for_many(peer: IpAddr, proxies: &Proxies) -> bool {
+    peer.to_canonical().is_loopback() || proxies.trust(peer)
 }
 
 async fn accept(
@@ -114,7 +121,7 @@ fn is_of_one(error: &io::Error) -> bool {
 async fn converse<S, F>(
     stream: TcpStream,
     peer: IpAddr,
-    silence: Duration,
+    limits: Limits,
     shutdown: &Shutdown,
     answer: S,
 ) where
@@ -141,9 +148,9 @@ async fn converse<S, F>(
         .header_read_timeout(None)
         .serve_connection(io, service);
     tokio::pin!(connection);
-    let mut looks = interval(silence);
+    let mut looks = interval_at(Instant::now() + limits.first, limits.silence);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut requests = usize::MAX;
+    let mut requests = 0;
     let finishing = shutdown.finishing();
     tokio::pin!(finishing);
     let mut graceful = false;
@@ -169,93 +176,6 @@ async fn converse<S, F>(
     }
 }
 
-// === impl Activity ===
-
-impl Activity {
-    /// Whether nothing has happened since the last look; `requests` is how many there were then.
-    fn is_silent_since(&self, requests: &mut usize) -> bool {
-        let now = self.requests.load(Ordering::Relaxed);
-        let before = std::mem::replace(requests, now);
-        let sent = self.sent.swap(false, Ordering::Relaxed);
-        now == before && !sent && self.open.load(Ordering::Relaxed) == 0
-    }
-}
-
-/// A request whose response has not begun.
-struct UnderWay(Arc<Activity>);
-
-impl UnderWay {
-    fn begin(activity: &Arc<Activity>) -> Self {
-        activity.requests.fetch_add(1, Ordering::Relaxed);
-        activity.open.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(activity))
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A stream that notes when something was sent.
-struct Watched {
-    io: TokioIo<TcpStream>,
-    activity: Arc<Activity>,
-}
-
-impl Watched {
-    fn note(&self, sent: &Poll<io::Result<usize>>) {
-        if matches!(sent, Poll::Ready(Ok(1..))) {
-            self.activity.sent.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Read for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(context, buffer)
-    }
-}
-
-impl Write for Watched {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let sent = Pin::new(&mut self.io).poll_write(context, bytes);
-        self.note(&sent);
-        sent
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let sent = Pin::new(&mut self.io).poll_write_vectored(context, pieces);
-        self.note(&sent);
-        sent
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(context)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -271,7 +191,8 @@ mod tests {
         let shutdown = Shutdown::new();
         let stop = shutdown.clone();
         shutdown.spawn_work(async move {
-            serve(listener, limits, &stop, |request: Request<Incoming>, _| async move {
+            let proxies = Proxies::default();
+            serve(listener, limits, &proxies, &stop, |request: Request<Incoming>, _| async move {
                 if request.uri().path() == "/slow" {
                     let never = std::future::pending::<()>();
                     let _ = tokio::time::timeout(3 * SILENCE, never).await;
@@ -293,7 +214,7 @@ mod tests {
     }
 
     fn short() -> Limits {
-        Limits { most: 100, silence: SILENCE }
+        Limits { most: 100, most_of_one: 100, first: SILENCE / 2, silence: SILENCE }
     }
 
     /// Checked with what attackers send: nothing, half a head, a head that never ends.
@@ -306,7 +227,7 @@ mod tests {
         let mut dribbling = TcpStream::connect(at).await.unwrap();
         let dribble = async {
             dribbling.write_all(b"GET / HTTP/1.1\r\n").await?;
-            let mut pauses = interval(SILENCE / 10);
+            let mut pauses = tokio::time::interval(SILENCE / 10);
             loop {
                 pauses.tick().await;
                 dribbling.write_all(b"x: y\r\n").await?;
@@ -325,7 +246,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_huge_head_is_refused() {
-        let (at, _shutdown) = start(Limits { silence: PATIENCE, ..short() }).await;
+        let (at, _shutdown) = start(Limits { silence: PATIENCE, first: PATIENCE, ..short() }).await;
         let huge = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(2 * MOST_HEAD));
         let answer = ask(at, &huge).await;
         assert!(answer.starts_with("HTTP/1.1 431") || answer.is_empty(), "{answer}");
@@ -335,7 +256,8 @@ mod tests {
 
     #[tokio::test]
     async fn one_too_many_waits_until_another_ends() {
-        let (at, _shutdown) = start(Limits { most: 1, silence: PATIENCE }).await;
+        let (at, _shutdown) =
+            start(Limits { most: 1, silence: PATIENCE, first: PATIENCE, ..short() }).await;
         let first = TcpStream::connect(at).await.unwrap();
         let request = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
         let second = ask(at, request);
@@ -348,7 +270,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_being_answered_when_the_process_finishes_is_answered() {
-        let (at, shutdown) = start(Limits { silence: PATIENCE, ..short() }).await;
+        let (at, shutdown) = start(Limits { silence: PATIENCE, first: PATIENCE, ..short() }).await;
         let idle = TcpStream::connect(at).await.unwrap();
         let asking = tokio::spawn(ask(at, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"));
         while TcpStream::connect(at).await.is_ok() && !asking.is_finished() {

@@ -2,8 +2,10 @@
 //!
 //! It knows how to write what `client/` returns, and nothing of sessions, calls or children.
 
+mod activity;
 mod body;
 mod connections;
+mod crowd;
 mod guard;
 mod peer;
 mod serve;

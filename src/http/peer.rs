@@ -100,7 +100,9 @@ impl Proxies {
         Self(trusted.to_vec())
     }
 
-    fn trust(&self, address: IpAddr) -> bool {
+    /// Whether the address is one of theirs.
+    #[must_use]
+    pub fn trust(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
     }
 

@@ -58,11 +58,11 @@ pub struct Metadata {
 
 /// Serves until the process finishes; streams then end in peace.
 pub async fn serve(listener: TcpListener, endpoint: Endpoint, shutdown: Shutdown) {
-    let limits = endpoint.limits;
+    let (limits, proxies) = (endpoint.limits, endpoint.proxies.clone());
     let endpoint = Arc::new(endpoint);
     let handle = move |request, peer| handle(Arc::clone(&endpoint), request, peer);
     tokio::select! {
-        () = connections::serve(listener, limits, &shutdown, handle) => {}
+        () = connections::serve(listener, limits, &proxies, &shutdown, handle) => {}
         () = shutdown.aborting() => {}
     }
 }

@@ -15,7 +15,9 @@ use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{Gid, Uid, fchown, geteuid};
 
 /// Where the homes are, beneath the state directory.
-const HOMES: &str = "homes";
+pub(super) const HOMES: &str = "homes";
+/// Where the credential files of a user are, beneath his root.
+pub(super) const CREDENTIALS: &str = "credentials";
 /// The tenant of users that have none; no digest looks like this.
 const NO_TENANT: &str = "_";
 /// The longest digest.
@@ -155,7 +157,7 @@ impl Home {
             Some((_, gid)) => (GROUP_ONLY, Owner { gid: Some(gid), ..own }),
             None => (PRIVATE, own),
         };
-        let all = root.directory("credentials", mode, owner)?;
+        let all = root.directory(CREDENTIALS, mode, owner)?;
         Ok(all.directory(authority, mode, owner)?.path)
     }
 

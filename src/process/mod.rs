@@ -38,6 +38,8 @@ mod exit;
 #[cfg(unix)]
 pub mod home;
 #[cfg(unix)]
+pub mod leftovers;
+#[cfg(unix)]
 pub mod resolve;
 mod settings;
 pub mod stderr;

@@ -38,6 +38,23 @@ async fn a_child_that_never_reads_holds_up_nobody_for_long() {
     assert_eq!(session.get("ping", json!({})).await["result"], json!({}));
 }
 
+/// Nor for ever: it is told to close beside what it does not read, and its place is free again.
+#[tokio::test]
+async fn a_child_that_never_reads_is_closed_all_the_same() {
+    let flags = ["--call-timeout", "1s", "--child-idle", "1s"];
+    let served = Setup::legacy().flags(flags).serve().await;
+    let modern = Modern::new(&served);
+    let first = modern.pid().await;
+    modern.call("deaf", json!({})).await;
+    // More than is queued for a child that does not read.
+    let much = json!({ "text": "z".repeat(9 << 20) });
+    let answer = modern.call("echo", much).await;
+    assert!(error(&answer).1.contains("did not answer within 1 s"), "{answer}");
+    let process = format!("/proc/{first}");
+    eventually("the end of the child", || !std::path::Path::new(&process).exists()).await;
+    assert_ne!(modern.pid().await, first);
+}
+
 /// A child that never reads at all, never answers `initialize`, or answers it with garbage.
 #[tokio::test]
 async fn a_child_that_cannot_be_greeted_is_an_error_in_time() {

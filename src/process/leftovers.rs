@@ -1,0 +1,108 @@
+//! Credential files that a mcpwrap left behind when it was killed: gone before the first child starts, unless another
+//! mcpwrap uses the same state directory.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::libc;
+
+use super::home::{CREDENTIALS, HOMES};
+
+/// Held, shared, by every mcpwrap that uses the directory.
+const LOCK: &str = "in-use";
+
+/// The state directory is in use as long as this lives.
+#[derive(Debug)]
+pub struct InUse {
+    _lock: File,
+}
+
+/// Removes what was left behind, where nobody else can need it.
+///
+/// # Errors
+///
+/// If the state directory cannot be used.
+pub fn sweep(state_dir: &Path) -> io::Result<InUse> {
+    DirBuilder::new().recursive(true).mode(0o700).create(state_dir)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    let lock = options.open(state_dir.join(LOCK))?;
+    match lock.try_lock() {
+        Ok(()) => {
+            let removed = remove(state_dir);
+            if removed > 0 {
+                tracing::warn!(
+                    removed,
+                    "removed credential files that a killed mcpwrap left behind"
+                );
+            }
+        }
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    lock.lock_shared()?;
+    Ok(InUse { _lock: lock })
+}
+
+/// Everything on the way is mcpwrap's own and no child may write there; a link is no directory here.
+fn remove(state_dir: &Path) -> usize {
+    let users = inside(&state_dir.join(HOMES)).into_iter().flat_map(|tenant| inside(&tenant));
+    let authorities = users.flat_map(|user| inside(&user.join(CREDENTIALS)));
+    let files = authorities.flat_map(|authority| {
+        let entries = fs::read_dir(authority).into_iter().flatten().flatten();
+        entries.filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_dir()))
+    });
+    let mut removed = 0;
+    for file in files {
+        match fs::remove_file(file.path()) {
+            Ok(()) => removed += 1,
+            Err(error) => {
+                tracing::error!(%error, "cannot remove a credential file that was left behind");
+            }
+        }
+    }
+    removed
+}
+
+fn inside(dir: &Path) -> Vec<PathBuf> {
+    // What is reached through a link is not ours.
+    if !fs::symlink_metadata(dir).is_ok_and(|found| found.is_dir()) {
+        return Vec::new();
+    }
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let dirs = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    dirs.map(|entry| entry.path()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_of_the_past_are_removed_and_nothing_else() {
+        let dir = std::env::temp_dir().join(format!("leftovers-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        let user = dir.join("homes/_/0123abcd");
+        fs::create_dir_all(user.join("credentials/abc")).unwrap();
+        fs::create_dir_all(user.join("home")).unwrap();
+        let (secret, draft) =
+            (user.join("credentials/abc/TOKEN"), user.join("credentials/abc/.TOKEN.12"));
+        let own = user.join("home/TOKEN");
+        for file in [&secret, &draft, &own] {
+            fs::write(file, "secret").unwrap();
+        }
+        std::os::unix::fs::symlink(user.join("home"), user.join("credentials/link")).unwrap();
+        let first = sweep(&dir).unwrap();
+        assert!(!secret.exists() && !draft.exists() && own.exists());
+        // Another one that starts beside it removes nothing.
+        fs::write(&secret, "living").unwrap();
+        let second = sweep(&dir).unwrap();
+        assert!(secret.exists());
+        drop((first, second));
+        drop(sweep(&dir).unwrap());
+        assert!(!secret.exists());
+        fs::remove_dir_all(&dir).unwrap();
+    }
+}
