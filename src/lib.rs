@@ -37,6 +37,8 @@
 //!
 //! One straight line, no middleware. A step that yields a value for the next one is a call:
 //!
+//! 0. `http::connections` accepts, within bounds: how many connections there are, how many of one network, how long one
+//!    may be silent. Whoever is refused before he is known is counted ([`audit::Refusals`]).
 //! 1. `http::serve::answer` checks `Host` and `Origin` ([`Allowed::admits`](http::Allowed::admits)) and the path.
 //! 2. [`Authenticator::authenticate`](auth::Authenticator::authenticate) turns the headers into a
 //!    [`Principal`](auth::Principal); only then is the body read, within its limit.
@@ -77,9 +79,10 @@
 //! who acts for him. One task owns a child, its pending calls and its state (`bridge::run` over `bridge::desk`);
 //! everybody else holds a handle and sends commands. When the loop ends, every waiter gets an error.
 //!
-//! [`Launcher::launch`](bridge::Launcher::launch) fetches the credentials
-//! ([`Sources::fetch`](credentials::Sources::fetch)), prepares home, environment and walls, and spawns. The credentials
-//! live as long as the child; meanwhile a [`SharedWatch`](credentials::SharedWatch) refuses their values to any other
+//! A [`Launcher`](bridge::Launcher) fetches the credentials ([`Sources::fetch`](credentials::Sources::fetch)), prepares
+//! home, environment and walls, and spawns. `bridge::capacity` has given it a permit before, which comes back when
+//! nothing of the process is left. `bridge::warrants` knows the tokens that authorise a child and ends it with the last
+//! of them that the issuer withdraws. The credentials live as long as the child; meanwhile a [`SharedWatch`](credentials::SharedWatch) refuses their values to any other
 //! user.
 //!
 //! # The process tree
@@ -111,23 +114,21 @@
 //! Each is held by tests; a change that needs another invariant changes this page first.
 //!
 //! 1. **Two users never share** a process, a file, a cache entry, a stream or an error text. `tests/isolation/walls.rs`,
-//!    `tests/it/mapping.rs`, `tests/it/resume.rs`, `tests/it/questions.rs`, `tests/interop/serve.mjs`,
-//!    `src/credentials/sources/tests.rs`
+//!    `tests/it/mapping.rs`, `tests/it/resume.rs`, `tests/it/questions.rs`, `tests/serve/{identity,credentials}.rs`,
+//!    `tests/interop/serve.mjs`
 //! 2. **The inbound token goes to no child and no log.** What we inject is known, and masked wherever a child's output
-//!    is logged: a net, not a wall. `tests/process/starts.rs`, `tests/isolation/life.rs`, `tests/interop/serve.mjs`,
-//!    `src/auth/tests/tokens.rs`, `src/redact/tests.rs`
+//!    is logged: a net, not a wall. `tests/process/starts.rs`, `tests/isolation/life.rs`, `tests/serve/silence.rs`,
+//!    `tests/interop/serve.mjs`, `src/redact/tests.rs`
 //! 3. **Nothing the caller controls chooses** a path, a command, a key or a user but through verified, encoded claims.
-//!    `src/credentials/template/tests.rs`, `src/process/home.rs`, `src/auth/identity_tests.rs`,
-//!    `tests/it/input_required.rs`
+//!    `tests/serve/{tokens,identity,credentials}.rs`, `src/credentials/template/tests.rs`, `tests/it/input_required.rs`
 //! 4. **Missing means deny**: an audience, a claim, a list, a credential, room in the audit queue.
-//!    `src/auth/check_tests.rs`, `src/auth/identity_tests.rs`, `src/auth/tests/tokens.rs`,
-//!    `src/credentials/shared/tests.rs`
+//!    `tests/serve/{tokens,startup,faults}.rs`, `tests/it/audit_queue.rs`, `src/credentials/shared/tests.rs`
 //! 5. **No process outlives us or its reason**, on Linux; elsewhere as far as that is possible. `tests/process/ends.rs`,
 //!    `tests/process/losses.rs`, `tests/isolation/life.rs`, `tests/it/dev_mode.rs`
 //! 6. **Every wait has a deadline, every queue a bound, every frame a maximum.** `tests/it/stubborn.rs`,
-//!    `tests/it/connections.rs`, `tests/it/noise.rs`, `src/mcp/lines.rs`
+//!    `tests/it/connections.rs`, `tests/it/noise.rs`, `tests/serve/stalls.rs`, `src/http/connections.rs`
 //! 7. **A dead session is 404 and a foreign one looks the same; a missing token is 401** with a challenge that a client
-//!    can follow. `tests/it/sessions.rs`, `tests/interop/serve.mjs`, `src/auth/denied.rs`, `src/auth/metadata.rs`
+//!    can follow. `tests/it/sessions.rs`, `tests/serve/{sessions,challenges}.rs`, `tests/interop/serve.mjs`
 //! 8. **What a child prints that is not MCP** never reaches a client and never stalls the child. `tests/it/noise.rs`
 
 pub mod app;
