@@ -114,21 +114,23 @@
 //! Each is held by tests; a change that needs another invariant changes this page first.
 //!
 //! 1. **Two users never share** a process, a file, a cache entry, a stream or an error text. `tests/isolation/walls.rs`,
-//!    `tests/it/mapping.rs`, `tests/it/resume.rs`, `tests/it/questions.rs`, `tests/serve/{identity,credentials}.rs`,
-//!    `tests/interop/serve.mjs`
+//!    `tests/it/mapping.rs`, `tests/it/resume.rs`, `tests/it/questions.rs`,
+//!    `tests/serve/identity.rs`, `tests/serve/credentials.rs`, `tests/interop/serve.mjs`
 //! 2. **The inbound token goes to no child and no log.** What we inject is known, and masked wherever a child's output
 //!    is logged: a net, not a wall. `tests/process/starts.rs`, `tests/isolation/life.rs`, `tests/serve/silence.rs`,
 //!    `tests/interop/serve.mjs`, `src/redact/tests.rs`
 //! 3. **Nothing the caller controls chooses** a path, a command, a key or a user but through verified, encoded claims.
-//!    `tests/serve/{tokens,identity,credentials}.rs`, `src/credentials/template/tests.rs`, `tests/it/input_required.rs`
+//!    `tests/serve/tokens.rs`, `tests/serve/identity.rs`, `tests/serve/credentials.rs`,
+//!    `src/credentials/template/tests.rs`, `tests/it/input_required.rs`
 //! 4. **Missing means deny**: an audience, a claim, a list, a credential, room in the audit queue.
-//!    `tests/serve/{tokens,startup,faults}.rs`, `tests/it/audit_queue.rs`, `src/credentials/shared/tests.rs`
+//!    `tests/serve/tokens.rs`, `tests/serve/startup.rs`, `tests/serve/faults.rs`,
+//!    `tests/it/audit_queue.rs`, `src/credentials/shared/tests.rs`
 //! 5. **No process outlives us or its reason**, on Linux; elsewhere as far as that is possible. `tests/process/ends.rs`,
 //!    `tests/process/losses.rs`, `tests/isolation/life.rs`, `tests/it/dev_mode.rs`
 //! 6. **Every wait has a deadline, every queue a bound, every frame a maximum.** `tests/it/stubborn.rs`,
 //!    `tests/it/connections.rs`, `tests/it/noise.rs`, `tests/serve/stalls.rs`, `src/http/connections.rs`
 //! 7. **A dead session is 404 and a foreign one looks the same; a missing token is 401** with a challenge that a client
-//!    can follow. `tests/it/sessions.rs`, `tests/serve/{sessions,challenges}.rs`, `tests/interop/serve.mjs`
+//!    can follow. `tests/it/sessions.rs`, `tests/serve/sessions.rs`, `tests/serve/challenges.rs`, `tests/interop/serve.mjs`
 //! 8. **What a child prints that is not MCP** never reaches a client and never stalls the child. `tests/it/noise.rs`
 
 pub mod app;
