@@ -23,6 +23,8 @@ use crate::shutdown::Shutdown;
 
 /// How many profiles one authority may have, the empty one included (DESIGN.md section 5).
 const MOST_PROFILES: usize = 3;
+/// How often a call that finds its server ended just then looks for the next one.
+const TRIES: usize = 3;
 const REAP_EVERY: Duration = Duration::from_secs(1);
 /// How long a process that failed to start may take to end, before those who wait for it give up.
 pub(super) const STOP_SLACK: Duration = Duration::from_secs(15);
@@ -158,9 +160,18 @@ impl Pool {
     /// # Errors
     /// When it cannot be started, or crashed too often to be started at once.
     pub async fn ready(&self, seat: &Seat) -> Result<Child, Unavailable> {
-        let slot = seat.slot();
+        for _ in 0..TRIES {
+            if let Some(child) = self.settled(seat.slot()).await? {
+                return Ok(child);
+            }
+        }
+        Err(unavailable("the server is gone"))
+    }
+
+    /// The slot's child, once it is clear whether there is one; nothing, where one has just ended.
+    async fn settled(&self, slot: &Arc<Slot>) -> Result<Option<Child>, Unavailable> {
         if let Some(child) = slot.child() {
-            return Ok(child);
+            return Ok(Some(child));
         }
         if self.shared.shutdown.is_finishing() {
             return Err(unavailable("the server is shutting down"));
@@ -175,13 +186,14 @@ impl Pool {
             Err(_) => {}
         }
         let mut current = slot.current.subscribe();
-        let settled = current.wait_for(|current| !matches!(current, Current::Starting));
+        let settled =
+            current.wait_for(|current| !matches!(current, Current::Starting | Current::Ending));
         // The start has its own deadline; this one only catches a fault of ours.
         match timeout(self.shared.settings.start_timeout * 3 + STOP_SLACK, settled).await {
             Ok(Ok(current)) => match &*current {
-                Current::Ready(child) => Ok(child.clone()),
+                Current::Ready(child) => Ok(Some(child.clone())),
                 Current::Failed { why, .. } => Err(why.clone()),
-                Current::Empty | Current::Starting => Err(unavailable("the server is gone")),
+                Current::Empty | Current::Starting | Current::Ending => Ok(None),
             },
             _ => Err(unavailable("the server did not start in time")),
         }
@@ -322,7 +334,7 @@ impl Pool {
                 group.retain(|slot| {
                     let unused = slot.idle_for().is_some_and(|unused| unused >= idle);
                     let stale = (unused || (others && slot.is_spare()))
-                        && !matches!(*slot.current.borrow(), Current::Starting);
+                        && !matches!(*slot.current.borrow(), Current::Starting | Current::Ending);
                     if stale {
                         leaving.extend(slot.retire());
                     }

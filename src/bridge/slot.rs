@@ -71,7 +71,12 @@ pub(super) enum Current {
     Empty,
     Starting,
     Ready(Child),
-    Failed { why: Unavailable, until: Instant },
+    /// The child has ended, and what follows from that is being settled.
+    Ending,
+    Failed {
+        why: Unavailable,
+        until: Instant,
+    },
 }
 
 #[derive(Debug)]
@@ -133,7 +138,7 @@ impl Slot {
                 Current::Empty => true,
                 Current::Ready(child) => child.is_closed(),
                 Current::Failed { until, .. } => Instant::now() >= *until,
-                Current::Starting => false,
+                Current::Starting | Current::Ending => false,
             };
             if free {
                 *current = Current::Starting;

@@ -160,7 +160,7 @@ impl Shared {
                 Current::Ready(own) => own.number() == old.number(),
                 Current::Empty | Current::Failed { .. } => true,
                 // The old one ended meanwhile, and a call has begun to start another.
-                Current::Starting => false,
+                Current::Starting | Current::Ending => false,
             };
             if free {
                 *current = Current::Ready(running.child.clone());
@@ -262,7 +262,16 @@ impl Shared {
             }
         };
         launched.is_ending();
-        let is_current = |current: &Current| matches!(current, Current::Ready(own) if own.number() == child.number());
+        // Nobody uses it or starts another before it is settled what its end means.
+        let mine = slot.current.send_if_modified(|current| {
+            let mine = matches!(current, Current::Ready(own) if own.number() == child.number());
+            if mine {
+                *current = Current::Ending;
+            }
+            mine
+        });
+        inbox.commands.close();
+        inbox.closed.send_replace(true);
         let exit = match &end {
             End::Closed | End::Withdrawn => None,
             End::Exited | End::Broken(_) => launched.exit_within(EXIT_PATIENCE).await,
@@ -276,8 +285,6 @@ impl Shared {
             (_, Some(exit)) => format!("the server {exit} while it worked on this call"),
             (_, None) => "the server closed its output while it worked on this call".to_owned(),
         });
-        // From here on nobody gets a call in; whoever did is told.
-        inbox.commands.close();
         while let Some(command) = inbox.commands.recv().await {
             desk.command(command);
         }
@@ -296,36 +303,29 @@ impl Shared {
             for line in launched.last_words() {
                 tracing::debug!(target: "mcpwrap::child", child = launched.name(), "last words: {line}");
             }
-            let until = Instant::now() + wait;
-            let message = format!(
-                "the server keeps crashing ({failures} times in a row; last time {how}); \
-                 it is started again in {} s",
-                wait.as_secs()
-            );
-            let why = Unavailable { message, cure: Cure::Time(Some(wait)) };
-            slot.current.send_if_modified(|current| {
-                let mine = is_current(current);
-                if mine {
-                    *current = match wait.is_zero() {
-                        true => Current::Empty,
-                        false => Current::Failed { why, until },
-                    };
-                }
-                mine
-            });
             if desk.hello.era() == Era::Legacy {
                 slot.lose_sessions();
             }
-        } else {
+            if mine && !wait.is_zero() {
+                let message = format!(
+                    "the server keeps crashing ({failures} times in a row; last time {how}); \
+                     it is started again in {} s",
+                    wait.as_secs()
+                );
+                let why = Unavailable { message, cure: Cure::Time(Some(wait)) };
+                let until = Instant::now() + wait;
+                slot.current.send_replace(Current::Failed { why, until });
+            }
+        }
+        if mine {
             slot.current.send_if_modified(|current| {
-                let mine = is_current(current);
-                if mine {
+                let over = matches!(current, Current::Ending);
+                if over {
                     *current = Current::Empty;
                 }
-                mine
+                over
             });
         }
-        inbox.closed.send_replace(true);
         launched.end().await;
     }
 }
