@@ -56,8 +56,8 @@ impl Weigh for Notice {
     }
 }
 
-/// Resources that one member may subscribe to.
-const MOST_URIS: usize = 1000;
+/// Resources that one client may subscribe to.
+pub const MOST_URIS: usize = 1000;
 /// The longest URI of a subscription, in bytes.
 const LONGEST_URI: usize = 8 * 1024;
 

@@ -28,7 +28,7 @@ mod trace;
 mod warrants;
 
 pub use asks::{is_covered, refusal};
-pub use audience::{Audience, Member, Notice, Remaining, Role};
+pub use audience::{Audience, MOST_URIS, Member, Notice, Remaining, Role};
 pub use catalogue::{ANNOTATION, Annotated, Catalogue, Changed, without_broken_annotations};
 pub use child::{Child, Freshness};
 pub use conversation::{Ask, AskKey, Canceller, Conversation, Event, Outcome, Undeclared};

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::session::Session;
 use crate::auth::Principal;
-use crate::bridge::{Event, Keep, Notice, Outcome};
+use crate::bridge::{Event, Keep, MOST_URIS, Notice, Outcome};
 use crate::client::call::{Ongoing, Patience};
 use crate::client::front::Front;
 use crate::mcp::{Object, Params, Raw};
@@ -20,8 +20,6 @@ use crate::server::{Hello, ListKind};
 
 /// How long a server may take to acknowledge a subscription.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
-/// Resources that one session may follow.
-const MOST_URIS: usize = 1000;
 /// Changes of one session's URIs that may wait.
 const MOST_WAITING: usize = 64;
 /// How long a lost subscription waits before each try to open it again; the last one repeats.

@@ -2,11 +2,9 @@
 
 use serde::Deserialize;
 
+use crate::bridge::MOST_URIS;
 use crate::mcp::{Object, Raw};
 use crate::server::ListKind;
-
-/// URIs, and as many tasks, that one subscription may name.
-const MOST_URIS: usize = 1000;
 
 /// The filter of one subscription.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -5,38 +5,16 @@ pub(crate) mod legacy;
 pub(crate) mod modern;
 pub(crate) mod served;
 pub(crate) mod stderr;
+mod wait;
 
-use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 pub(crate) use http::{Events, Reply, Request, Spoken};
 pub(crate) use legacy::Session;
 pub(crate) use modern::Modern;
 pub(crate) use serde_json::{Value, json};
 pub(crate) use served::{Served, Setup, child_program};
-
-/// How long anything may take before the test says that it never came.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Waits for something that must come.
-pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("never came: {what}"),
-    }
-}
-
-/// Waits until something that only the system knows has become true.
-pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let mut tick = tokio::time::interval(Duration::from_millis(5));
-    soon(what, async {
-        while !holds() {
-            tick.tick().await;
-        }
-    })
-    .await;
-}
+pub(crate) use wait::{eventually, soon};
 
 /// A directory of its own for each test.
 pub(crate) fn scratch(name: &str) -> PathBuf {

@@ -7,6 +7,8 @@ mod http;
 #[path = "../../it/world/stderr.rs"]
 #[allow(dead_code, reason = "written for another program of tests")]
 mod stderr;
+#[path = "../../it/world/wait.rs"]
+mod wait;
 
 mod caller;
 mod keys;
@@ -15,9 +17,8 @@ mod served;
 mod stand_in;
 mod vault;
 
-use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 pub(crate) use caller::{Caller, Session, error, pid, structured, who};
 pub(crate) use http::{Reply, Request};
@@ -27,31 +28,10 @@ pub(crate) use serde_json::{Value, json};
 pub(crate) use served::{Ended, Served, Setup};
 pub(crate) use stand_in::{Answer, Asked, StandIn};
 pub(crate) use vault::Vault;
+pub(crate) use wait::{eventually, soon};
 
 /// What clients call the endpoint of every test, and what tokens are for.
 pub(crate) const PUBLIC: &str = "https://mcp.test/mcp";
-
-/// How long anything may take before the test says that it never came; mcpwrap itself waits up to 15 s for others.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Waits for something that must come.
-pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("never came: {what}"),
-    }
-}
-
-/// Waits until something that only the system knows has become true.
-pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let mut tick = tokio::time::interval(Duration::from_millis(5));
-    soon(what, async {
-        while !holds() {
-            tick.tick().await;
-        }
-    })
-    .await;
-}
 
 /// Seconds since 1970.
 pub(crate) fn now() -> i64 {
