@@ -136,11 +136,11 @@
 pub mod app;
 pub mod audit;
 pub mod auth;
-pub mod bridge;
 pub mod cli;
 pub mod client;
 pub mod config;
 pub mod credentials;
+pub mod gate;
 pub mod http;
 pub mod mcp;
 pub mod outbound;

@@ -8,16 +8,17 @@ use super::run::{Error, News, bind, until_stopped};
 use super::watch::Watch;
 use crate::audit;
 use crate::auth::{Authenticator, Principal};
-use crate::bridge::{Child, Launcher, Outcome, Place, Pool, Trace};
-use crate::client::{Front, Parts};
+use crate::client::{Context, Front};
 use crate::config::{self, Dev};
 use crate::credentials::{Backends, Delivery, SharedWatch, Sources};
+use crate::gate::{self, Gate, Launcher, Outcome, Place, Trace};
 use crate::http::{Allowed, Endpoint, Proxies};
 use crate::mcp::{Object, Raw};
 use crate::policy::Policy;
 use crate::process::{Deadlines, Environment, Program, Spawner};
 use crate::redact::Redactor;
 use crate::seal::Keyring;
+use crate::server::Hello;
 use crate::shutdown::Shutdown;
 
 /// One developer's clients; with a child for each session there may be many.
@@ -52,21 +53,20 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
     };
     let refusals = audit::Refusals::new(audit.clone(), &shutdown);
     let mut watch = Watch::over(&config.watch)?;
-    let launcher = launcher(&config)?;
-    let pool = Pool::new(
-        launcher,
-        parts::pool(&config.child, &config.roots, trace(&config), MOST, audit.clone()),
-        &shutdown,
-    );
+    let gate = Gate::new(gate::Parts {
+        launcher: launcher(&config)?,
+        pool: parts::pool(&config.child, &config.roots, trace(&config), MOST, audit.clone()),
+        policy: Policy::WholeServer,
+        audit,
+        call_timeout: config.child.call_timeout,
+        shutdown: shutdown.clone(),
+    });
     let (listener, moved_from) = bind(config.listen).await?;
     let address = listener.local_addr().map_err(|cause| Error::Runtime { cause })?;
     let url = format!("http://{address}{}", config.endpoint_path);
     tell(News::Listening { url, moved_from });
-    let policy = Policy::WholeServer;
-    let front = Front::new(Parts {
-        pool: pool.clone(),
-        policy,
-        audit,
+    let front = Front::new(Context {
+        gate: gate.clone(),
         keyring,
         settings: parts::client(&config.endpoint_path, &config.child, &config.http),
         shutdown: shutdown.clone(),
@@ -84,9 +84,9 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
         proxies: Proxies::default(),
         refusals,
     };
-    let (warm_pool, warm_tell) = (pool.clone(), Arc::clone(&tell));
-    shutdown.spawn_work(async move { warm_tell(warm(&warm_pool, policy).await) });
-    let (restart_pool, restart_tell) = (pool.clone(), Arc::clone(&tell));
+    let (warm_gate, warm_tell) = (gate.clone(), Arc::clone(&tell));
+    shutdown.spawn_work(async move { warm_tell(warm(&warm_gate).await) });
+    let (restart_gate, restart_tell) = (gate.clone(), Arc::clone(&tell));
     let stopping = shutdown.clone();
     shutdown.spawn("restart on changes", async move {
         loop {
@@ -94,27 +94,23 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
                 () = stopping.finishing() => return,
                 () = watch.changed() => {
                     restart_tell(News::Restarting);
-                    restart_pool.replace_all().await;
+                    restart_gate.replace_all().await;
                 }
             }
         }
     });
-    until_stopped(listener, endpoint, pool, shutdown, &*tell).await
+    until_stopped(listener, endpoint, gate, shutdown, &*tell).await
 }
 
 /// Starts the child before anybody calls, and says what it is.
-async fn warm(pool: &Pool, policy: Policy) -> News {
-    let connect = match policy.connect(&Arc::new(Principal::local())) {
-        Ok(connect) => connect,
-        Err(refused) => return News::NotStarted { why: refused.to_string() },
-    };
-    match pool.warm(&connect).await {
-        Ok((child, tools)) => introduced(&child, tools),
-        Err(why) => News::NotStarted { why: why.message },
+async fn warm(gate: &Gate) -> News {
+    match gate.warm(&Arc::new(Principal::local())).await {
+        Ok((hello, tools)) => introduced(&hello, tools),
+        Err(why) => News::NotStarted { why: why.error.message },
     }
 }
 
-fn introduced(child: &Child, tools: Outcome) -> News {
+fn introduced(hello: &Hello, tools: Outcome) -> News {
     let names = |result: Raw| {
         let list = Object::parse(&result).ok()?.get("tools")?;
         let tools: Vec<serde_json::Value> = list.read().ok()?;
@@ -124,7 +120,6 @@ fn introduced(child: &Child, tools: Outcome) -> News {
         Outcome::Result(result) => names(result).unwrap_or_default(),
         _ => Vec::new(),
     };
-    let hello = child.hello();
     News::Introduced { title: hello.title(), version: hello.version.as_str(), tools }
 }
 

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::run::{Error, Fault};
-use crate::bridge::{self, Trace};
 use crate::config::{Audit, Child, ChildEra, ChildScope, Http, LegacySse, NamedSource, Origins};
 use crate::credentials::{CredentialSpec, Delivery};
+use crate::gate::{PoolSettings, Trace};
 use crate::mcp::{Era, Raw};
 use crate::server::EraChoice;
 use crate::shutdown::Shutdown;
@@ -67,7 +67,7 @@ pub(super) fn pool(
     trace: Trace,
     most: Children,
     audit: audit::Log,
-) -> bridge::Settings {
+) -> PoolSettings {
     let roots = (!roots.is_empty()).then(|| {
         let uris = roots.iter().filter_map(|path| {
             let path = std::path::absolute(path).ok()?;
@@ -76,7 +76,7 @@ pub(super) fn pool(
         });
         Raw::of(&serde_json::json!({ "roots": uris.collect::<Vec<_>>() }))
     });
-    bridge::Settings {
+    PoolSettings {
         era: match child.era {
             ChildEra::Auto => EraChoice::Probe,
             ChildEra::Legacy => EraChoice::Known(Era::Legacy),
@@ -98,11 +98,10 @@ pub(super) fn pool(
 pub(super) fn client(path: &str, child: &Child, http: &Http) -> client::Settings {
     client::Settings {
         path: path.to_owned(),
-        call_timeout: child.call_timeout,
         keep_alive: http.keep_alive,
         session_idle: http.session_idle,
         most_sessions: MOST_SESSIONS,
-        parked_for: http.sealed_ttl,
+        suspended_for: http.sealed_ttl,
         scope: match child.scope {
             ChildScope::User => client::ChildScope::User,
             ChildScope::Session => client::ChildScope::Session,

@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::bridge::Pool;
 use crate::config::{Listen, Origins, Port};
 use crate::credentials;
+use crate::gate::Gate;
 use crate::shutdown::Shutdown;
 use crate::{audit, http, outbound, process, seal};
 
@@ -231,7 +231,7 @@ pub(super) async fn bind(listen: Listen) -> Result<(TcpListener, Option<u16>), E
 pub(super) async fn until_stopped(
     listener: TcpListener,
     endpoint: http::Endpoint,
-    pool: Pool,
+    gate: Gate,
     shutdown: Shutdown,
     tell: &(impl Fn(News) + Sync),
 ) -> Result<(), Error> {
@@ -256,9 +256,9 @@ pub(super) async fn until_stopped(
                 serving.await;
             }
         };
-        tokio::join!(serve, pool.close());
+        tokio::join!(serve, gate.close());
         // Whoever could still write to the audit log is gone before it is waited for.
-        drop(pool);
+        drop(gate);
         ending.finished().await;
     };
     tokio::pin!(finish);

@@ -10,13 +10,13 @@ use super::run::{Error, Fault, News, bind, chain, until_stopped};
 use super::{callers, parts, walls};
 use crate::audit::{self, Refusals};
 use crate::auth::{self, Authenticator, Clock, Verifier, metadata};
-use crate::bridge::{Launcher, Place, Pool, Stranger, Trace};
-use crate::client::{Front, Parts};
+use crate::client::{Context, Front};
 use crate::config::{Claim, PublicUrl, Serve};
 use crate::credentials::{
     Backends, CredentialSpec, Delivery, Facts, SharedWatch, Sources, Template, Vault,
     VaultSettings, check_env, check_per_user,
 };
+use crate::gate::{self, Gate, Launcher, Place, Stranger, Trace};
 use crate::http::{Allowed, Challenge, Endpoint, Metadata, Proxies};
 use crate::outbound;
 use crate::policy::Policy;
@@ -41,7 +41,7 @@ pub fn serve(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
             tell(news);
         }
         tell(News::Listening { url: built.url, moved_from: built.moved_from });
-        until_stopped(built.listener, built.endpoint, built.pool, shutdown, &tell).await
+        until_stopped(built.listener, built.endpoint, built.gate, shutdown, &tell).await
     })
 }
 
@@ -71,8 +71,8 @@ pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
         }
         drop(built.listener);
         shutdown.finish();
-        built.pool.close().await;
-        drop((built.pool, built.endpoint));
+        built.gate.close().await;
+        drop((built.gate, built.endpoint));
         shutdown.finished().await;
         if faults.is_empty() {
             Ok(())
@@ -88,7 +88,7 @@ pub(super) struct Built {
     pub(super) moved_from: Option<u16>,
     pub(super) listener: TcpListener,
     pub(super) endpoint: Endpoint,
-    pub(super) pool: Pool,
+    pub(super) gate: Gate,
     pub(super) verifier: Arc<Verifier>,
     pub(super) news: Vec<News>,
 }
@@ -145,12 +145,10 @@ pub(super) async fn build(
     let allowed = allowed(config, &public)?;
     let audit = parts::audit(&config.audit, shutdown)?;
     let launcher = launcher(config, spawner, sources, env, walls)?;
-    let pool = pool(config, launcher, audit.clone(), shutdown);
     let refusals = Refusals::new(audit.clone(), shutdown);
-    let front = Front::new(Parts {
-        pool: pool.clone(),
-        policy: Policy::WholeServer,
-        audit,
+    let gate = gate(config, launcher, audit, shutdown);
+    let front = Front::new(Context {
+        gate: gate.clone(),
         keyring: Keyring::load_or_create(&config.state_dir)?,
         settings: parts::client(&config.endpoint_path, &config.child, &config.http),
         shutdown: shutdown.clone(),
@@ -176,7 +174,7 @@ pub(super) async fn build(
         proxies: Proxies::new(&config.auth.trusted_proxies),
         refusals,
     };
-    Ok(Built { url: local, moved_from, listener, endpoint, pool, verifier, news })
+    Ok(Built { url: local, moved_from, listener, endpoint, gate, verifier, news })
 }
 
 /// What this version does not do is refused, not ignored.
@@ -339,13 +337,19 @@ fn launcher(
     })
 }
 
-fn pool(config: &Serve, launcher: Launcher, audit: audit::Log, shutdown: &Shutdown) -> Pool {
+fn gate(config: &Serve, launcher: Launcher, audit: audit::Log, shutdown: &Shutdown) -> Gate {
     let most = parts::Children {
         of_all: config.limits.max_children,
         of_one: config.limits.max_children_per_user,
     };
-    let settings = parts::pool(&config.child, &config.roots, Trace::Off, most, audit);
-    Pool::new(launcher, settings, shutdown)
+    Gate::new(gate::Parts {
+        launcher,
+        pool: parts::pool(&config.child, &config.roots, Trace::Off, most, audit.clone()),
+        policy: Policy::WholeServer,
+        audit,
+        call_timeout: config.child.call_timeout,
+        shutdown: shutdown.clone(),
+    })
 }
 
 /// The names under which clients may address us: the public one, and the one we listen on.

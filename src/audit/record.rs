@@ -54,6 +54,20 @@ pub struct Begin {
 pub enum Decision {
     /// Whoever is let in may use the whole server.
     WholeServer,
+    /// Nothing: it is mcpwrap's own request, or the answer to a question of the server's.
+    NotAsked,
+}
+
+/// What passes and is no call, so that one record says all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Message {
+    /// A notification of the client.
+    Notification,
+    /// The client's answer to a question of the server that belongs to no call.
+    Answer,
+    /// A request of mcpwrap's own, which the caller caused but did not write.
+    OwnRequest,
 }
 
 /// What somebody known did that he must not do.

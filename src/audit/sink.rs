@@ -11,7 +11,7 @@ use serde::Serialize;
 use sha2::Sha256;
 use tokio::sync::{mpsc, oneshot};
 
-use super::record::{Begin, Ending, Incident, Who};
+use super::record::{Begin, Ending, Incident, Message, Who};
 use crate::shutdown::Shutdown;
 
 /// Records that wait to be written; one more and calls are refused.
@@ -62,6 +62,14 @@ struct BeginLine<'a> {
     time: String,
     #[serde(flatten)]
     begin: &'a Begin,
+}
+
+#[derive(Serialize)]
+struct MessageLine<'a> {
+    event: Message,
+    time: String,
+    #[serde(flatten)]
+    about: &'a Begin,
 }
 
 #[derive(Serialize)]
@@ -171,6 +179,17 @@ impl Log {
         let begin = begin();
         first.send(line(&BeginLine { event: "begin", call, time: now(), begin: &begin }));
         Ok(Open { to: Some((Arc::clone(writer), second, call)), started })
+    }
+
+    /// Writes the only record of something that is no call.
+    ///
+    /// # Errors
+    /// When there is no room.
+    pub fn message(&self, kind: Message, about: impl FnOnce() -> Begin) -> Result<(), Full> {
+        let Some(writer) = &self.0 else { return Ok(()) };
+        let room = writer.lines.try_reserve().map_err(|_| Full)?;
+        room.send(line(&MessageLine { event: kind, time: now(), about: &about() }));
+        Ok(())
     }
 
     /// Writes what somebody known did that he must not do; it is in the log as well.

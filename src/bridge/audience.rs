@@ -63,7 +63,7 @@ const LONGEST_URI: usize = 8 * 1024;
 
 /// The members of one slot.
 #[derive(Debug, Default)]
-pub struct Audience {
+pub struct Subscribers {
     pub(super) habits: Habits,
     /// The most verbose level that a request of its own asked for.
     requested: Mutex<Option<LogLevel>>,
@@ -98,14 +98,14 @@ pub enum Role {
 /// A member's own end; dropping it leaves.
 #[derive(Debug)]
 pub struct Member {
-    audience: Arc<Audience>,
+    audience: Arc<Subscribers>,
     key: u64,
     mailbox: Arc<Mailbox<Notice>>,
 }
 
-// === impl Audience ===
+// === impl Subscribers ===
 
-impl Audience {
+impl Subscribers {
     /// Joins.
     #[must_use]
     pub fn join(self: &Arc<Self>, role: Role) -> Member {
@@ -240,11 +240,14 @@ impl Member {
             .is_some_and(|own| own.uris.contains_key(uri) || own.uris.len() < MOST_URIS)
     }
 
-    /// Notes that the member wants to hear of a resource.
-    pub fn subscribe(&self, uri: &str, permitted: Permitted) {
+    /// Notes that the member wants to hear of a resource; what comes back forgets it again unless it is kept.
+    #[must_use]
+    pub fn subscribe(&self, uri: &str, permitted: Permitted) -> Subscribing {
         if let Some(member) = self.audience.lock().get_mut(&self.key) {
             member.uris.insert(uri.to_owned(), permitted);
         }
+        let (subscribers, uri) = (Arc::clone(&self.audience), uri.to_owned());
+        Subscribing { subscribers, member: self.key, uri: Some(uri) }
     }
 
     /// Forgets a subscription.
@@ -267,6 +270,30 @@ impl Member {
             .get(&self.key)
             .map(|member| member.uris.keys().cloned().collect())
             .unwrap_or_default()
+    }
+}
+
+/// A subscription that its server has not taken yet; dropping it forgets it.
+#[derive(Debug)]
+pub struct Subscribing {
+    subscribers: Arc<Subscribers>,
+    member: u64,
+    uri: Option<String>,
+}
+
+impl Subscribing {
+    /// The server took it.
+    pub fn keep(mut self) {
+        self.uri = None;
+    }
+}
+
+impl Drop for Subscribing {
+    fn drop(&mut self) {
+        let Some(uri) = &self.uri else { return };
+        if let Some(member) = self.subscribers.lock().get_mut(&self.member) {
+            member.uris.remove(uri);
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use super::child::Child;
 use super::pool::{STOP_SLACK, Shared};
-use super::slot::{Cure, Slot, Unavailable};
+use super::slot::{Retry, Slot, Unavailable};
 use crate::auth::UserId;
 
 /// What a client that found no room is told to wait.
@@ -184,7 +184,7 @@ fn too_many(full: Full) -> Unavailable {
         Full::User => "you have too many server processes; close another client first",
         Full::All => "too many server processes are running; try again later",
     };
-    Unavailable { message: message.to_owned(), cure: Cure::Time(Some(FULL_PAUSE)) }
+    Unavailable { message: message.to_owned(), retry: Retry::Time(Some(FULL_PAUSE)) }
 }
 
 #[cfg(test)]

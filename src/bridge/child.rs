@@ -52,15 +52,6 @@ enum Whole {
     No,
 }
 
-/// How fresh an answer must be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Freshness {
-    /// As fresh as the server's own change notices make it.
-    Usual,
-    /// Asked for now.
-    Now,
-}
-
 /// What the loop can be told.
 #[derive(Debug)]
 pub(super) enum Command {
@@ -167,16 +158,19 @@ impl Child {
         }
     }
 
-    /// The annotated tools of the server, asked for on first need and after its list has changed.
-    pub async fn catalogue(&self, freshness: Freshness) -> Arc<Catalogue> {
+    /// The annotated tools of the server, as they are known: asked for, and not changed since. Where `known` is still
+    /// locked by somebody who asks, his answer is waited for.
+    pub async fn known_catalogue(&self) -> Option<Arc<Catalogue>> {
+        let known = self.shared.catalogue.lock().await;
+        let changes = self.shared.lists_changed.load(Ordering::Relaxed);
+        known.as_ref().filter(|(at, _)| *at == changes).map(|(_, catalogue)| Arc::clone(catalogue))
+    }
+
+    /// The annotated tools of the server, asked for now.
+    pub async fn read_catalogue(&self) -> Arc<Catalogue> {
         let mut known = self.shared.catalogue.lock().await;
         let changes = self.shared.lists_changed.load(Ordering::Relaxed);
-        if let (Freshness::Usual, Some((at, catalogue))) = (freshness, &*known)
-            && *at == changes
-        {
-            return Arc::clone(catalogue);
-        }
-        let (catalogue, whole) = self.read_catalogue().await;
+        let (catalogue, whole) = self.read_pages().await;
         let catalogue = Arc::new(catalogue);
         if whole == Whole::Yes {
             *known = Some((changes, Arc::clone(&catalogue)));
@@ -184,7 +178,12 @@ impl Child {
         catalogue
     }
 
-    async fn read_catalogue(&self) -> (Catalogue, Whole) {
+    /// What tools there are, the first page of them.
+    pub async fn list_tools(&self) -> Outcome {
+        self.ask(Internal::ListTools { cursor: None }, LIST_WITHIN).await
+    }
+
+    async fn read_pages(&self) -> (Catalogue, Whole) {
         let mut catalogue = Catalogue::default();
         let mut cursor = None;
         for _ in 0..MOST_PAGES {
@@ -240,11 +239,6 @@ impl Child {
         let mut closed = self.shared.closed.clone();
         // An error means that the sender is gone, which is the end too.
         let _ = closed.wait_for(|closed| *closed).await;
-    }
-
-    /// Sends a call whose answer does not matter.
-    pub fn call_and_forget(&self, permitted: Permitted) {
-        self.call(permitted, Arc::default());
     }
 
     /// Sends a call and returns our number for it; when it cannot be sent, the mailbox says why.

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::asks::{Certainty, Held, Placed};
-use super::audience::Audience;
+use super::audience::Subscribers;
 use super::child::{Child, Command, Inbox};
 use super::conversation::{AskKey, Event, Outcome};
 use super::load::Load;
@@ -33,7 +33,7 @@ const APART_FOR: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Desk {
     pub(super) hello: Hello,
-    pub(super) audience: Arc<Audience>,
+    pub(super) audience: Arc<Subscribers>,
     pub(super) roots: Option<Raw>,
     /// Bytes for the child, not yet written.
     pub(super) out: Vec<u8>,
@@ -67,7 +67,7 @@ pub(super) struct Call {
 impl Desk {
     pub(super) fn new(
         hello: Hello,
-        audience: Arc<Audience>,
+        audience: Arc<Subscribers>,
         roots: Option<Raw>,
         inbox: &Inbox,
         trace: Tracer,
@@ -254,7 +254,7 @@ impl Desk {
     }
 
     /// Notes that a call's target asks.
-    pub(super) fn asked(call: &mut Call, audience: &Audience) {
+    pub(super) fn asked(call: &mut Call, audience: &Subscribers) {
         call.last_ask = Some(Instant::now());
         audience.habits.asked(call.permitted.operation());
     }

@@ -28,13 +28,13 @@ mod trace;
 mod warrants;
 
 pub use asks::{is_covered, refusal};
-pub use audience::{Audience, MOST_URIS, Member, Notice, Remaining, Role};
+pub use audience::{MOST_URIS, Member, Notice, Remaining, Role, Subscribers, Subscribing};
 pub use catalogue::{ANNOTATION, Annotated, Catalogue, Changed, without_broken_annotations};
-pub use child::{Child, Freshness};
+pub use child::Child;
 pub use conversation::{Ask, AskKey, Canceller, Conversation, Event, Outcome, Undeclared};
 pub use launch::{Launcher, Place, Stranger};
 pub use launch_error::LaunchError;
-pub use mailbox::{Keep, Mailbox, Weigh};
+pub use mailbox::{Keep, Mailbox};
 pub use pool::{Pool, Settings};
-pub use slot::{ChildKey, Cure, Seat, Slot, Unavailable};
+pub use slot::{ChildKey, Retry, Seat, Slot, Unavailable};
 pub use trace::Trace;

@@ -10,15 +10,13 @@ use tokio::time::{interval, timeout};
 
 use super::capacity::Capacity;
 use super::child::Child;
-use super::conversation::Outcome;
 use super::launch::Launcher;
-use super::slot::{ChildKey, Cure, Current, Seat, Slot, Unavailable};
+use super::slot::{ChildKey, Current, Retry, Seat, Slot, Unavailable};
 use super::trace::Trace;
 use crate::audit;
-use crate::auth::Principal;
 use crate::mcp::{Era, Raw};
 use crate::policy::Connect;
-use crate::server::{EraChoice, Internal, Profile};
+use crate::server::{EraChoice, Profile};
 use crate::shutdown::Shutdown;
 
 /// How many profiles one authority may have, the empty one included (DESIGN.md section 5).
@@ -123,13 +121,12 @@ impl Pool {
     pub async fn seat(
         &self,
         connect: &Connect,
+        key: ChildKey,
         profile: &Profile,
-        session: Option<Arc<str>>,
     ) -> Result<Seat, Unavailable> {
         if self.shared.shutdown.is_finishing() {
             return Err(unavailable("the server is shutting down"));
         }
-        let key = self.key(connect.principal(), session)?;
         let era = self.settle_era().await?;
         let (seat, leaving) = self.choose(key, connect, profile, era, Seat::take);
         for child in leaving {
@@ -140,19 +137,14 @@ impl Pool {
         Ok(seat)
     }
 
-    /// Starts a child before anybody asks for one, and returns what it says about itself and its tools.
+    /// Starts a child before anybody asks for one.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub async fn warm(&self, connect: &Connect) -> Result<(Child, Outcome), Unavailable> {
-        let key = self.key(connect.principal(), None)?;
+    pub async fn warm(&self, connect: &Connect, key: ChildKey) -> Result<Child, Unavailable> {
         let era = self.settle_era().await?;
         let (seat, _) = self.choose(key, connect, &Profile::plain(), era, Seat::warm);
-        let child = self.ready(&seat).await?;
-        let tools = child
-            .ask(Internal::ListTools { cursor: None }, self.shared.settings.start_timeout)
-            .await;
-        Ok((child, tools))
+        self.ready(&seat).await
     }
 
     /// The seat's child, started if need be.
@@ -217,37 +209,29 @@ impl Pool {
         }
     }
 
-    /// Ends the sessions and children of one session scope.
-    pub fn forget(&self, principal: &Principal, session: &Arc<str>) {
-        let Ok(key) = self.key(principal, Some(Arc::clone(session))) else { return };
-        for slot in self.lock().remove(&key).unwrap_or_default() {
+    /// Ends the children with this key.
+    pub fn forget(&self, key: &ChildKey) {
+        for slot in self.lock().remove(key).unwrap_or_default() {
             if let Some(child) = slot.retire() {
                 child.close();
             }
         }
     }
 
-    /// What a principal's child may do beyond being his.
+    /// Whose child a caller's is, of those that are shared by his sessions.
     ///
     /// # Errors
     /// When a claim that the configuration needs is missing or unfit; the message names it.
-    pub fn authority(&self, principal: &Principal) -> Result<Arc<str>, Unavailable> {
-        self.shared.launcher.authority(principal).map_err(|error| {
+    pub fn key(&self, connect: &Connect) -> Result<ChildKey, Unavailable> {
+        let principal = connect.principal();
+        let authority = self.shared.launcher.authority(principal).map_err(|error| {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "a caller's claims do not fit"
             );
-            Unavailable { message: error.for_user(), cure: Cure::People }
-        })
-    }
-
-    fn key(
-        &self,
-        principal: &Principal,
-        session: Option<Arc<str>>,
-    ) -> Result<ChildKey, Unavailable> {
-        let (user, authority) = (principal.user().clone(), self.authority(principal)?);
-        Ok(ChildKey { user, authority, session })
+            Unavailable { message: error.for_user(), retry: Retry::People }
+        })?;
+        Ok(ChildKey { user: principal.user().clone(), authority, session: None })
     }
 
     /// Waits while somebody probes; returns the era, or nothing where the next start will find it out.
@@ -275,7 +259,7 @@ impl Pool {
         take: fn(&Arc<Slot>) -> Seat,
     ) -> (Seat, Vec<Child>) {
         let mut groups = self.lock();
-        let group = groups.entry(key).or_default();
+        let group = groups.entry(key.clone()).or_default();
         let mut leaving = Vec::new();
         let exact = |group: &[Arc<Slot>], wanted: &Profile| {
             group.iter().find(|slot| slot.profile == *wanted).cloned()
@@ -315,7 +299,7 @@ impl Pool {
         }
         // Once the others are used up, only the empty profile may still come.
         let profile = if full { plain } else { profile.clone() };
-        let slot = Arc::new(Slot::new(Arc::clone(connect.principal()), profile));
+        let slot = Arc::new(Slot::new(key, Arc::clone(connect.principal()), profile));
         group.push(Arc::clone(&slot));
         (take(&slot), leaving)
     }
@@ -366,5 +350,5 @@ impl Shared {
 }
 
 pub(super) fn unavailable(message: &str) -> Unavailable {
-    Unavailable { message: message.to_owned(), cure: Cure::Time(None) }
+    Unavailable { message: message.to_owned(), retry: Retry::Time(None) }
 }

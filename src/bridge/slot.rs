@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::audience::Audience;
+use super::audience::Subscribers;
 use super::child::Child;
 use super::warrants::Warrants;
 use crate::auth::{Principal, UserId};
@@ -35,12 +35,12 @@ pub struct Unavailable {
     /// One sentence for the client.
     pub message: String,
     /// What has to happen before there is one.
-    pub cure: Cure,
+    pub retry: Retry,
 }
 
 /// What has to happen before a child can be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cure {
+pub enum Retry {
     /// It may pass by itself, after this time where it is known.
     Time(Option<Duration>),
     /// Somebody has to do what the message says.
@@ -50,9 +50,10 @@ pub enum Cure {
 /// A place for a child.
 #[derive(Debug)]
 pub struct Slot {
+    key: ChildKey,
     pub(super) principal: Arc<Principal>,
     pub(super) profile: Profile,
-    pub(super) audience: Arc<Audience>,
+    pub(super) audience: Arc<Subscribers>,
     pub(super) current: watch::Sender<Current>,
     pub(super) warrants: Warrants,
     /// Counts the children that were lost with what they knew of their sessions.
@@ -95,8 +96,9 @@ pub struct Seat {
 // === impl Slot ===
 
 impl Slot {
-    pub(super) fn new(principal: Arc<Principal>, profile: Profile) -> Self {
+    pub(super) fn new(key: ChildKey, principal: Arc<Principal>, profile: Profile) -> Self {
         Self {
+            key,
             principal,
             profile,
             audience: Arc::default(),
@@ -110,7 +112,13 @@ impl Slot {
         }
     }
 
-    /// Whose child it is.
+    /// Whose child it is, and with which authority.
+    #[must_use]
+    pub fn key(&self) -> &ChildKey {
+        &self.key
+    }
+
+    /// Who had it made.
     #[must_use]
     pub fn principal(&self) -> &Principal {
         &self.principal
@@ -213,7 +221,7 @@ impl Seat {
 
     /// Those who listen to the slot's child.
     #[must_use]
-    pub fn audience(&self) -> &Arc<Audience> {
+    pub fn subscribers(&self) -> &Arc<Subscribers> {
         &self.slot.audience
     }
 
@@ -242,9 +250,16 @@ impl Drop for Seat {
 mod tests {
     use super::*;
 
+    fn slot() -> Slot {
+        let principal = Arc::new(Principal::local());
+        let user = principal.user().clone();
+        let key = ChildKey { user, authority: "a".into(), session: None };
+        Slot::new(key, principal, Profile::plain())
+    }
+
     #[tokio::test]
     async fn crash_loops_back_off_and_a_stable_run_forgives() {
-        let slot = Slot::new(Arc::new(Principal::local()), Profile::plain());
+        let slot = slot();
         let quick = Duration::from_millis(5);
         let waits: Vec<u64> = (0..9).map(|_| slot.crashed(quick).1.as_secs()).collect();
         assert_eq!(waits, [0, 1, 2, 4, 8, 16, 30, 30, 30]);
@@ -253,7 +268,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_child_is_started_by_one_only() {
-        let slot = Slot::new(Arc::new(Principal::local()), Profile::plain());
+        let slot = slot();
         assert!(slot.begin().is_ok());
         assert!(matches!(slot.begin(), Err(Current::Starting)));
     }

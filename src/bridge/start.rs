@@ -14,7 +14,7 @@ use super::launch_error::LaunchError;
 use super::noise::Noise;
 use super::pool::{Knowledge, Shared, unavailable};
 use super::run::{End, run};
-use super::slot::{Cure, Current, Slot, Unavailable};
+use super::slot::{Current, Retry, Slot, Unavailable};
 use super::trace::Tracer;
 use crate::audit::Incident;
 use crate::mcp::{Era, ErrorObject, Lines};
@@ -106,22 +106,22 @@ impl Shared {
                     error = &error as &dyn std::error::Error,
                     "could not start the server"
                 );
-                let (why, wait, cure) = match &error {
+                let (why, wait, retry) = match &error {
                     // Nothing ran, so nothing crashed: who is helped need not wait for a breaker.
                     StartError::Launch(error) if error.needs_people() => {
-                        (error.for_user(), START_BACKOFF, Cure::People)
+                        (error.for_user(), START_BACKOFF, Retry::People)
                     }
                     StartError::Launch(error) => {
-                        (error.for_user(), START_BACKOFF, Cure::Time(Some(START_BACKOFF)))
+                        (error.for_user(), START_BACKOFF, Retry::Time(Some(START_BACKOFF)))
                     }
                     StartError::Handshake { .. } => {
                         let (_, wait) = slot.crashed(Duration::ZERO);
                         let wait = wait.max(START_BACKOFF);
-                        (error.to_string(), wait, Cure::Time(Some(wait)))
+                        (error.to_string(), wait, Retry::Time(Some(wait)))
                     }
                 };
                 let message = format!("the server could not be started: {why}");
-                let why = Unavailable { message, cure };
+                let why = Unavailable { message, retry };
                 slot.current.send_replace(Current::Failed { why, until: Instant::now() + wait });
             }
         }
@@ -312,7 +312,7 @@ impl Shared {
                      it is started again in {} s",
                     wait.as_secs()
                 );
-                let why = Unavailable { message, cure: Cure::Time(Some(wait)) };
+                let why = Unavailable { message, retry: Retry::Time(Some(wait)) };
                 let until = Instant::now() + wait;
                 slot.current.send_replace(Current::Failed { why, until });
             }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::StreamExt as _;
 
+use crate::gate::{NotAdmitted, Retry};
 use crate::mcp::{ErrorObject, Notification, Raw, Request, RequestId, Response};
 
 /// Payloads above this are not copied into one piece with their envelope.
@@ -121,6 +122,39 @@ impl Reply {
     #[must_use]
     pub fn error(status: Status, id: Option<&RequestId>, error: ErrorObject) -> Self {
         Self::Refused(Refusal::Error { status, id: id.cloned(), error })
+    }
+
+    /// The client's fault.
+    #[must_use]
+    pub fn bad(id: Option<&RequestId>, code: i64, message: &str) -> Self {
+        Self::error(Status::BadRequest, id, ErrorObject::new(code, message))
+    }
+
+    /// What did not pass the gate.
+    #[must_use]
+    pub fn refused(id: Option<&RequestId>, refused: NotAdmitted) -> Self {
+        let status = match (id, refused.retry) {
+            // What nobody waits for as a JSON-RPC answer says so by its status.
+            (None, Retry::People) => Status::BadRequest,
+            (_, retry) => retry.into(),
+        };
+        Self::error(status, id, refused.error)
+    }
+
+    /// A method that this address does not know.
+    #[must_use]
+    pub fn not_allowed(allowed: &'static str) -> Self {
+        Self::Refused(Refusal::Method { allowed })
+    }
+}
+
+impl From<Retry> for Status {
+    fn from(retry: Retry) -> Self {
+        match retry {
+            Retry::Time(retry_after) => Self::Unavailable { retry_after },
+            // Clients throw the text of a 503 away and proxies send the request again; this one has to be read.
+            Retry::People => Self::Ok,
+        }
     }
 }
 

@@ -93,6 +93,25 @@ fn present<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<&'de RawValu
 // === impl Message ===
 
 impl Message {
+    /// The id of a request.
+    #[must_use]
+    pub fn id(&self) -> Option<&RequestId> {
+        match self {
+            Self::Request(request) => Some(&request.id),
+            Self::Notification(_) | Self::Response(_) => None,
+        }
+    }
+
+    /// The parameters of a request or a notification.
+    #[must_use]
+    pub fn params(&self) -> Option<Raw> {
+        match self {
+            Self::Request(request) => request.params.clone(),
+            Self::Notification(notification) => notification.params.clone(),
+            Self::Response(_) => None,
+        }
+    }
+
     /// Reads one message.
     ///
     /// # Errors

@@ -35,7 +35,10 @@ async fn a_call_is_a_pair_of_records() {
     let answer = caller.call("echo", secret.clone()).await;
     assert!(structured(&answer)["params"].is_object());
     let records = served.audited(1).await;
-    let [begin, end] = &records[..] else { panic!("{records:?}") };
+    // What mcpwrap asks the server for itself is no call, and on record under whoever caused it.
+    let [own, begin, end] = &records[..] else { panic!("{records:?}") };
+    assert_eq!((&own["event"], &own["method"]), (&json!("own_request"), &json!("tools/list")));
+    assert_eq!((&own["decision"], &own["who"]), (&json!("not_asked"), &begin["who"]));
     let who = &begin["who"];
     assert_eq!(begin["event"], "begin");
     assert_eq!(who["issuer"], json!(provider.issuer()));
@@ -218,6 +221,7 @@ async fn a_trace_is_on_record() {
         .header("traceparent", format!("00-{id}-00f067aa0ba902b7-01"));
     assert_eq!(traced.send(served.at).await.status, 200);
     let records = served.audited(1).await;
-    assert_eq!(records[0]["trace"], id);
-    assert_eq!(records[0]["decision"], "whole_server");
+    let begin = records.iter().find(|record| record["event"] == "begin").unwrap();
+    assert_eq!(begin["trace"], id);
+    assert_eq!(begin["decision"], "whole_server");
 }

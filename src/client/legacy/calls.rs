@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::bridge::Canceller;
+use crate::gate::Canceller;
 use crate::mcp::RequestId;
 
 /// The calls under way.

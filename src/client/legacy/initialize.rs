@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 
-use super::follow;
-use super::session::{Beginning, Crowded, Owner, Session};
-use super::session_id;
-use crate::auth::Principal;
-use crate::bridge::Role;
-use crate::client::call::NotBegun;
-use crate::client::front::{Arrival, ChildScope, Front, LARGEST_INTRODUCTION, bad};
+use super::modern_subscription;
+use super::session::{Beginning, Owner, Session};
+use super::sessions::{Sessions, TooMany};
+use super::translate;
+use super::watched_uris::WatchedUris;
+use crate::client::context::Arrival;
+use crate::client::headers::session_id;
 use crate::client::reply::{Content, Frame, Reply, Status};
+use crate::client::settings::{ChildScope, LARGEST_INTRODUCTION};
+use crate::gate::{Access, Role};
 use crate::mcp::{Era, ErrorObject, Object, Params, ProtocolVersion, Raw, RequestId, codes};
 use crate::server::{Hello, Profile};
 
@@ -24,21 +26,22 @@ pub(super) struct Wish {
 
 /// Answers `initialize`; a slow start of the child becomes a stream with keep-alives.
 pub(super) async fn initialize(
-    front: &Arc<Front>,
+    sessions: &Arc<Sessions>,
+    access: &Access,
     arrival: &Arrival,
     id: &RequestId,
     params: &Params,
 ) -> Reply {
     if let Some(name) = session_id(&arrival.headers)
-        && front.session(name, &arrival.principal).is_some()
+        && sessions.find(name, access).is_some()
     {
-        return bad(Some(id), codes::INVALID_REQUEST, "the session is initialized already");
+        return Reply::bad(Some(id), codes::INVALID_REQUEST, "the session is initialized already");
     }
     let wish = match read(params) {
         Ok(wish) => wish,
-        Err(message) => return bad(Some(id), codes::INVALID_PARAMS, message),
+        Err(message) => return Reply::bad(Some(id), codes::INVALID_PARAMS, message),
     };
-    if front.sessions.count(&arrival.principal) >= front.settings.most_sessions {
+    if !sessions.have_room_for(access.principal().user()) {
         return Reply::error(Status::TooMany, Some(id), too_many());
     }
     let name = match fresh_id() {
@@ -47,12 +50,12 @@ pub(super) async fn initialize(
             return Reply::error(Status::Unavailable { retry_after: None }, Some(id), error);
         }
     };
-    let begin = begin(Arc::clone(front), Arc::clone(&arrival.principal), name.clone(), wish);
+    let begin = begin(Arc::clone(sessions), access.clone(), name.clone(), wish);
     let mut begin = Box::pin(begin.map(|begun| match begun {
         Ok(result) => (Status::Ok, Ok(result)),
-        Err(not_begun) => (not_begun.status, Err(not_begun.error)),
+        Err((status, error)) => (status, Err(error)),
     }));
-    match tokio::time::timeout(front.settings.keep_alive, &mut begin).await {
+    match tokio::time::timeout(sessions.context().settings.keep_alive, &mut begin).await {
         Ok((status, outcome)) => {
             let content = Content::response(id, &outcome);
             let session = outcome.is_ok().then_some(name);
@@ -75,50 +78,49 @@ pub(super) fn too_many() -> ErrorObject {
 
 /// Finds or starts the child that fits the client, and opens the session `name` on it.
 pub(super) async fn begin(
-    front: Arc<Front>,
-    principal: Arc<Principal>,
+    sessions: Arc<Sessions>,
+    access: Access,
     name: String,
     wish: Wish,
-) -> Result<Raw, NotBegun> {
-    let scope = match front.settings.scope {
+) -> Result<Raw, (Status, ErrorObject)> {
+    let context = Arc::clone(sessions.context());
+    let own = match context.settings.scope {
         ChildScope::User => None,
         ChildScope::Session => Some(Arc::<str>::from(name.as_str())),
     };
-    let connect = front.policy.connect(&principal).map_err(|refused| NotBegun {
-        status: Status::Ok,
-        error: ErrorObject::invalid_params(refused.to_string()),
-    })?;
     let profile = Profile::new(wish.version, &wish.capabilities, wish.info.clone());
-    let seat = front.pool.seat(&connect, &profile, scope.clone()).await?;
-    let child = front.pool.ready(&seat).await?;
-    let (version, result) = introduce(child.hello(), wish.version);
-    let role = Role::Session { capabilities: wish.capabilities.clone() };
-    let member = seat.audience().join(role);
+    let seat = context.gate.seat(&access, &profile, own).await;
+    let seat = seat.map_err(|refused| (refused.retry.into(), refused.error))?;
+    let hello = seat.hello().clone();
+    let (version, result) = introduce(&hello, wish.version);
     let Wish { capabilities, info, .. } = wish;
-    let (follow, changes) = match child.hello().era() {
+    let member = seat.join(Role::Session { capabilities: capabilities.clone() });
+    let (watched, changes) = match hello.era() {
         Era::Legacy => (None, None),
         Era::Modern => {
-            let (follow, changes) = follow::channel();
-            (Some(follow), Some(changes))
+            let (watched, changes) = WatchedUris::new();
+            (Some(watched), Some(changes))
         }
     };
-    let beginning = Beginning { version, capabilities, info, seat, member, scope, follow };
-    let owner = Owner::of(&principal, front.pool.authority(&principal)?);
-    let session = Arc::new(Session::new(name, owner, beginning));
+    let beginning = Beginning { version, capabilities, info, seat, member, watched };
+    let session = Arc::new(Session::new(name, Owner::of(&access), beginning));
     if let Some(changes) = changes {
-        let hello = child.hello().clone();
-        let session = Arc::downgrade(&session);
-        let work = follow::run(Arc::clone(&front), principal, session, hello, changes);
-        let stop = front.shutdown.clone();
-        front.shutdown.spawn_work(async move {
+        let follow = modern_subscription::run(
+            Arc::clone(&context),
+            access,
+            Arc::downgrade(&session),
+            hello,
+            changes,
+        );
+        let stop = context.shutdown.clone();
+        context.shutdown.spawn_work(async move {
             tokio::select! {
-                () = work => {}
+                () = follow => {}
                 () = stop.finishing() => {}
             }
         });
     }
-    let added = front.sessions.add(session, front.settings.most_sessions);
-    added.map_err(|Crowded| NotBegun { status: Status::TooMany, error: too_many() })?;
+    sessions.add(session).map_err(|TooMany| (Status::TooMany, too_many()))?;
     Ok(result)
 }
 
@@ -161,7 +163,7 @@ fn introduce(hello: &Hello, asked: ProtocolVersion) -> (ProtocolVersion, Raw) {
             (asked, result.unwrap_or_else(|_| hello.result.clone()))
         }
         Era::Legacy => (hello.version, hello.result.clone()),
-        Era::Modern => (asked, super::translate::initialize_result(hello, asked)),
+        Era::Modern => (asked, translate::initialize_result(hello, asked)),
     }
 }
 

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use futures_util::stream;
 
-use super::exchange::frames;
+use super::post::frames;
 use super::session::{Asked, STANDALONE, Session};
 use super::stream::{EventStream, Reader, Step, read_event_id};
-use crate::bridge::Notice;
-use crate::client::front::bad;
 use crate::client::reply::{Content, Frames, Reply};
+use crate::gate::{Notice, OutsideAsk};
 use crate::mcp::{Raw, RequestId, codes};
 
 /// How long a client may take from the handshake to `notifications/initialized` (checklist 2.10).
@@ -25,9 +24,11 @@ pub(super) fn open(session: &Arc<Session>, last_event: Option<&str>) -> Reply {
     let found = place.and_then(|(number, last)| Some((session.stream(number)?, number, last)));
     let reader = found.and_then(|(stream, number, last)| Some((stream.read(last).ok()?, number)));
     match reader {
-        None => {
-            bad(None, codes::INVALID_REQUEST, "Last-Event-ID names nothing that can be resumed")
-        }
+        None => Reply::bad(
+            None,
+            codes::INVALID_REQUEST,
+            "Last-Event-ID names nothing that can be resumed",
+        ),
         Some((reader, STANDALONE)) => {
             Reply::Events { frames: standalone(session, reader), session: None }
         }
@@ -72,8 +73,9 @@ pub(super) fn note(session: &Session, stream: &EventStream, notice: Notice) {
             }
         }
         Notice::Ask(ask) => {
-            let Some(child) = session.seat.slot().child() else { return };
-            let number = session.ask(Asked::Child { key: ask.key, child });
+            let Some(child) = session.seat.child() else { return };
+            let method = ask.method.clone();
+            let number = session.ask(Asked::Outside(OutsideAsk { child, key: ask.key, method }));
             let id = RequestId::from(number);
             stream.push(Content::request(&id, &ask.method, ask.params.as_ref()));
         }

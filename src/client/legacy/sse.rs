@@ -6,24 +6,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::{StreamExt as _, stream};
 
-use super::drive::drive;
+use super::dispatch::dispatch;
 use super::initialize::{begin, fresh_id, read, too_many};
 use super::listen::note;
+use super::request::serve;
 use super::session::{Owner, STANDALONE, Session};
+use super::sessions::Sessions;
 use super::stream::{EventStream, Step};
-use super::{headers, notified};
 use crate::audit::Incident;
-use crate::client::front::{Arrival, Front, bad};
+use crate::client::context::Arrival;
+use crate::client::headers;
 use crate::client::reply::{Content, Frame, Refusal, Reply, Status};
+use crate::gate::Access;
 use crate::mcp::{ErrorObject, Message, Params, RequestId, codes};
-use crate::policy::Operation;
 
 /// Streams that all clients together may hold open.
 const MOST: usize = 4096;
 
 /// The open streams.
 #[derive(Debug, Default)]
-pub(in crate::client) struct Links(Mutex<HashMap<String, Arc<Link>>>);
+pub(super) struct Links(Mutex<HashMap<String, Arc<Link>>>);
 
 /// One client's stream.
 #[derive(Debug)]
@@ -34,17 +36,18 @@ struct Link {
 
 /// Ends the session when the stream is dropped.
 struct Open {
-    front: Arc<Front>,
+    sessions: Arc<Sessions>,
+    links: Arc<Links>,
     id: String,
 }
 
-/// The stream that the query of a POST names.
-pub(in crate::client) fn link_id(query: &str) -> Option<&str> {
-    query.split('&').find_map(|pair| pair.strip_prefix("sessionId="))
-}
-
 /// Opens a stream; its first event says where to POST.
-pub(in crate::client) fn open(front: &Arc<Front>, arrival: &Arrival) -> Reply {
+pub(super) fn open(
+    sessions: &Arc<Sessions>,
+    links: &Arc<Links>,
+    access: &Access,
+    arrival: &Arrival,
+) -> Reply {
     if !headers::accepts_events(&arrival.headers) {
         return Reply::Refused(Refusal::NotAcceptable);
     }
@@ -53,31 +56,28 @@ pub(in crate::client) fn open(front: &Arc<Front>, arrival: &Arrival) -> Reply {
         Ok(id) => id,
         Err(error) => return busy(error),
     };
+    let settings = &sessions.context().settings;
     let stream = EventStream::new(STANDALONE);
-    let authority = match front.pool.authority(&arrival.principal) {
-        Ok(authority) => authority,
-        Err(why) => return busy(ErrorObject::internal(why.message)),
-    };
-    let owner = Owner::of(&arrival.principal, authority);
-    let link = Link { owner, stream: Arc::clone(&stream) };
+    let link = Link { owner: Owner::of(access), stream: Arc::clone(&stream) };
     {
-        let mut links = front.links.lock();
-        let own = links.values().filter(|link| link.owner.is_user(&arrival.principal)).count();
-        if links.len() >= MOST || own >= front.settings.most_sessions {
+        let mut all = links.lock();
+        let user = access.principal().user();
+        let own = all.values().filter(|link| link.owner.is_user(user)).count();
+        if all.len() >= MOST || own >= settings.most_sessions {
             return busy(ErrorObject::internal("too many streams are open"));
         }
-        links.insert(id.clone(), Arc::new(link));
+        all.insert(id.clone(), Arc::new(link));
     }
     let Ok(reader) = stream.read(None) else {
         return busy(ErrorObject::internal("the stream could not be opened"));
     };
-    let endpoint = format!("{}?sessionId={id}", front.settings.path);
+    let endpoint = format!("{}?sessionId={id}", settings.path);
     let first = Frame {
         name: Some("endpoint"),
         content: Content(vec![endpoint.into()]),
         ..Frame::default()
     };
-    let open = Open { front: Arc::clone(front), id };
+    let open = Open { sessions: Arc::clone(sessions), links: Arc::clone(links), id };
     let rest = stream::unfold((reader, open), |(mut reader, open)| async move {
         loop {
             match reader.step() {
@@ -105,18 +105,19 @@ pub(in crate::client) fn open(front: &Arc<Front>, arrival: &Arrival) -> Reply {
 }
 
 /// Takes a message in; whatever is to be said about it goes to the stream.
-pub(in crate::client) fn post(
-    front: &Arc<Front>,
-    arrival: &Arrival,
+pub(super) fn post(
+    sessions: &Arc<Sessions>,
+    links: &Links,
+    access: &Access,
     link: &str,
     message: Message,
     params: Params,
 ) -> Reply {
-    let found = front.links.lock().get(link).cloned();
-    let authority = front.pool.authority(&arrival.principal).unwrap_or_default();
-    let foreign = found.as_ref().is_some_and(|own| !own.owner.is(&arrival.principal, &authority));
+    let context = sessions.context();
+    let found = links.lock().get(link).cloned();
+    let foreign = found.as_ref().is_some_and(|own| !own.owner.is(access));
     if foreign {
-        front.audit.incident(&arrival.principal.as_ref().into(), &Incident::ForeignSession);
+        context.gate.report(access, &Incident::ForeignSession);
     }
     let Some(found) = found.filter(|_| !foreign) else {
         let error = ErrorObject::new(codes::INVALID_REQUEST, "session not found");
@@ -126,36 +127,28 @@ pub(in crate::client) fn post(
     if let Message::Request(request) = &message
         && request.method == "initialize"
     {
-        return initialize(front, arrival, link, &request.id, &params, stream);
+        return initialize(sessions, access, link, &request.id, &params, stream);
     }
-    let Some(session) = front.session(link, &arrival.principal) else {
-        return bad(None, codes::INVALID_REQUEST, "send initialize first");
+    let Some(session) = sessions.find(link, access) else {
+        return Reply::bad(None, codes::INVALID_REQUEST, "send initialize first");
     };
-    match message {
-        Message::Request(request) => {
-            let caller = session.caller();
-            let method = request.method;
-            let operation = Operation { method, params, caller, resume: None };
-            let principal = Arc::clone(&arrival.principal);
-            let work = drive(Arc::clone(front), principal, session, request.id, operation, stream);
-            front.shutdown.spawn_work(work);
-        }
-        Message::Notification(notification) => {
-            notified(front, arrival, &session, notification, params);
-        }
-        Message::Response(response) => {
-            let known = response.id.is_some_and(|id| session.answer(&id, response.outcome));
-            if !known {
-                return bad(None, codes::INVALID_REQUEST, "an answer to nothing that was asked");
+    match dispatch(context, access, &session, vec![(message, params)]) {
+        Ok(requests) => {
+            for request in requests {
+                let (context, access) = (Arc::clone(context), access.clone());
+                let (session, stream) = (Arc::clone(&session), Arc::clone(&stream));
+                let work = serve(Arc::clone(&context), access, session, request, stream);
+                context.shutdown.spawn_work(work);
             }
+            Reply::Accepted
         }
+        Err(reply) => reply,
     }
-    Reply::Accepted
 }
 
 fn initialize(
-    front: &Arc<Front>,
-    arrival: &Arrival,
+    sessions: &Arc<Sessions>,
+    access: &Access,
     link: &str,
     id: &RequestId,
     params: &Params,
@@ -163,18 +156,18 @@ fn initialize(
 ) -> Reply {
     let wish = match read(params) {
         Ok(wish) => wish,
-        Err(message) => return bad(Some(id), codes::INVALID_PARAMS, message),
+        Err(message) => return Reply::bad(Some(id), codes::INVALID_PARAMS, message),
     };
-    if front.session(link, &arrival.principal).is_some() {
-        return bad(Some(id), codes::INVALID_REQUEST, "the session is initialized already");
+    if sessions.find(link, access).is_some() {
+        return Reply::bad(Some(id), codes::INVALID_REQUEST, "the session is initialized already");
     }
-    if front.sessions.count(&arrival.principal) >= front.settings.most_sessions {
+    if !sessions.have_room_for(access.principal().user()) {
         return Reply::error(Status::TooMany, Some(id), too_many());
     }
-    let begin = begin(Arc::clone(front), Arc::clone(&arrival.principal), link.to_owned(), wish);
+    let begin = begin(Arc::clone(sessions), access.clone(), link.to_owned(), wish);
     let id = id.clone();
-    front.shutdown.spawn_work(async move {
-        let outcome = begin.await.map_err(|not_begun| not_begun.error);
+    sessions.context().shutdown.spawn_work(async move {
+        let outcome = begin.await.map_err(|(_, error)| error);
         stream.push(Content::response(&id, &outcome));
     });
     Reply::Accepted
@@ -183,7 +176,7 @@ fn initialize(
 // === impl Links, Open ===
 
 impl Links {
-    pub(in crate::client) fn close_all(&self) {
+    pub(super) fn close_all(&self) {
         for (_, link) in self.lock().drain() {
             link.stream.finish();
         }
@@ -196,15 +189,15 @@ impl Links {
 
 impl Open {
     fn session(&self) -> Option<Arc<Session>> {
-        self.front.sessions.peek(&self.id)
+        self.sessions.peek(&self.id)
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.front.links.lock().remove(&self.id);
+        self.links.lock().remove(&self.id);
         if let Some(session) = self.session() {
-            self.front.sessions.end(&session);
+            self.sessions.end(&session);
         }
     }
 }

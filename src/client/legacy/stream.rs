@@ -21,7 +21,7 @@ const MOST_WAITING: u64 = 256;
 
 /// A stream; its number is unique within its session.
 #[derive(Debug)]
-pub(in crate::client) struct EventStream {
+pub(super) struct EventStream {
     number: u64,
     state: Mutex<State>,
     changed: Notify,
@@ -43,7 +43,7 @@ struct State {
 
 /// What a reader gets.
 #[derive(Debug)]
-pub(in crate::client) enum Step {
+pub(super) enum Step {
     Frame(Frame),
     /// Nothing now.
     Wait,
@@ -53,11 +53,11 @@ pub(in crate::client) enum Step {
 
 /// A resume that cannot be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::client) struct Evicted;
+pub(super) struct Evicted;
 
 /// The newest reader of a stream.
 #[derive(Debug)]
-pub(in crate::client) struct Reader {
+pub(super) struct Reader {
     stream: Arc<EventStream>,
     generation: u64,
     /// The sequence number of the last event that was read.
@@ -65,17 +65,17 @@ pub(in crate::client) struct Reader {
 }
 
 impl EventStream {
-    pub(in crate::client) fn new(number: u64) -> Arc<Self> {
+    pub(super) fn new(number: u64) -> Arc<Self> {
         let state = State { first: 1, ..State::default() };
         Arc::new(Self { number, state: Mutex::new(state), changed: Notify::new() })
     }
 
-    pub(in crate::client) fn number(&self) -> u64 {
+    pub(super) fn number(&self) -> u64 {
         self.number
     }
 
     /// Adds an event that must arrive; the protocol bounds how many of them a call has.
-    pub(in crate::client) fn push(&self, content: Content) {
+    pub(super) fn push(&self, content: Content) {
         let mut state = self.lock();
         state.bytes += content.len();
         state.unread += content.len();
@@ -86,7 +86,7 @@ impl EventStream {
     }
 
     /// Adds an event that a slow reader can do without.
-    pub(in crate::client) fn push_if_room(&self, content: Content) {
+    pub(super) fn push_if_room(&self, content: Content) {
         let state = self.lock();
         if state.next() - 1 - state.delivered < MOST_WAITING && state.unread < MOST_BYTES {
             drop(state);
@@ -95,35 +95,35 @@ impl EventStream {
     }
 
     /// Ends the stream; what is in it can still be read.
-    pub(in crate::client) fn finish(&self) {
+    pub(super) fn finish(&self) {
         self.lock().finished.get_or_insert_with(Instant::now);
         self.changed.notify_waiters();
     }
 
     /// When the stream ended.
-    pub(in crate::client) fn finished(&self) -> Option<Instant> {
+    pub(super) fn finished(&self) -> Option<Instant> {
         self.lock().finished
     }
 
     /// The only event of a finished stream: an answer that needs no stream.
-    pub(in crate::client) fn only_event(&self) -> Option<Content> {
+    pub(super) fn only_event(&self) -> Option<Content> {
         let state = self.lock();
         (state.finished.is_some() && state.first == 1 && state.events.len() == 1)
             .then(|| state.events[0].clone())
     }
 
     /// What was written last.
-    pub(in crate::client) fn last_event(&self) -> Option<Content> {
+    pub(super) fn last_event(&self) -> Option<Content> {
         self.lock().events.back().cloned()
     }
 
     /// How much is stored.
-    pub(in crate::client) fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.lock().bytes
     }
 
     /// Resolves when an event was added or the stream ended.
-    pub(in crate::client) async fn arrived(&self) {
+    pub(super) async fn arrived(&self) {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -139,7 +139,7 @@ impl EventStream {
     }
 
     /// Takes over the reading, after the event `last`, or after what was delivered already.
-    pub(in crate::client) fn read(self: &Arc<Self>, last: Option<u64>) -> Result<Reader, Evicted> {
+    pub(super) fn read(self: &Arc<Self>, last: Option<u64>) -> Result<Reader, Evicted> {
         let mut state = self.lock();
         let seen = last.unwrap_or(state.delivered);
         if seen + 1 < state.first || seen >= state.next() {
@@ -182,17 +182,17 @@ impl State {
 }
 
 impl Reader {
-    pub(in crate::client) fn stream(&self) -> &Arc<EventStream> {
+    pub(super) fn stream(&self) -> &Arc<EventStream> {
         &self.stream
     }
 
     /// The id that the next event follows.
-    pub(in crate::client) fn position(&self) -> String {
+    pub(super) fn position(&self) -> String {
         format!("{}-{}", self.stream.number, self.seen)
     }
 
     /// The next event, if there is one.
-    pub(in crate::client) fn step(&mut self) -> Step {
+    pub(super) fn step(&mut self) -> Step {
         let mut state = self.stream.lock();
         if state.reader != self.generation || self.seen + 1 < state.first {
             return Step::End;
@@ -216,7 +216,7 @@ impl Reader {
     }
 
     /// Resolves when [`step`](Self::step) may have something new.
-    pub(in crate::client) async fn wait(&mut self) {
+    pub(super) async fn wait(&mut self) {
         let changed = self.stream.changed.notified();
         tokio::pin!(changed);
         changed.as_mut().enable();
@@ -233,7 +233,7 @@ impl Reader {
 }
 
 /// Reads `STREAM-SEQUENCE`.
-pub(in crate::client) fn read_event_id(text: &str) -> Option<(u64, u64)> {
+pub(super) fn read_event_id(text: &str) -> Option<(u64, u64)> {
     let (stream, sequence) = text.split_once('-')?;
     Some((stream.parse().ok()?, sequence.parse().ok()?))
 }

@@ -2,8 +2,7 @@
 
 use serde_json::json;
 
-use crate::bridge::{Ask, is_covered, refusal};
-use crate::client::call::Ongoing;
+use crate::gate::{Ask, Call, is_covered, refusal};
 use crate::mcp::{Era, ErrorObject, Object, Raw, codes};
 use crate::policy::{Caller, Operation};
 use crate::server::Hello;
@@ -83,14 +82,14 @@ pub(super) fn request_of(ask: &Ask) -> (String, String) {
 
 /// The answers that came, by the key of their question (checklist 5.12).
 pub(super) fn read_answers(
-    ongoing: &Ongoing,
+    call: &Call,
     responses: Option<&Raw>,
 ) -> Result<Vec<(String, Raw)>, ErrorObject> {
     let broken =
         || ErrorObject::invalid_params("params.inputResponses must be an object of answers");
     let Some(raw) = responses else { return Ok(Vec::new()) };
     let answers = Object::parse(raw).map_err(|_| broken())?.entries();
-    let asked = |key: &str| ongoing.conversation.asked().iter().any(|ask| *ask.key == *key);
+    let asked = |key: &str| call.asked().iter().any(|ask| *ask.key == *key);
     match answers.iter().any(|(key, answer)| asked(key) && !answer.is_object()) {
         true => Err(broken()),
         false => Ok(answers),
@@ -99,17 +98,17 @@ pub(super) fn read_answers(
 
 /// Hands a legacy server the answers that came; returns what is still to be asked (checklist 5.13).
 pub(super) fn give_answers(
-    ongoing: &mut Ongoing,
+    call: &mut Call,
     answers: &[(String, Raw)],
     operation: &Operation,
 ) -> Vec<Ask> {
     let mut rest = Vec::new();
-    for ask in ongoing.conversation.asked().to_vec() {
+    for ask in call.asked().to_vec() {
         match answers.iter().find(|(key, _)| *key == *ask.key) {
-            Some((_, answer)) => ongoing.conversation.answer(&ask.key, Ok(answer.clone())),
+            Some((_, answer)) => call.answer(&ask.key, Ok(answer.clone())),
             // The retry may come from a client that can do less than the first request's.
             None if !is_covered(&ask, &operation.caller.capabilities) => {
-                ongoing.conversation.answer(&ask.key, refusal(&ask.method));
+                call.answer(&ask.key, refusal(&ask.method));
             }
             None => rest.push(ask),
         }

@@ -8,19 +8,20 @@ use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
 use super::asks;
-use super::check::{self, Checked, Refusal};
-use super::params;
+use super::param_headers;
+use super::request::ClientRequest;
+use super::request_state::{Invalid, LARGEST_STATE, RequestState, Rest};
 use super::result;
-use super::ticket::{Invalid, LARGEST_STATE, Rest, Ticket};
-use super::work::Work;
+use super::suspended_calls::{SuspendedCalls, Waiting};
+use super::validate::{Rejected, may_use_tasks};
 use crate::audit::Incident;
-use crate::bridge::{Ask, Event, Freshness, Outcome, Undeclared, is_covered};
-use crate::client::call::{NotBegun, Ongoing, Patience};
-use crate::client::front::{Arrival, Front};
 use crate::client::reply::{Content, Frame, Frames, Reply, Status};
-use crate::mcp::{Era, ErrorObject, Object, Params, Raw, Request, RequestId};
-use crate::policy::{Operation, Resume};
-use crate::server::{Hello, Internal};
+use crate::gate::{
+    Ask, Call, Event, Freshness, NotAdmitted, Outcome, Seat, Undeclared, is_covered,
+};
+use crate::mcp::{Era, ErrorObject, Object, Raw, RequestId};
+use crate::policy::Resume;
+use crate::server::Hello;
 
 /// How long a legacy server may go on asking before the client is told of what it has asked (checklist 5.14).
 const GATHER_FOR: Duration = Duration::from_millis(30);
@@ -33,27 +34,22 @@ enum Told {
     Answer(Status, Result<Raw, ErrorObject>),
 }
 
+/// An answer before there is a call.
+type Early = (Status, Result<Raw, ErrorObject>);
+
+/// Where a request goes on.
+enum Start {
+    /// With the call that waits here for the answers it brings.
+    Suspended(String, Box<Waiting>, Option<Raw>),
+    /// With a call of its own.
+    Fresh,
+}
+
 /// Serves a request.
-pub(super) async fn call(
-    front: &Arc<Front>,
-    arrival: &Arrival,
-    request: Request,
-    params: Params,
-    checked: Checked,
-) -> Reply {
-    let Checked { caller } = checked;
-    let operation = Operation { method: request.method, params, caller, resume: None };
-    let request = Work {
-        front: Arc::clone(front),
-        principal: Arc::clone(&arrival.principal),
-        id: request.id,
-        operation,
-        headers: arrival.headers.clone(),
-        round: 0,
-    };
-    let keep_alive = Instant::now() + front.settings.keep_alive;
+pub(super) async fn call(request: ClientRequest, suspended: &Arc<SuspendedCalls>) -> Reply {
+    let keep_alive = Instant::now() + request.context.settings.keep_alive;
     let id = request.id.clone();
-    let mut story = Box::pin(Story::begin(request));
+    let mut story = Box::pin(Story::begin(request, Arc::clone(suspended)));
     match timeout_at(keep_alive, &mut story).await {
         Ok((Told::Answer(status, outcome), _)) => Reply::answer(status, &id, &outcome),
         Ok((Told::Message(content), story)) => {
@@ -89,8 +85,9 @@ pub(super) async fn call(
 
 /// A call whose answer is still to come.
 struct Story {
-    request: Work,
-    ongoing: Option<Ongoing>,
+    request: ClientRequest,
+    suspended: Arc<SuspendedCalls>,
+    call: Option<Call>,
     /// Asks that the client has not been told of.
     asks: Vec<Ask>,
     hello: Hello,
@@ -100,8 +97,8 @@ struct Story {
 
 impl Story {
     /// Everything up to the first thing to say.
-    async fn begin(request: Work) -> (Told, Option<Self>) {
-        match Self::open(request).await {
+    async fn begin(request: ClientRequest, suspended: Arc<SuspendedCalls>) -> (Told, Option<Self>) {
+        match Self::open(request, suspended).await {
             Ok(mut story) => {
                 let told = story.tell().await;
                 let more = matches!(told, Told::Message(_));
@@ -112,115 +109,50 @@ impl Story {
     }
 
     /// Starts the call, or goes on with the one that the request brings the answers for.
-    async fn open(mut request: Work) -> Result<Self, (Status, Result<Raw, ErrorObject>)> {
-        let failed = |not_begun: NotBegun| (not_begun.status, Err(not_begun.error));
-        let invalid =
-            |why: Invalid| (Status::Ok, Err(ErrorObject::invalid_params(why.to_string())));
-        let front = Arc::clone(&request.front);
-        let mut held = None;
-        if request.operation.may_ask()
-            && let Some(state) = request.operation.params.request_state.take()
-        {
-            let (keyring, principal) = (&front.keyring, &request.principal);
-            let ticket = {
-                let authority =
-                    front.pool.authority(principal).map_err(|why| failed(why.into()))?;
-                Ticket::open(&state, keyring, principal, &authority, &request.operation)
-                    .inspect_err(|why| {
-                        if *why == Invalid::Foreign {
-                            front
-                                .audit
-                                .incident(&principal.as_ref().into(), &Incident::ForeignState);
-                        }
-                    })
-                    .map_err(invalid)?
-            };
-            request.round = ticket.round;
-            let responses = request.operation.params.input_responses.clone();
-            match ticket.rest {
-                Rest::Held(name) => {
-                    let user = principal.user();
-                    let waiting = front.parked.take(&name, user, ticket.round);
-                    held =
-                        Some((name, waiting.ok_or_else(|| invalid(Invalid::Broken))?, responses));
-                }
-                Rest::Portable(state) => {
-                    request.operation.resume = Some(Resume { responses, state });
-                }
-                Rest::Again if !asks::any_accepted(responses.as_ref()) => {
-                    return Err((Status::Ok, asks::declined(&request.operation)));
-                }
-                // The first call ended with an error, so this is a fresh one.
-                Rest::Again => {}
+    async fn open(
+        mut request: ClientRequest,
+        suspended: Arc<SuspendedCalls>,
+    ) -> Result<Self, Early> {
+        match unseal(&mut request, &suspended)? {
+            Start::Suspended(name, waiting, responses) => {
+                take_over(request, suspended, name, *waiting, responses.as_ref())
             }
+            Start::Fresh => Self::fresh(request, suspended).await,
         }
-        if let Some((name, waiting, responses)) = held {
-            let answers = match asks::read_answers(&waiting.ongoing, responses.as_ref()) {
-                Ok(answers) => answers,
-                Err(error) => {
-                    front.parked.put_back(name, waiting);
-                    return Err((Status::Ok, Err(error)));
-                }
-            };
-            let permitted = match front.permit(&request.principal, request.operation.clone()) {
-                Ok(permitted) => permitted,
-                Err(not_begun) => {
-                    front.parked.put_back(name, waiting);
-                    return Err(failed(not_begun));
-                }
-            };
-            let mut ongoing = waiting.ongoing;
-            ongoing.seat.slot().vouch(&request.principal);
-            ongoing.conversation.taken_over_by(&permitted);
-            let hello = ongoing.conversation.child().hello().clone();
-            let asks = asks::give_answers(&mut ongoing, &answers, &request.operation);
-            return Ok(Self { request, ongoing: Some(ongoing), asks, hello, undeclared: None });
-        }
-        let seat = request.seat().await.map_err(failed)?;
-        let child = front.pool.ready(&seat).await.map_err(|why| failed(why.into()))?;
-        let hello = child.hello().clone();
+    }
+
+    async fn fresh(request: ClientRequest, suspended: Arc<SuspendedCalls>) -> Result<Self, Early> {
+        let seat = request.seat().await.map_err(refused)?;
+        let hello = seat.hello().clone();
         if hello.era() == Era::Legacy {
             request.answer_for_legacy(&hello).map_or(Ok(()), Err)?;
-            let level = request.operation.caller.log_level.filter(|_| hello.offers("logging"));
-            if let Some(level) = level.and_then(|level| seat.audience().request_level(level)) {
-                child.tell(Internal::SetLevel(level));
-            }
         } else if request.operation.method.starts_with("tasks/") {
-            check::may_use_tasks(&request.operation.caller, &hello)
-                .map_err(Refusal::into_outcome)?;
+            may_use_tasks(&request.operation.caller, &hello).map_err(Rejected::into_outcome)?;
         }
         if request.operation.method == "tools/call" {
-            let name = request.operation.params.name.as_deref().unwrap_or_default();
-            let params = request.operation.params.raw.as_ref();
-            let known = child.catalogue(Freshness::Usual).await;
-            if params::check(&request.headers, params, known.of(name)).is_err() {
-                // The list may have changed unnoticed (checklist 3.14).
-                let fresh = child.catalogue(Freshness::Now).await;
-                params::check(&request.headers, params, fresh.of(name))
-                    .map_err(|refusal| refusal.into_outcome())?;
-            }
+            compare_headers(&request, &seat).await?;
         }
-        let (principal, operation) = (&request.principal, request.operation.clone());
-        let ongoing = front.begin(principal, &seat, operation, Patience::Limited).await;
-        let ongoing = Some(ongoing.map_err(failed)?);
-        Ok(Self { request, ongoing, asks: Vec::new(), hello, undeclared: None })
+        let operation = request.operation.clone();
+        let call = request.context.gate.call(&request.access, &seat, operation).await;
+        let call = Some(call.map_err(refused)?);
+        Ok(Self { request, suspended, call, asks: Vec::new(), hello, undeclared: None })
     }
 
     /// The next thing to say.
     async fn tell(&mut self) -> Told {
         loop {
-            let Some(ongoing) = &mut self.ongoing else {
+            let Some(call) = &mut self.call else {
                 return Told::Answer(Status::Ok, Err(ErrorObject::internal("the call is over")));
             };
             // A legacy server that asked once may ask more before it falls silent.
             let gathering = !self.asks.is_empty() && self.hello.era() == Era::Legacy;
             let event = if gathering {
-                match timeout_at(Instant::now() + GATHER_FOR, ongoing.next()).await {
+                match timeout_at(Instant::now() + GATHER_FOR, call.next()).await {
                     Ok(event) => event,
-                    Err(_) => return self.park(),
+                    Err(_) => return self.keep(),
                 }
             } else {
-                ongoing.next().await
+                call.next().await
             };
             match event {
                 Event::Progress(params) => {
@@ -239,12 +171,12 @@ impl Story {
                 Event::Undeclared(capability) => self.undeclared = Some(capability),
                 Event::Subscription { .. } | Event::Recalled => {}
                 Event::Done(Outcome::Error(error)) if self.may_open_urls(&error) => {
-                    self.ongoing = None;
+                    self.call = None;
                     self.asks = asks::urls(&error);
                     return self.input_required(self.request.round + 1, Rest::Again);
                 }
                 Event::Done(outcome) => {
-                    self.ongoing = None;
+                    self.call = None;
                     let (status, outcome) = self.finish(outcome);
                     return Told::Answer(status, outcome);
                 }
@@ -286,15 +218,15 @@ impl Story {
         }
     }
 
-    /// The legacy server waits: so does the conversation, and the client is told what for.
-    fn park(&mut self) -> Told {
-        let Some(ongoing) = self.ongoing.take() else {
+    /// The legacy server waits: so does the call, and the client is told what for.
+    fn keep(&mut self) -> Told {
+        let Some(call) = self.call.take() else {
             return Told::Answer(Status::Ok, Err(ErrorObject::internal("the call is over")));
         };
         let round = self.request.round + 1;
-        let lifetime = self.request.front.settings.parked_for;
-        let user = self.request.principal.user();
-        match self.request.front.parked.park(user, round, lifetime, ongoing) {
+        let lifetime = self.request.context.settings.suspended_for;
+        let user = self.request.access.principal().user();
+        match self.suspended.put(user, round, lifetime, call) {
             Ok(name) => self.input_required(round, Rest::Held(name)),
             Err(_) => {
                 let error = ErrorObject::internal("too many calls wait for answers");
@@ -305,7 +237,7 @@ impl Story {
 
     /// The modern server has ended its turn; its state travels with the client.
     fn suspend(&mut self, state: Option<String>) -> Told {
-        self.ongoing = None;
+        self.call = None;
         if state.as_ref().is_some_and(|state| state.len() > LARGEST_STATE) {
             let error = ErrorObject::internal("the server's requestState is too large");
             return Told::Answer(Status::Ok, Err(error));
@@ -314,11 +246,11 @@ impl Story {
     }
 
     fn input_required(&self, round: u32, rest: Rest) -> Told {
-        let Work { front, principal, operation, .. } = &self.request;
-        let lifetime = front.settings.parked_for;
-        let authority = front.pool.authority(principal).unwrap_or_default();
-        let ticket = Ticket::new(principal, &authority, operation, round, lifetime, rest);
-        let Ok(state) = ticket.seal(&front.keyring) else {
+        let ClientRequest { context, access, operation, .. } = &self.request;
+        let (principal, authority) = (access.principal(), access.authority());
+        let lifetime = context.settings.suspended_for;
+        let state = RequestState::new(principal, authority, operation, round, lifetime, rest);
+        let Ok(state) = state.seal(&context.keyring) else {
             let error = ErrorObject::internal("the state of the call could not be sealed");
             return Told::Answer(Status::Ok, Err(error));
         };
@@ -362,4 +294,94 @@ impl Told {
 
 fn message(method: &str, params: &Raw) -> Told {
     Told::Message(Content::notification(method, Some(params)))
+}
+
+/// Reads the state that a retry brings back, and finds the call that waits for it.
+fn unseal(request: &mut ClientRequest, suspended: &SuspendedCalls) -> Result<Start, Early> {
+    if !request.operation.may_ask() {
+        return Ok(Start::Fresh);
+    }
+    let Some(state) = request.operation.params.request_state.take() else {
+        return Ok(Start::Fresh);
+    };
+    let ClientRequest { context, access, .. } = &*request;
+    let (principal, authority) = (access.principal(), access.authority());
+    let opened =
+        RequestState::open(&state, &context.keyring, principal, authority, &request.operation);
+    let state = opened.map_err(|why| {
+        if why == Invalid::Foreign {
+            context.gate.report(access, &Incident::ForeignState);
+        }
+        invalid(why)
+    })?;
+    let responses = request.operation.params.input_responses.clone();
+    request.round = state.round;
+    match state.rest {
+        Rest::Held(name) => {
+            let user = request.access.principal().user();
+            let waiting = suspended.take(&name, user, state.round);
+            let waiting = waiting.ok_or_else(|| invalid(Invalid::Broken))?;
+            Ok(Start::Suspended(name, Box::new(waiting), responses))
+        }
+        Rest::Portable(state) => {
+            request.operation.resume = Some(Resume { responses, state });
+            Ok(Start::Fresh)
+        }
+        Rest::Again if !asks::any_accepted(responses.as_ref()) => {
+            Err((Status::Ok, asks::declined(&request.operation)))
+        }
+        // The first call ended with an error, so this is a fresh one.
+        Rest::Again => Ok(Start::Fresh),
+    }
+}
+
+/// Goes on with a call that has waited here; it waits on where the retry cannot be used (checklist 5.12).
+fn take_over(
+    request: ClientRequest,
+    suspended: Arc<SuspendedCalls>,
+    name: String,
+    mut waiting: Waiting,
+    responses: Option<&Raw>,
+) -> Result<Story, Early> {
+    let taken = asks::read_answers(&waiting.call, responses)
+        .map_err(|error| (Status::Ok, Err(error)))
+        .and_then(|answers| {
+            let operation = request.operation.clone();
+            let gate = &request.context.gate;
+            gate.take_over(&request.access, &mut waiting.call, operation).map_err(refused)?;
+            Ok(answers)
+        });
+    let answers = match taken {
+        Ok(answers) => answers,
+        Err(early) => {
+            suspended.put_back(name, waiting);
+            return Err(early);
+        }
+    };
+    let mut call = waiting.call;
+    let hello = call.hello().clone();
+    let asks = asks::give_answers(&mut call, &answers, &request.operation);
+    Ok(Story { request, suspended, call: Some(call), asks, hello, undeclared: None })
+}
+
+/// Refuses a call whose headers say something else than its arguments.
+async fn compare_headers(request: &ClientRequest, seat: &Seat) -> Result<(), Early> {
+    let gate = &request.context.gate;
+    let name = request.operation.params.name.as_deref().unwrap_or_default();
+    let params = request.operation.params.raw.as_ref();
+    let known = gate.catalogue(&request.access, seat, Freshness::Usual).await.map_err(refused)?;
+    if param_headers::check(&request.headers, params, known.of(name)).is_ok() {
+        return Ok(());
+    }
+    // The list may have changed unnoticed (checklist 3.14).
+    let fresh = gate.catalogue(&request.access, seat, Freshness::Now).await.map_err(refused)?;
+    param_headers::check(&request.headers, params, fresh.of(name)).map_err(Rejected::into_outcome)
+}
+
+fn refused(why: NotAdmitted) -> Early {
+    (why.retry.into(), Err(why.error))
+}
+
+fn invalid(why: Invalid) -> Early {
+    (Status::Ok, Err(ErrorObject::invalid_params(why.to_string())))
 }

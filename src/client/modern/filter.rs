@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::bridge::MOST_URIS;
+use crate::gate::MOST_URIS;
 use crate::mcp::{Object, Raw};
 use crate::server::ListKind;
 
@@ -32,6 +32,16 @@ impl Filter {
         // A list would be read as a filter by position.
         let filter = Object::parse(params).ok()?.get("notifications").filter(Raw::is_object)?;
         filter.read::<Self>().ok().filter(Self::is_bounded)
+    }
+
+    /// The lists whose changes it asks for.
+    pub(super) fn lists(&self) -> impl Iterator<Item = ListKind> + use<> {
+        let flags = [
+            (self.tools_list_changed, ListKind::Tools),
+            (self.prompts_list_changed, ListKind::Prompts),
+            (self.resources_list_changed, ListKind::Resources),
+        ];
+        flags.into_iter().filter(|(on, _)| *on).map(|(_, kind)| kind)
     }
 
     /// What a modern server's acknowledgement honours of it.

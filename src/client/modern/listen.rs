@@ -9,47 +9,36 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::check::{self, Checked, Refusal};
 use super::filter::Filter;
+use super::request::ClientRequest;
 use super::result;
-use crate::auth::Principal;
-use crate::bridge::{Child, Event, Member, Notice, Outcome, Role, Seat};
-use crate::client::call::{NotBegun, Ongoing, Patience};
-use crate::client::front::{Arrival, Front};
+use super::validate::{Rejected, may_use_tasks};
 use crate::client::reply::{Content, Frame, Reply, Status};
-use crate::mcp::{Era, ErrorObject, Object, Params, Raw, Request, RequestId, meta};
+use crate::gate::{Call, Event, Member, NotAdmitted, Notice, Outcome, Remaining, Role, Seat};
+use crate::mcp::{Era, ErrorObject, Object, Params, Raw, meta};
 use crate::policy::{Caller, Operation};
-use crate::server::{Hello, ListKind, Profile};
+use crate::server::Hello;
 
 /// How long a subscription waits before it is opened again.
 const REOPEN_AFTER: Duration = Duration::from_millis(250);
 
 /// Opens a subscription.
-pub(super) async fn listen(
-    front: &Arc<Front>,
-    arrival: &Arrival,
-    request: Request,
-    params: Params,
-    checked: Checked,
-) -> Reply {
-    let refuse = |status, error| Reply::error(status, Some(&request.id), error);
-    let Some(filter) = params.raw.as_ref().and_then(Filter::asked) else {
+pub(super) async fn listen(request: ClientRequest) -> Reply {
+    let id = request.id.clone();
+    let refuse = |status, error| Reply::error(status, Some(&id), error);
+    let Some(filter) = request.operation.params.raw.as_ref().and_then(Filter::asked) else {
         let error =
             ErrorObject::invalid_params("params.notifications must be a subscription filter");
         return refuse(Status::BadRequest, error);
     };
-    let Checked { caller } = checked;
     let mut listen = Listen {
-        front: Arc::clone(front),
-        principal: Arc::clone(&arrival.principal),
-        id: request.id.clone(),
-        operation: Operation { method: request.method, params, caller, resume: None },
+        request,
         filter,
         honoured: Filter::default(),
         missed: VecDeque::new(),
         early: None,
         acknowledged: false,
-        source: Source::None,
+        source: Origin::None,
     };
     match listen.open().await {
         Ok(()) => Reply::Events { frames: Box::pin(listen.frames()), session: None },
@@ -58,10 +47,7 @@ pub(super) async fn listen(
 }
 
 struct Listen {
-    front: Arc<Front>,
-    principal: Arc<Principal>,
-    id: RequestId,
-    operation: Operation,
+    request: ClientRequest,
     filter: Filter,
     honoured: Filter,
     /// What a lost server may have left untold, still to be said.
@@ -70,18 +56,18 @@ struct Listen {
     early: Option<Event>,
     /// Whether the client knows what is honoured.
     acknowledged: bool,
-    source: Source,
+    source: Origin,
 }
 
 /// Where the messages come from.
-enum Source {
+enum Origin {
     None,
     /// A modern server's own subscription.
-    Modern(Box<Ongoing>),
+    Modern(Box<Call>),
     /// What a legacy server tells everybody.
     Legacy {
         member: Member,
-        _seat: Seat,
+        seat: Seat,
     },
 }
 
@@ -93,52 +79,40 @@ enum Next {
 
 impl Listen {
     async fn open(&mut self) -> Result<(), (Status, ErrorObject)> {
-        let front = Arc::clone(&self.front);
-        let refused = |refused: crate::policy::Refused| {
-            (Status::Ok, ErrorObject::invalid_params(refused.to_string()))
-        };
-        let connect = front.policy.connect(&self.principal).map_err(refused)?;
-        let Caller { capabilities, info, .. } = &self.operation.caller;
-        let profile = Profile::of_modern(capabilities, info.clone());
-        let gone = |why: crate::bridge::Unavailable| {
-            let NotBegun { status, error } = NotBegun::from(why);
-            (status, error)
-        };
-        let seat = front.pool.seat(&connect, &profile, None).await.map_err(gone)?;
-        let child = front.pool.ready(&seat).await.map_err(gone)?;
-        self.source = match child.hello().era() {
+        let seat = self.request.seat().await.map_err(refused)?;
+        self.source = match seat.hello().era() {
             Era::Modern => {
                 if !self.filter.task_ids.is_empty() {
-                    check::may_use_tasks(&self.operation.caller, child.hello())
-                        .map_err(Refusal::into_parts)?;
+                    may_use_tasks(&self.request.operation.caller, seat.hello())
+                        .map_err(Rejected::into_parts)?;
                 }
-                Source::Modern(Box::new(self.follow(&seat).await?))
+                Origin::Modern(Box::new(self.follow(&seat).await?))
             }
-            Era::Legacy => self.join(&child, seat).await,
+            Era::Legacy => self.join(seat).await,
         };
         Ok(())
     }
 
     /// Opens the modern server's own subscription. One that is refused at once is refused with the status that goes
     /// with it, not with a stream that acknowledges nothing.
-    async fn follow(&mut self, seat: &Seat) -> Result<Ongoing, (Status, ErrorObject)> {
-        let (front, operation) = (Arc::clone(&self.front), self.operation.clone());
-        let begun = front.begin(&self.principal, seat, operation, Patience::Unlimited).await;
-        let mut ongoing = begun.map_err(|failed| (failed.status, failed.error))?;
-        match timeout(front.settings.keep_alive, ongoing.next()).await {
+    async fn follow(&mut self, seat: &Seat) -> Result<Call, (Status, ErrorObject)> {
+        let ClientRequest { context, access, operation, .. } = &self.request;
+        let begun = context.gate.listen(access, seat, operation.clone()).await;
+        let mut call = begun.map_err(refused)?;
+        match timeout(context.settings.keep_alive, call.next()).await {
             Ok(Event::Done(Outcome::Error(error))) => {
-                Err(result::error(error, &self.operation, Era::Modern))
+                Err(result::error(error, operation, Era::Modern))
             }
             first => {
                 self.early = first.ok();
-                Ok(ongoing)
+                Ok(call)
             }
         }
     }
 
     /// Subscribes to what the legacy server can report; the rest is left out (checklist 5.26).
-    async fn join(&mut self, child: &Child, seat: Seat) -> Source {
-        let hello = child.hello();
+    async fn join(&mut self, seat: Seat) -> Origin {
+        let hello = seat.hello();
         self.honoured = Filter {
             tools_list_changed: self.filter.tools_list_changed
                 && reports(hello, "tools", "listChanged"),
@@ -148,13 +122,7 @@ impl Listen {
                 && reports(hello, "resources", "listChanged"),
             ..Filter::default()
         };
-        let flags = [
-            (self.honoured.tools_list_changed, ListKind::Tools),
-            (self.honoured.prompts_list_changed, ListKind::Prompts),
-            (self.honoured.resources_list_changed, ListKind::Resources),
-        ];
-        let lists = flags.into_iter().filter(|(on, _)| *on).map(|(_, kind)| kind).collect();
-        let member = seat.audience().join(Role::Listen { lists });
+        let member = seat.join(Role::Listen { lists: self.honoured.lists().collect() });
         if reports(hello, "resources", "subscribe") {
             for uri in self.filter.resource_subscriptions.clone() {
                 if self.subscribe(&seat, &member, &uri).await {
@@ -162,39 +130,32 @@ impl Listen {
                 }
             }
         }
-        Source::Legacy { member, _seat: seat }
+        Origin::Legacy { member, seat }
     }
 
     async fn subscribe(&self, seat: &Seat, member: &Member, uri: &str) -> bool {
         let Some(operation) = self.about("resources/subscribe", uri) else { return false };
-        let Ok(permitted) = self.front.permit(&self.principal, operation.clone()) else {
+        let ClientRequest { context, access, .. } = &self.request;
+        let Ok(mut call) = context.gate.subscribe(access, seat, member, operation).await else {
             return false;
         };
-        member.subscribe(uri, permitted);
-        let begun = self.front.begin(&self.principal, seat, operation, Patience::Limited).await;
-        let Ok(mut ongoing) = begun else { return false };
         loop {
-            match ongoing.next().await {
-                Event::Done(Outcome::Result(_)) => return true,
-                Event::Done(_) => {
-                    member.unsubscribe(uri);
-                    return false;
-                }
-                _ => {}
+            if let Event::Done(outcome) = call.next().await {
+                return matches!(outcome, Outcome::Result(_));
             }
         }
     }
 
     fn about(&self, method: &'static str, uri: &str) -> Option<Operation> {
         let params = Params::read(Some(Raw::of(&json!({ "uri": uri })))).ok()?;
-        let caller = Caller { log_level: None, ..self.operation.caller.clone() };
+        let caller = Caller { log_level: None, ..self.request.operation.caller.clone() };
         Some(Operation { method: method.into(), params, caller, resume: None })
     }
 
     fn frames(self) -> impl futures_core::Stream<Item = Frame> + Send {
         // A modern server acknowledges by itself; for a legacy one it is ours to say.
         let first = match &self.source {
-            Source::Legacy { .. } => Some(self.acknowledged()),
+            Origin::Legacy { .. } => Some(self.acknowledged()),
             _ => None,
         };
         let start = (Some(self), first);
@@ -211,7 +172,7 @@ impl Listen {
                     Next::Message(content) => {
                         return Some((Frame { content, ..Frame::default() }, (Some(listen), None)));
                     }
-                    Next::Lost if !listen.front.shutdown.is_finishing() => {
+                    Next::Lost if !listen.request.context.shutdown.is_finishing() => {
                         // A server that is lost again and again is not asked in a tight loop.
                         tokio::time::sleep(REOPEN_AFTER).await;
                         if listen.open().await.is_err() {
@@ -230,8 +191,8 @@ impl Listen {
     }
 
     async fn next(&mut self) -> Next {
-        let shutdown = self.front.shutdown.clone();
-        let principal = Arc::clone(&self.principal);
+        let shutdown = self.request.context.shutdown.clone();
+        let principal = Arc::clone(self.request.access.principal());
         tokio::select! {
             next = self.heard() => next,
             () = shutdown.finishing() => Next::End,
@@ -242,11 +203,11 @@ impl Listen {
     async fn heard(&mut self) -> Next {
         loop {
             match &mut self.source {
-                Source::None => return Next::End,
-                Source::Modern(ongoing) => {
+                Origin::None => return Next::End,
+                Origin::Modern(call) => {
                     let event = match self.early.take() {
                         Some(event) => event,
-                        None => ongoing.next().await,
+                        None => call.next().await,
                     };
                     match event {
                         Event::Subscription { method, params } => {
@@ -265,7 +226,7 @@ impl Listen {
                         _ => {}
                     }
                 }
-                Source::Legacy { member, .. } => match member.mailbox().next().await {
+                Origin::Legacy { member, .. } => match member.mailbox().next().await {
                     Notice::ListChanged(kind) => {
                         return Next::Message(self.tagged(kind.method(), &Raw::empty_object()));
                     }
@@ -285,13 +246,8 @@ impl Listen {
 
     /// A change of every list and resource that was honoured, after the server was replaced (checklist 4.31).
     fn catch_up(&mut self) {
-        let flags = [
-            (self.honoured.tools_list_changed, ListKind::Tools),
-            (self.honoured.prompts_list_changed, ListKind::Prompts),
-            (self.honoured.resources_list_changed, ListKind::Resources),
-        ];
-        let kinds = flags.into_iter().filter(|(on, _)| *on).map(|(_, kind)| kind);
-        let lists = kinds.map(|kind| self.tagged(kind.method(), &Raw::empty_object()));
+        let lists =
+            self.honoured.lists().map(|kind| self.tagged(kind.method(), &Raw::empty_object()));
         let updates = self.honoured.resource_subscriptions.iter().map(|uri| {
             let params = Raw::of(&json!({ "uri": uri }));
             self.tagged("notifications/resources/updated", &params)
@@ -324,14 +280,14 @@ impl Listen {
     /// The end in peace: the result, tagged like everything else.
     fn ended(&self) -> Content {
         let result = Raw::of(&json!({ "resultType": "complete" }));
-        Content::response(&self.id, &Ok(self.with_id(&result)))
+        Content::response(&self.request.id, &Ok(self.with_id(&result)))
     }
 
     fn with_id(&self, params: &Raw) -> Raw {
         let empty = Raw::empty_object();
         let Ok(members) = Object::parse(params) else { return params.clone() };
         let own = members.get("_meta").unwrap_or_else(|| empty.clone());
-        let id = self.id.to_json();
+        let id = self.request.id.to_json();
         match Object::parse(&own) {
             Ok(own) => {
                 let own = own.with(&[(meta::SUBSCRIPTION_ID, Some(&id))]);
@@ -345,16 +301,19 @@ impl Listen {
 impl Drop for Listen {
     fn drop(&mut self) {
         // Whoever was the last to want a resource of a legacy server says so.
-        let Source::Legacy { member, _seat: seat } = &self.source else { return };
+        let Origin::Legacy { member, seat } = &self.source else { return };
+        let ClientRequest { context, access, .. } = &self.request;
         for uri in member.uris() {
-            let nobody = member.unsubscribe(&uri) == crate::bridge::Remaining::Nobody;
-            let operation = self.about("resources/unsubscribe", &uri).filter(|_| nobody);
-            let Some((child, operation)) = seat.slot().child().zip(operation) else { continue };
-            if let Ok(permitted) = self.front.permit(&self.principal, operation) {
-                child.call_and_forget(permitted);
+            let nobody = member.unsubscribe(&uri) == Remaining::Nobody;
+            if let Some(operation) = self.about("resources/unsubscribe", &uri).filter(|_| nobody) {
+                context.gate.say_farewell(access, seat, operation);
             }
         }
     }
+}
+
+fn refused(why: NotAdmitted) -> (Status, ErrorObject) {
+    (why.retry.into(), why.error)
 }
 
 fn reports(hello: &Hello, capability: &str, flag: &str) -> bool {

@@ -5,49 +5,14 @@
 
 mod asks;
 mod call;
-mod check;
+mod entrance;
 mod filter;
-pub(super) mod headers;
 mod listen;
-mod params;
-mod parked;
+mod param_headers;
+mod request;
+mod request_state;
 mod result;
-mod ticket;
-mod work;
+mod suspended_calls;
+mod validate;
 
-use std::sync::Arc;
-
-pub(super) use parked::Parked;
-
-use super::front::{Arrival, Front, bad};
-use super::reply::Reply;
-use crate::mcp::{Message, Params, codes};
-
-/// Serves one POSTed message.
-pub(super) async fn post(
-    front: &Arc<Front>,
-    arrival: &Arrival,
-    message: Message,
-    params: Params,
-) -> Reply {
-    match message {
-        Message::Request(request) => {
-            let checked = match check::check(&arrival.headers, &request, &params) {
-                Ok(checked) => checked,
-                Err(refusal) => return refusal.into_reply(&request.id),
-            };
-            match request.method.as_ref() {
-                "subscriptions/listen" => {
-                    listen::listen(front, arrival, request, params, checked).await
-                }
-                _ => call::call(front, arrival, request, params, checked).await,
-            }
-        }
-        // None is defined for HTTP, and a `notifications/cancelled` could name another caller's id
-        // (checklist 3.16, 10.6).
-        Message::Notification(_) => Reply::Accepted,
-        Message::Response(_) => {
-            bad(None, codes::INVALID_REQUEST, "a response has no place in a modern request")
-        }
-    }
-}
+pub(super) use entrance::Modern;

@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use crate::bridge::{ANNOTATION, Changed, without_broken_annotations};
 use crate::client::reply::Status;
 use crate::mcp::{Era, ErrorObject, Object, ProtocolVersion, Raw, codes, meta};
 use crate::policy::Operation;
@@ -63,12 +62,6 @@ pub(super) fn result(raw: &Raw, operation: &Operation, hello: &Hello) -> Result<
         && hello.era() == Era::Legacy
         && let Some(tools) = members.get("tools").and_then(|tools| without_tasks(&tools))
     {
-        changes.push(("tools", Some(tools)));
-    }
-    if operation.method == "tools/list"
-        && let Some(tools) = annotated_well(&members, &changes)
-    {
-        changes.retain(|(key, _)| *key != "tools");
         changes.push(("tools", Some(tools)));
     }
     if operation.method == "server/discover" {
@@ -149,22 +142,6 @@ fn may_end_with(kind: &str, operation: &Operation) -> bool {
         "input_required" => false,
         "task" => declares_tasks(capabilities),
         _ => Object::parse(capabilities).is_ok_and(|all| all.get("extensions").is_some()),
-    }
-}
-
-/// The tools without annotations that break the rules, where there are such.
-fn annotated_well(members: &Object<'_>, changes: &[(&str, Option<String>)]) -> Option<String> {
-    let changed =
-        changes.iter().find(|(key, _)| *key == "tools").and_then(|(_, text)| text.clone());
-    let text = match changed {
-        Some(text) => text,
-        None => members.get("tools")?.as_str().to_owned(),
-    };
-    memchr::memmem::find(text.as_bytes(), ANNOTATION.as_bytes())?;
-    let mut tools: Vec<serde_json::Value> = serde_json::from_str(&text).ok()?;
-    match without_broken_annotations(&mut tools) {
-        Changed::Yes => serde_json::to_string(&tools).ok(),
-        Changed::No => None,
     }
 }
 

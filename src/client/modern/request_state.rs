@@ -19,7 +19,7 @@ const PURPOSE: &[u8] = b"mcpwrap requestState v1";
 
 /// What is sealed.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Ticket {
+pub(super) struct RequestState {
     user: String,
     client: Option<String>,
     authority: String,
@@ -50,7 +50,7 @@ pub(super) enum Invalid {
     Foreign,
 }
 
-impl Ticket {
+impl RequestState {
     pub(super) fn new(
         principal: &Principal,
         authority: &str,
@@ -84,15 +84,15 @@ impl Ticket {
         operation: &Operation,
     ) -> Result<Self, Invalid> {
         let plain = keyring.open_text(PURPOSE, sealed).map_err(|_| Invalid::Broken)?;
-        let ticket: Self = serde_json::from_slice(&plain).map_err(|_| Invalid::Broken)?;
-        let own = ticket.user == principal.user().digest()
-            && ticket.client.as_deref() == principal.client()
-            && ticket.authority == authority;
+        let state: Self = serde_json::from_slice(&plain).map_err(|_| Invalid::Broken)?;
+        let own = state.user == principal.user().digest()
+            && state.client.as_deref() == principal.client()
+            && state.authority == authority;
         if !own {
             return Err(Invalid::Foreign);
         }
-        let fits = ticket.expires >= now() && ticket.call == digest(operation);
-        fits.then_some(ticket).ok_or(Invalid::Broken)
+        let fits = state.expires >= now() && state.call == digest(operation);
+        fits.then_some(state).ok_or(Invalid::Broken)
     }
 }
 
@@ -179,7 +179,7 @@ mod tests {
         let rest = Rest::Portable(Some("server's own \u{1F600}".to_owned()));
         let call = operation(r#"{"name":"a","arguments":{"x":1,"y":[true]}}"#);
         let lifetime = Duration::from_secs(lifetime);
-        Ticket::new(&Principal::local(), "a", &call, 1, lifetime, rest).seal(keyring).unwrap()
+        RequestState::new(&Principal::local(), "a", &call, 1, lifetime, rest).seal(keyring).unwrap()
     }
 
     #[test]
@@ -188,7 +188,8 @@ mod tests {
         let again = operation(
             r#"{"_meta":{"progressToken":1},"arguments":{"y":[true],"x":1.0},"name":"a","requestState":"s"}"#,
         );
-        let open = Ticket::open(&sealed(&keyring, 60), &keyring, &Principal::local(), "a", &again);
+        let open =
+            RequestState::open(&sealed(&keyring, 60), &keyring, &Principal::local(), "a", &again);
         let own = Some("server's own \u{1F600}".to_owned());
         assert_eq!(open.unwrap().rest, Rest::Portable(own));
     }
@@ -200,17 +201,17 @@ mod tests {
         let same = operation(r#"{"name":"a","arguments":{"x":1,"y":[true]}}"#);
         let different = operation(r#"{"name":"a","arguments":{"x":2,"y":[true]}}"#);
         let me = Principal::local();
-        assert!(Ticket::open(&state, &keyring, &me, "a", &different).is_err());
-        assert!(Ticket::open(&state, &other, &me, "a", &same).is_err());
-        assert!(Ticket::open(&state, &keyring, &me, "b", &same).is_err());
-        assert!(Ticket::open(&state, &keyring, &me, "a", &same).is_ok());
+        assert!(RequestState::open(&state, &keyring, &me, "a", &different).is_err());
+        assert!(RequestState::open(&state, &other, &me, "a", &same).is_err());
+        assert!(RequestState::open(&state, &keyring, &me, "b", &same).is_err());
+        assert!(RequestState::open(&state, &keyring, &me, "a", &same).is_ok());
     }
 
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in any::<String>()) {
             let keyring = Keyring::ephemeral().unwrap();
-            let opened = Ticket::open(&text, &keyring, &Principal::local(), "a", &operation("{}"));
+            let opened = RequestState::open(&text, &keyring, &Principal::local(), "a", &operation("{}"));
             prop_assert!(opened.is_err());
         }
     }

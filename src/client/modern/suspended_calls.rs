@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::auth::UserId;
-use crate::client::call::Ongoing;
+use crate::gate::Call;
 
 /// Calls of one user that may wait at a time.
 const MOST_PER_USER: usize = 64;
@@ -17,7 +17,7 @@ const MOST: usize = 4096;
 
 /// The calls that wait.
 #[derive(Debug, Default)]
-pub(in crate::client) struct Parked {
+pub(super) struct SuspendedCalls {
     all: Mutex<HashMap<String, Waiting>>,
 }
 
@@ -27,21 +27,21 @@ pub(super) struct Waiting {
     user: UserId,
     round: u32,
     until: Instant,
-    pub(super) ongoing: Ongoing,
+    pub(super) call: Call,
 }
 
 /// There is no room for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Crowded;
 
-impl Parked {
-    /// Parks a call under a fresh name.
-    pub(super) fn park(
+impl SuspendedCalls {
+    /// Keeps a call under a fresh name.
+    pub(super) fn put(
         &self,
         user: &UserId,
         round: u32,
         lifetime: Duration,
-        ongoing: Ongoing,
+        call: Call,
     ) -> Result<String, Crowded> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|_| Crowded)?;
@@ -52,7 +52,7 @@ impl Parked {
             return Err(Crowded);
         }
         let until = Instant::now() + lifetime;
-        all.insert(name.clone(), Waiting { user: user.clone(), round, until, ongoing });
+        all.insert(name.clone(), Waiting { user: user.clone(), round, until, call });
         Ok(name)
     }
 
@@ -72,12 +72,12 @@ impl Parked {
     }
 
     /// Cancels what has waited for too long.
-    pub(in crate::client) fn expire(&self) {
+    pub(super) fn expire(&self) {
         let now = Instant::now();
         self.lock().retain(|_, waiting| waiting.until >= now);
     }
 
-    pub(in crate::client) fn close_all(&self) {
+    pub(super) fn close_all(&self) {
         self.lock().clear();
     }
 

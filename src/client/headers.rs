@@ -6,8 +6,12 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::mcp::{ProtocolVersion, meta};
 
+/// The legacy session, in any case (2025-11-25 Streamable HTTP, Session Management).
+pub const SESSION_ID: &str = "mcp-session-id";
+/// The last event that a client has seen.
+pub(super) const LAST_EVENT_ID: &str = "last-event-id";
 /// The revision of the request.
-pub(in crate::client) const PROTOCOL_VERSION: &str = "mcp-protocol-version";
+pub(super) const PROTOCOL_VERSION: &str = "mcp-protocol-version";
 /// The request's method.
 pub(super) const METHOD: &str = "mcp-method";
 /// What the request is about.
@@ -27,8 +31,19 @@ pub(super) enum Unusable {
 }
 
 /// The revision that the header names, if it is one of ours.
-pub(in crate::client) fn version(headers: &HeaderMap) -> Option<ProtocolVersion> {
+pub(super) fn version(headers: &HeaderMap) -> Option<ProtocolVersion> {
     headers.get(PROTOCOL_VERSION)?.to_str().ok().and_then(|text| ProtocolVersion::read(text.trim()))
+}
+
+/// The session that a request names.
+pub(super) fn session_id(headers: &HeaderMap) -> Option<&str> {
+    // A value that is no text names no session, which is answered like an unknown one.
+    headers.get(SESSION_ID).map(|value| value.to_str().unwrap_or("\u{0}"))
+}
+
+/// The HTTP+SSE stream that the query of a POST names.
+pub(super) fn link_id(query: &str) -> Option<&str> {
+    query.split('&').find_map(|pair| pair.strip_prefix("sessionId="))
 }
 
 /// The only value of a header, decoded (2026-07-28 Streamable HTTP, Value Encoding).
@@ -42,17 +57,17 @@ pub(super) fn value(headers: &HeaderMap, name: &str) -> Result<Option<String>, U
 }
 
 /// The W3C trace that the request belongs to.
-pub(in crate::client) fn trace_id(headers: &HeaderMap) -> Option<String> {
+pub(super) fn trace_id(headers: &HeaderMap) -> Option<String> {
     meta::trace_id(headers.get(meta::TRACE_PARENT)?.to_str().ok()?)
 }
 
 /// Whether the client takes a stream of events; one that says nothing takes all (checklist 1.9).
-pub(in crate::client) fn accepts_events(headers: &HeaderMap) -> bool {
+pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
     accepts(headers, "text/event-stream", "text/*")
 }
 
 /// Whether the client takes a JSON document.
-pub(in crate::client) fn accepts_json(headers: &HeaderMap) -> bool {
+pub(super) fn accepts_json(headers: &HeaderMap) -> bool {
     accepts(headers, "application/json", "application/*")
 }
 

@@ -5,19 +5,17 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::result;
-use crate::auth::Principal;
-use crate::bridge::Seat;
-use crate::client::call::NotBegun;
-use crate::client::front::Front;
+use crate::client::context::Context;
 use crate::client::reply::Status;
+use crate::gate::{Access, NotAdmitted, Seat};
 use crate::mcp::{ErrorObject, Object, Raw, RequestId, meta};
 use crate::policy::{LogLevel, Operation};
 use crate::server::{Hello, Profile};
 
-/// A request under way.
-pub(super) struct Work {
-    pub(super) front: Arc<Front>,
-    pub(super) principal: Arc<Principal>,
+/// A client's request under way.
+pub(super) struct ClientRequest {
+    pub(super) context: Arc<Context>,
+    pub(super) access: Access,
     pub(super) id: RequestId,
     pub(super) operation: Operation,
     pub(super) headers: HeaderMap,
@@ -25,17 +23,12 @@ pub(super) struct Work {
     pub(super) round: u32,
 }
 
-impl Work {
-    /// A place on the child that fits the client.
-    pub(super) async fn seat(&self) -> Result<Seat, NotBegun> {
-        let refused = |refused: crate::policy::Refused| NotBegun {
-            status: Status::Ok,
-            error: ErrorObject::invalid_params(refused.to_string()),
-        };
-        let connect = self.front.policy.connect(&self.principal).map_err(refused)?;
+impl ClientRequest {
+    /// A seat at the child that fits the client.
+    pub(super) async fn seat(&self) -> Result<Seat, NotAdmitted> {
         let caller = &self.operation.caller;
         let profile = Profile::of_modern(&caller.capabilities, caller.info.clone());
-        Ok(self.front.pool.seat(&connect, &profile, None).await?)
+        self.context.gate.seat(&self.access, &profile, None).await
     }
 
     /// What the bridge answers by itself when the server is a legacy one (checklist 5a, 5.1).

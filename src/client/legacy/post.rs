@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use futures_util::stream;
 
-use super::drive::drive;
+use super::request::serve;
 use super::session::Session;
 use super::stream::{EventStream, Reader, Step};
-use crate::client::front::{Arrival, Front};
-use crate::client::modern::headers;
+use crate::client::context::{Arrival, Context};
+use crate::client::headers;
 use crate::client::reply::{Frame, Frames, Reply, Status};
+use crate::gate::Access;
 use crate::mcp::{ProtocolVersion, RequestId};
 use crate::policy::Operation;
 
@@ -31,52 +32,39 @@ struct Detached(Option<Work>);
 
 /// Serves one request.
 pub(super) async fn one(
-    front: &Arc<Front>,
+    context: &Arc<Context>,
+    access: &Access,
     arrival: &Arrival,
     session: &Arc<Session>,
-    id: RequestId,
-    operation: Operation,
+    request: (RequestId, Operation),
 ) -> Reply {
     let stream = session.new_stream();
-    let work = drive(
-        Arc::clone(front),
-        Arc::clone(&arrival.principal),
-        Arc::clone(session),
-        id,
-        operation,
-        Arc::clone(&stream),
-    );
+    let (context, access) = (Arc::clone(context), access.clone());
+    let keep_alive = context.settings.keep_alive;
+    let work = serve(context, access, Arc::clone(session), request, Arc::clone(&stream));
     let finish = Arc::clone(&stream);
     let work: Work = Box::pin(async move {
         work.await;
         finish.finish();
     });
-    respond(front, arrival, session, stream, work).await
+    respond(keep_alive, arrival, session, stream, work).await
 }
 
 /// Serves the requests of a batch on one stream.
 pub(super) fn many(
-    front: &Arc<Front>,
-    arrival: &Arrival,
+    context: &Arc<Context>,
+    access: &Access,
     session: &Arc<Session>,
     requests: Vec<(RequestId, Operation)>,
 ) -> Reply {
     let stream = session.new_stream();
-    let works: Vec<_> = requests
-        .into_iter()
-        .map(|(id, operation)| {
-            drive(
-                Arc::clone(front),
-                Arc::clone(&arrival.principal),
-                Arc::clone(session),
-                id,
-                operation,
-                Arc::clone(&stream),
-            )
-        })
-        .collect();
+    let work = |request| {
+        let (context, access) = (Arc::clone(context), access.clone());
+        serve(context, access, Arc::clone(session), request, Arc::clone(&stream))
+    };
+    let works: Vec<_> = requests.into_iter().map(work).collect();
     let finish = Arc::clone(&stream);
-    front.shutdown.spawn_work(async move {
+    context.shutdown.spawn_work(async move {
         futures_util::future::join_all(works).await;
         finish.finish();
     });
@@ -85,7 +73,7 @@ pub(super) fn many(
 
 /// Waits for the first thing to say, and answers in the form that fits it.
 async fn respond(
-    front: &Front,
+    keep_alive: Duration,
     arrival: &Arrival,
     session: &Arc<Session>,
     stream: Arc<EventStream>,
@@ -95,7 +83,6 @@ async fn respond(
         return document(&stream, work).await;
     }
     let mut work = Detached(Some(work));
-    let keep_alive = front.settings.keep_alive;
     let patience = match session.version >= ProtocolVersion::V2025_11_25 {
         true => keep_alive.min(RESUMABLE_AFTER),
         false => keep_alive,

@@ -6,29 +6,31 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::calls::Still;
-use super::follow::{self, Honoured, Wanted};
 use super::session::{Answer, Asked, Session};
 use super::stream::EventStream;
 use super::translate;
-use crate::auth::Principal;
-use crate::bridge::{Ask, AskKey, Event, Outcome, Remaining, refusal};
-use crate::client::call::Patience;
-use crate::client::front::Front;
+use super::watched_uris::{Honoured, Wanted};
+use crate::client::context::Context;
 use crate::client::reply::Content;
+use crate::gate::{Access, Ask, AskKey, Call, Event, NotAdmitted, Outcome, Remaining, refusal};
 use crate::mcp::{Era, ErrorObject, Object, Raw, RequestId, codes};
 use crate::policy::{LogLevel, Operation};
-use crate::server::Internal;
 
 /// Does what the request asks and writes the answer; a cancelled request gets none (checklist 2.36).
-pub(super) async fn drive(
-    front: Arc<Front>,
-    principal: Arc<Principal>,
+pub(super) async fn serve(
+    context: Arc<Context>,
+    access: Access,
     session: Arc<Session>,
-    id: RequestId,
-    operation: Operation,
+    (id, operation): (RequestId, Operation),
     stream: Arc<EventStream>,
 ) {
-    let drive = Drive { front: &front, principal: &principal, session: &session, stream: &stream };
+    let request = SessionRequest {
+        context: &context,
+        access: &access,
+        session: &session,
+        id: &id,
+        stream: &stream,
+    };
     if session.calls.begin(&id).is_none() {
         let taken = ErrorObject::new(codes::INVALID_REQUEST, "a request with this id is under way");
         stream.push(Content::response(&id, &Err(taken)));
@@ -36,10 +38,10 @@ pub(super) async fn drive(
     }
     let outcome = match operation.method.as_ref() {
         "ping" => Some(Ok(Raw::empty_object())),
-        "logging/setLevel" => Some(drive.set_level(&operation).await),
-        "resources/subscribe" => drive.subscribe(&id, operation).await,
-        "resources/unsubscribe" => drive.unsubscribe(&id, operation).await,
-        _ => drive.call(&id, operation).await,
+        "logging/setLevel" => request.set_level(operation).await,
+        "resources/subscribe" => request.subscribe(operation).await,
+        "resources/unsubscribe" => request.unsubscribe(operation).await,
+        _ => request.call(operation).await,
     };
     session.calls.finished(&id);
     session.touch();
@@ -48,30 +50,36 @@ pub(super) async fn drive(
     }
 }
 
-struct Drive<'a> {
-    front: &'a Front,
-    principal: &'a Arc<Principal>,
+struct SessionRequest<'a> {
+    context: &'a Context,
+    access: &'a Access,
     session: &'a Arc<Session>,
+    id: &'a RequestId,
     stream: &'a Arc<EventStream>,
 }
 
 type Answers = mpsc::UnboundedSender<(AskKey, Answer)>;
 
-impl Drive<'_> {
+impl SessionRequest<'_> {
     /// Forwards a call and tells its story; `None` when the client cancelled it.
-    async fn call(&self, id: &RequestId, operation: Operation) -> Option<Answer> {
-        let (front, session) = (self.front, self.session);
+    async fn call(&self, operation: Operation) -> Option<Answer> {
         let method = operation.method.clone();
         // A modern server means something else by the same names (checklist 9.10).
         if self.follows_modern() && method.starts_with("tasks/") {
             return Some(Err(ErrorObject::method_not_found(&method)));
         }
-        let begun = front.begin(self.principal, &session.seat, operation, Patience::Limited).await;
-        let mut ongoing = match begun {
-            Ok(ongoing) => ongoing,
-            Err(not_begun) => return Some(Err(not_begun.error)),
+        let call = self.context.gate.call(self.access, &self.session.seat, operation).await;
+        self.tell_of(&method, call).await
+    }
+
+    /// Tells the story of a call, if it began.
+    async fn tell_of(&self, method: &str, call: Result<Call, NotAdmitted>) -> Option<Answer> {
+        let session = self.session;
+        let mut call = match call {
+            Ok(call) => call,
+            Err(refused) => return Some(Err(refused.error)),
         };
-        if session.calls.sent(id, ongoing.conversation.canceller()) == Still::Recalled {
+        if session.calls.sent(self.id, call.canceller()) == Still::Recalled {
             return None;
         }
         // At most one answer for each ask, so the asks bound the queue.
@@ -79,10 +87,10 @@ impl Drive<'_> {
         let mut asked: HashMap<AskKey, u64> = HashMap::new();
         let outcome = loop {
             let event = tokio::select! {
-                event = ongoing.next() => event,
+                event = call.next() => event,
                 Some((key, answer)) = answers.recv() => {
                     asked.remove(&key);
-                    ongoing.conversation.answer(&key, answer);
+                    call.answer(&key, answer);
                     continue;
                 }
             };
@@ -94,14 +102,14 @@ impl Drive<'_> {
                     Some(number) => {
                         asked.insert(Arc::clone(&ask.key), number);
                     }
-                    None => ongoing.conversation.answer(&ask.key, refusal(&ask.method)),
+                    None => call.answer(&ask.key, refusal(&ask.method)),
                 },
                 Event::Withdrawn(key) => {
                     if let Some(number) = asked.remove(&key) {
                         self.withdraw(number);
                     }
                 }
-                Event::Suspended { .. } => ongoing.conversation.proceed(),
+                Event::Suspended { .. } => call.proceed(),
                 // Subscriptions are for modern clients, and a recalled call arrives as `Done`.
                 Event::Subscription { .. } | Event::Recalled | Event::Undeclared(_) => {}
             }
@@ -109,10 +117,10 @@ impl Drive<'_> {
         for number in asked.into_values() {
             self.withdraw(number);
         }
-        let modern = ongoing.conversation.child().hello().era() == Era::Modern;
+        let modern = call.hello().era() == Era::Modern;
         match outcome {
             Outcome::Result(result) if modern => {
-                Some(translate::result(&method, &result, session.version))
+                Some(translate::result(method, &result, session.version))
             }
             Outcome::Result(result) => Some(Ok(result)),
             Outcome::Error(error) if modern => Some(Err(translate::error(error))),
@@ -121,29 +129,27 @@ impl Drive<'_> {
         }
     }
 
-    async fn set_level(&self, operation: &Operation) -> Answer {
+    async fn set_level(&self, mut operation: Operation) -> Option<Answer> {
         let level = operation
             .params
             .raw
             .as_ref()
-            .and_then(|raw| Object::parse(raw).ok()?.get("level")?.read::<LogLevel>().ok())
-            .ok_or_else(|| ErrorObject::invalid_params("params.level must be a log level"))?;
-        let child = self.front.pool.ready(&self.session.seat).await;
-        let child = child.map_err(|why| ErrorObject::internal(why.message))?;
+            .and_then(|raw| Object::parse(raw).ok()?.get("level")?.read::<LogLevel>().ok());
+        let Some(level) = level else {
+            return Some(Err(ErrorObject::invalid_params("params.level must be a log level")));
+        };
         let most_verbose = self.session.set_level(level);
         // A modern server learns the level with each request.
-        if child.hello().era() == Era::Modern {
-            return Ok(Raw::empty_object());
+        if self.follows_modern() {
+            return Some(Ok(Raw::empty_object()));
         }
-        let limit = self.front.settings.call_timeout;
-        match child.ask(Internal::SetLevel(most_verbose), limit).await {
-            Outcome::Result(result) => Ok(result),
-            Outcome::Error(error) | Outcome::Lost(error) => Err(error),
-            Outcome::Cancelled => Err(ErrorObject::internal("the call was cancelled")),
-        }
+        // The child has one level for all who share it.
+        let params = Raw::of(&serde_json::json!({ "level": most_verbose.as_str() }));
+        operation.params.raw = Some(params);
+        self.call(operation).await
     }
 
-    async fn subscribe(&self, id: &RequestId, operation: Operation) -> Option<Answer> {
+    async fn subscribe(&self, operation: Operation) -> Option<Answer> {
         let Some(uri) = operation.params.uri.clone() else {
             return Some(Err(ErrorObject::invalid_params("params.uri must be a string")));
         };
@@ -152,39 +158,31 @@ impl Drive<'_> {
                 "the session has too many subscriptions, or the uri is too long",
             )));
         }
-        if let Some(follow) = &self.session.follow {
-            return Some(match follow::change(follow, &uri, Wanted::Yes).await {
+        if let Some(watched) = &self.session.watched {
+            return Some(match watched.change(&uri, Wanted::Yes).await {
                 Honoured::Yes => Ok(Raw::empty_object()),
                 Honoured::No => Err(ErrorObject::invalid_params(
                     "the server does not report changes of this resource",
                 )),
             });
         }
-        let permitted = match self.front.permit(self.principal, operation.clone()) {
-            Ok(permitted) => permitted,
-            Err(refused) => return Some(Err(refused.error)),
-        };
-        // Remembered first: the server may report a change before it answers.
-        self.session.member.subscribe(&uri, permitted);
-        let answer = self.call(id, operation).await;
-        if !matches!(answer, Some(Ok(_))) {
-            self.session.member.unsubscribe(&uri);
-        }
-        answer
+        let (gate, session, method) = (&self.context.gate, self.session, operation.method.clone());
+        let call = gate.subscribe(self.access, &session.seat, &session.member, operation).await;
+        self.tell_of(&method, call).await
     }
 
-    async fn unsubscribe(&self, id: &RequestId, operation: Operation) -> Option<Answer> {
+    async fn unsubscribe(&self, operation: Operation) -> Option<Answer> {
         let Some(uri) = operation.params.uri.clone() else {
             return Some(Err(ErrorObject::invalid_params("params.uri must be a string")));
         };
-        if let Some(follow) = &self.session.follow {
-            follow::change(follow, &uri, Wanted::No).await;
+        if let Some(watched) = &self.session.watched {
+            watched.change(&uri, Wanted::No).await;
             return Some(Ok(Raw::empty_object()));
         }
         match self.session.member.unsubscribe(&uri) {
             // Another client of this user still wants it.
             Remaining::Others => Some(Ok(Raw::empty_object())),
-            Remaining::Nobody => self.call(id, operation).await,
+            Remaining::Nobody => self.call(operation).await,
         }
     }
 
@@ -202,7 +200,7 @@ impl Drive<'_> {
     }
 
     fn follows_modern(&self) -> bool {
-        self.session.follow.is_some()
+        self.session.watched.is_some()
     }
 
     fn withdraw(&self, number: u64) {

@@ -3,9 +3,9 @@
 use http::HeaderMap;
 use serde_json::json;
 
-use super::headers::{self, Unusable};
-use crate::client::front::LARGEST_INTRODUCTION;
+use crate::client::headers::{self, Unusable};
 use crate::client::reply::{Reply, Status};
+use crate::client::settings::LARGEST_INTRODUCTION;
 use crate::mcp::{
     Era, ErrorObject, Object, Params, ProtocolVersion, Raw, Request, RequestId, codes, meta,
 };
@@ -23,20 +23,14 @@ const LEGACY_ONLY: [&str; 7] = [
     "tasks/list",
 ];
 
-/// A request whose headers and `_meta` are in order.
-#[derive(Debug)]
-pub(super) struct Checked {
-    pub(super) caller: Caller,
-}
-
 /// A request that is not served.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct Rejected {
     status: Status,
     error: ErrorObject,
 }
 
-impl Refusal {
+impl Rejected {
     pub(super) fn into_outcome(self) -> (Status, Result<Raw, ErrorObject>) {
         (self.status, Err(self.error))
     }
@@ -51,12 +45,12 @@ impl Refusal {
     }
 }
 
-/// Checks headers against the body, and `_meta` against the revision.
-pub(super) fn check(
+/// Checks headers against the body, and `_meta` against the revision; returns what the client says of itself.
+pub(super) fn validate(
     headers: &HeaderMap,
     request: &Request,
     params: &Params,
-) -> Result<Checked, Refusal> {
+) -> Result<Caller, Rejected> {
     let header = standard(headers, headers::PROTOCOL_VERSION)?;
     let supported =
         |text: &str| ProtocolVersion::read(text).filter(|version| version.era() == Era::Modern);
@@ -97,15 +91,13 @@ pub(super) fn check(
         let error = ErrorObject::method_not_found(&request.method);
         let supported = [ProtocolVersion::NEWEST_MODERN.as_str()];
         let error = error.with_data(&json!({ "supported": supported }));
-        return Err(Refusal { status: Status::NotFound, error });
+        return Err(Rejected { status: Status::NotFound, error });
     }
     check_name(headers, request, params)?;
     let log_level = read_level(params.meta.log_level.as_ref())?;
     let info = params.meta.client_info.clone();
     let capabilities = without_own_tasks(capabilities);
-    Ok(Checked {
-        caller: Caller { era: Era::Modern, capabilities, info, log_level, session: None },
-    })
+    Ok(Caller { era: Era::Modern, capabilities, info, log_level, session: None })
 }
 
 /// What a client of the older revisions can do is no capability here: it is never asked to run a task
@@ -119,15 +111,15 @@ fn without_own_tasks(capabilities: Raw) -> Raw {
 
 /// Whether a caller may speak of tasks to a modern server: he has declared the extension, or there are none
 /// (checklist 9.6).
-pub(super) fn may_use_tasks(caller: &Caller, hello: &Hello) -> Result<(), Refusal> {
+pub(super) fn may_use_tasks(caller: &Caller, hello: &Hello) -> Result<(), Rejected> {
     if !declares_tasks(&hello.capabilities) || declares_tasks(&caller.capabilities) {
         return Ok(());
     }
     let error = super::asks::missing(&json!({ "extensions": { TASKS: {} } }));
-    Err(Refusal { status: Status::BadRequest, error })
+    Err(Rejected { status: Status::BadRequest, error })
 }
 
-fn check_name(headers: &HeaderMap, request: &Request, params: &Params) -> Result<(), Refusal> {
+fn check_name(headers: &HeaderMap, request: &Request, params: &Params) -> Result<(), Rejected> {
     let body = match request.method.as_ref() {
         "tools/call" | "prompts/get" => ("params.name", &params.name),
         "resources/read" => ("params.uri", &params.uri),
@@ -142,12 +134,12 @@ fn check_name(headers: &HeaderMap, request: &Request, params: &Params) -> Result
     }
 }
 
-fn read_level(raw: Option<&Raw>) -> Result<Option<LogLevel>, Refusal> {
+fn read_level(raw: Option<&Raw>) -> Result<Option<LogLevel>, Rejected> {
     raw.map(Raw::read).transpose().map_err(|_| invalid("the log level in params._meta is unknown"))
 }
 
 /// A header that must be there.
-fn standard(headers: &HeaderMap, name: &'static str) -> Result<String, Refusal> {
+fn standard(headers: &HeaderMap, name: &'static str) -> Result<String, Rejected> {
     match headers::value(headers, name) {
         Ok(Some(value)) => Ok(value),
         Ok(None) => Err(mismatch(name, "is missing")),
@@ -158,12 +150,12 @@ fn standard(headers: &HeaderMap, name: &'static str) -> Result<String, Refusal> 
 }
 
 /// A header that says something else than the body.
-pub(super) fn mismatch(name: &str, what: &str) -> Refusal {
+pub(super) fn mismatch(name: &str, what: &str) -> Rejected {
     let error = ErrorObject::new(codes::HEADER_MISMATCH, format!("the header {name} {what}"));
-    Refusal { status: Status::BadRequest, error }
+    Rejected { status: Status::BadRequest, error }
 }
 
-fn unsupported(requested: &str) -> Refusal {
+fn unsupported(requested: &str) -> Rejected {
     let requested: String = requested.chars().filter(|c| !c.is_control()).take(64).collect();
     let supported = [ProtocolVersion::NEWEST_MODERN.as_str()];
     let error = ErrorObject::new(
@@ -171,14 +163,14 @@ fn unsupported(requested: &str) -> Refusal {
         "unsupported protocol version; legacy versions are served after initialize",
     )
     .with_data(&json!({ "supported": supported, "requested": requested }));
-    Refusal { status: Status::BadRequest, error }
+    Rejected { status: Status::BadRequest, error }
 }
 
-fn missing(key: &str) -> Refusal {
+fn missing(key: &str) -> Rejected {
     let error = ErrorObject::invalid_params(format!("params._meta lacks {key}"));
-    Refusal { status: Status::BadRequest, error: error.with_data(&json!({ "missing": [key] })) }
+    Rejected { status: Status::BadRequest, error: error.with_data(&json!({ "missing": [key] })) }
 }
 
-fn invalid(message: &str) -> Refusal {
-    Refusal { status: Status::BadRequest, error: ErrorObject::invalid_params(message) }
+fn invalid(message: &str) -> Rejected {
+    Rejected { status: Status::BadRequest, error: ErrorObject::invalid_params(message) }
 }

@@ -4,9 +4,9 @@
 use http::HeaderMap;
 use serde_json::Value;
 
-use super::check::{Refusal, mismatch};
-use super::headers;
-use crate::bridge::Annotated;
+use super::validate::{Rejected, mismatch};
+use crate::client::headers;
+use crate::gate::Annotated;
 use crate::mcp::{Object, Raw};
 
 /// Compares the headers of a call with its arguments.
@@ -14,7 +14,7 @@ pub(super) fn check(
     headers: &HeaderMap,
     params: Option<&Raw>,
     annotated: &[Annotated],
-) -> Result<(), Refusal> {
+) -> Result<(), Rejected> {
     if annotated.is_empty() {
         return Ok(());
     }

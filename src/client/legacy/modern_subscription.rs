@@ -2,26 +2,22 @@
 //! session, replaced without a gap when the client's URIs change (checklist 6.12, 6.13, 6.20).
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::session::Session;
-use crate::auth::Principal;
-use crate::bridge::{Event, Keep, MOST_URIS, Notice, Outcome};
-use crate::client::call::{Ongoing, Patience};
-use crate::client::front::Front;
+use super::watched_uris::{Changes, Honoured, Wanted};
+use crate::client::context::Context;
+use crate::gate::{Access, Call, Event, Keep, MOST_URIS, Notice, Outcome};
 use crate::mcp::{Object, Params, Raw};
 use crate::policy::{Caller, Operation};
 use crate::server::{Hello, ListKind};
 
 /// How long a server may take to acknowledge a subscription.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
-/// Changes of one session's URIs that may wait.
-const MOST_WAITING: usize = 64;
 /// How long a lost subscription waits before each try to open it again; the last one repeats.
 const REOPEN_AFTER: [Duration; 4] = [
     Duration::from_millis(250),
@@ -30,56 +26,11 @@ const REOPEN_AFTER: [Duration; 4] = [
     Duration::from_secs(30),
 ];
 
-/// A change of the URIs that a session wants to hear of.
-#[derive(Debug)]
-pub(super) struct Change {
-    uri: String,
-    wanted: Wanted,
-    done: oneshot::Sender<Honoured>,
-}
-
-/// Whether a URI is to be followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
-    Yes,
-    No,
-}
-
-/// Whether the server took a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Honoured {
-    Yes,
-    No,
-}
-
-/// The session's end of its subscription.
-pub(super) type Follow = mpsc::Sender<Change>;
-
-/// The other end, for [`run`].
-pub(super) type Changes = mpsc::Receiver<Change>;
-
-pub(super) fn channel() -> (Follow, Changes) {
-    mpsc::channel(MOST_WAITING)
-}
-
-/// Asks for a URI to be followed, or no longer.
-pub(super) async fn change(follow: &Follow, uri: &str, wanted: Wanted) -> Honoured {
-    let (done, answer) = oneshot::channel();
-    let change = Change { uri: uri.to_owned(), wanted, done };
-    if follow.send(change).await.is_err() {
-        return Honoured::No;
-    }
-    match tokio::time::timeout(2 * ACKNOWLEDGED_WITHIN, answer).await {
-        Ok(Ok(honoured)) => honoured,
-        _ => Honoured::No,
-    }
-}
-
 /// Follows the server until the session ends.
 pub(super) async fn run(
-    front: Arc<Front>,
-    principal: Arc<Principal>,
-    session: std::sync::Weak<Session>,
+    context: Arc<Context>,
+    access: Access,
+    session: Weak<Session>,
     hello: Hello,
     mut changes: Changes,
 ) {
@@ -87,7 +38,7 @@ pub(super) async fn run(
         ListKind::ALL.into_iter().filter(|kind| hello.offers(kind.capability())).collect();
     let mut uris = BTreeSet::new();
     let Some(first) = session.upgrade() else { return };
-    let mut listening = listen(&front, &principal, &first, &lists, &uris).await.map(|(on, _)| on);
+    let mut listening = listen(&context, &access, &first, &lists, &uris).await.map(|(on, _)| on);
     drop(first);
     // When a lost subscription is opened again, and how often that was tried.
     let mut reopen: Option<(Instant, usize)> = None;
@@ -99,7 +50,7 @@ pub(super) async fn run(
                 let Some(session) = session.upgrade().filter(|session| !session.is_lost()) else {
                     return;
                 };
-                let new = listen(&front, &principal, &session, &lists, &uris).await;
+                let new = listen(&context, &access, &session, &lists, &uris).await;
                 listening = new.map(|(on, _)| on);
                 let tries = reopen.map_or(0, |(_, tries)| tries);
                 reopen = listening.is_none().then(|| after(tries + 1));
@@ -122,7 +73,7 @@ pub(super) async fn run(
                     Wanted::No => uris.remove(&change.uri),
                 };
                 // The new subscription stands before the old one is dropped.
-                let new = listen(&front, &principal, &session, &lists, &uris).await;
+                let new = listen(&context, &access, &session, &lists, &uris).await;
                 let granted = new.as_ref().is_some_and(|(_, granted)| {
                     change.wanted == Wanted::No || granted.contains(&change.uri)
                 });
@@ -143,7 +94,7 @@ pub(super) async fn run(
             Event::Subscription { method, params } => tell(&session, &method, &params),
             Event::Done(outcome) => {
                 listening = None;
-                if matches!(outcome, Outcome::Lost(_)) && !front.shutdown.is_finishing() {
+                if matches!(outcome, Outcome::Lost(_)) && !context.shutdown.is_finishing() {
                     reopen = Some(after(0));
                 }
             }
@@ -157,21 +108,21 @@ fn after(tries: usize) -> (Instant, usize) {
     (Instant::now() + wait, tries)
 }
 
-async fn heard(listening: &mut Option<Ongoing>) -> Event {
+async fn heard(listening: &mut Option<Call>) -> Event {
     match listening {
-        Some(ongoing) => ongoing.next().await,
+        Some(call) => call.next().await,
         None => std::future::pending().await,
     }
 }
 
 /// Opens a subscription; returns it with the URIs that the server granted.
 async fn listen(
-    front: &Front,
-    principal: &Arc<Principal>,
+    context: &Context,
+    access: &Access,
     session: &Session,
     lists: &[ListKind],
     uris: &BTreeSet<String>,
-) -> Option<(Ongoing, Vec<String>)> {
+) -> Option<(Call, Vec<String>)> {
     let mut filter: Map<String, Value> =
         lists.iter().map(|kind| (kind.filter().to_owned(), Value::Bool(true))).collect();
     if !uris.is_empty() {
@@ -181,11 +132,10 @@ async fn listen(
     let caller = Caller { log_level: None, ..session.caller() };
     let operation =
         Operation { method: "subscriptions/listen".into(), params, caller, resume: None };
-    let begun = front.begin(principal, &session.seat, operation, Patience::Unlimited).await;
-    let mut ongoing = begun.ok()?;
+    let mut call = context.gate.listen(access, &session.seat, operation).await.ok()?;
     let acknowledged = async {
         loop {
-            match ongoing.next().await {
+            match call.next().await {
                 Event::Subscription { method, params } => {
                     if method == "notifications/subscriptions/acknowledged" {
                         return Some(granted(&params));
@@ -198,7 +148,7 @@ async fn listen(
         }
     };
     let granted = tokio::time::timeout(ACKNOWLEDGED_WITHIN, acknowledged).await.ok()??;
-    Some((ongoing, granted))
+    Some((call, granted))
 }
 
 fn granted(params: &Raw) -> Vec<String> {

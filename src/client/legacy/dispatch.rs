@@ -1,0 +1,117 @@
+//! What becomes of a client's messages, however they came: alone, in a batch, or beside a stream of HTTP+SSE.
+
+use std::sync::Arc;
+
+use bytestring::ByteString;
+
+use super::session::{Answered, Session};
+use crate::client::context::Context;
+use crate::client::reply::Reply;
+use crate::gate::Access;
+use crate::mcp::{Message, Notification, Object, Params, RequestId, codes};
+use crate::policy::Operation;
+
+/// The most messages that one batch may have.
+const LARGEST_BATCH: usize = 100;
+
+/// Reads the messages of a batch; one that cannot be served spoils all of it.
+pub(super) fn read_batch(text: &ByteString) -> Result<Vec<(Message, Params)>, Reply> {
+    let bad = |id: Option<&RequestId>, code, text: &str| Reply::bad(id, code, text);
+    let members = Message::split_batch(text, LARGEST_BATCH)
+        .map_err(|error| bad(None, codes::INVALID_REQUEST, &error.to_string()))?;
+    let read = |member: &ByteString| {
+        let message = Message::parse(member)
+            .map_err(|error| bad(None, codes::INVALID_REQUEST, &error.to_string()))?;
+        let params = Params::read(message.params())
+            .map_err(|error| bad(None, codes::INVALID_PARAMS, &error.to_string()))?;
+        match &message {
+            Message::Request(request) if request.method == "initialize" => {
+                Err(bad(Some(&request.id), codes::INVALID_REQUEST, "initialize in a batch"))
+            }
+            _ => Ok((message, params)),
+        }
+    };
+    members.iter().map(read).collect()
+}
+
+/// Acts on answers and notifications, and returns the requests, which are the caller's to serve where their answers
+/// belong. Nothing is acted on where a request cannot be served.
+pub(super) fn dispatch(
+    context: &Context,
+    access: &Access,
+    session: &Arc<Session>,
+    messages: Vec<(Message, Params)>,
+) -> Result<Vec<(RequestId, Operation)>, Reply> {
+    let mut ids: Vec<&RequestId> = Vec::new();
+    for id in messages.iter().filter_map(|(message, _)| message.id()) {
+        if session.calls.contains(id) || ids.contains(&id) {
+            let text = "a request with this id is under way";
+            return Err(Reply::bad(Some(id), codes::INVALID_REQUEST, text));
+        }
+        ids.push(id);
+    }
+    let alone = messages.len() == 1;
+    let mut requests = Vec::new();
+    for (message, params) in messages {
+        match message {
+            Message::Request(request) => {
+                let (method, caller) = (request.method, session.caller());
+                requests.push((request.id, Operation { method, params, caller, resume: None }));
+            }
+            Message::Notification(notification) => {
+                notified(context, access, session, notification, params);
+            }
+            Message::Response(response) => {
+                let answered = response
+                    .id
+                    .map_or(Answered::Unknown, |id| session.answer(&id, response.outcome));
+                match answered {
+                    Answered::Known => {}
+                    Answered::Outside(ask, outcome) => {
+                        context
+                            .gate
+                            .answer(access, &session.seat, &ask, outcome)
+                            .map_err(|refused| Reply::refused(None, refused))?;
+                    }
+                    Answered::Unknown if alone => {
+                        let text = "an answer to nothing that was asked";
+                        return Err(Reply::bad(None, codes::INVALID_REQUEST, text));
+                    }
+                    Answered::Unknown => {}
+                }
+            }
+        }
+    }
+    Ok(requests)
+}
+
+/// Acts on a client's notification.
+fn notified(
+    context: &Context,
+    access: &Access,
+    session: &Arc<Session>,
+    notification: Notification,
+    params: Params,
+) {
+    match notification.method.as_ref() {
+        "notifications/initialized" => session.initialized(),
+        "notifications/cancelled" => {
+            let named = notification.params.as_ref().and_then(|params| {
+                let id = Object::parse(params).ok()?.get("requestId")?;
+                let raw: &serde_json::value::RawValue = id.read().ok()?;
+                RequestId::read(raw)
+            });
+            if let Some(id) = named {
+                session.calls.recall(&id);
+            }
+        }
+        _ => {
+            let (method, caller) = (notification.method, session.caller());
+            let operation = Operation { method, params, caller, resume: None };
+            if let Err(refused) = context.gate.notify(access, &session.seat, operation) {
+                // It has no answer that could say so.
+                tracing::debug!(error = %refused.error.message, "a notification did not pass");
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Where a legacy client's messages come in, by POST, GET and DELETE, and on a stream of HTTP+SSE.
+
+use std::sync::Arc;
+
+use bytestring::ByteString;
+
+use super::dispatch::{dispatch, read_batch};
+use super::session::Session;
+use super::sessions::Sessions;
+use super::sse::{self, Links};
+use super::{initialize, listen, post};
+use crate::client::context::{Arrival, Context};
+use crate::client::headers;
+use crate::client::reply::{Refusal, Reply, Status};
+use crate::gate::Access;
+use crate::mcp::{Era, ErrorObject, Message, Params, ProtocolVersion, RequestId, codes};
+
+/// The legacy half of the client side.
+#[derive(Debug)]
+pub(in crate::client) struct Legacy {
+    sessions: Arc<Sessions>,
+    links: Arc<Links>,
+}
+
+impl Legacy {
+    pub(in crate::client) fn new(context: Arc<Context>) -> Arc<Self> {
+        let sessions = Arc::new(Sessions::new(context));
+        Arc::new(Self { sessions, links: Arc::default() })
+    }
+
+    /// Serves one POSTed message.
+    pub(in crate::client) async fn post(
+        &self,
+        access: &Access,
+        arrival: &Arrival,
+        message: Message,
+        params: Params,
+    ) -> Reply {
+        if let Message::Request(request) = &message
+            && request.method == "initialize"
+        {
+            return initialize::initialize(&self.sessions, access, arrival, &request.id, &params)
+                .await;
+        }
+        let context = self.sessions.context();
+        let id = message.id().cloned();
+        let session = match self.find(access, arrival, id.as_ref()) {
+            Ok(session) => session,
+            Err(reply) => return reply,
+        };
+        match dispatch(context, access, &session, vec![(message, params)]) {
+            Ok(mut requests) => match requests.pop() {
+                Some(request) => post::one(context, access, arrival, &session, request).await,
+                None => Reply::Accepted,
+            },
+            Err(reply) => reply,
+        }
+    }
+
+    /// Serves a batch, which only 2025-03-26 knows (checklist 2.20).
+    pub(in crate::client) fn batch(
+        &self,
+        access: &Access,
+        arrival: &Arrival,
+        text: &ByteString,
+    ) -> Reply {
+        let bad = |text: &str| Reply::bad(None, codes::INVALID_REQUEST, text);
+        if headers::session_id(&arrival.headers).is_none() {
+            return bad("a batch is not allowed here");
+        }
+        let session = match self.find(access, arrival, None) {
+            Ok(session) => session,
+            Err(reply) => return reply,
+        };
+        if session.version != ProtocolVersion::V2025_03_26 {
+            return bad("a batch is allowed in 2025-03-26 only");
+        }
+        let context = self.sessions.context();
+        let requests =
+            read_batch(text).and_then(|messages| dispatch(context, access, &session, messages));
+        match requests {
+            Ok(requests) if requests.is_empty() => Reply::Accepted,
+            Ok(requests) => post::many(context, access, &session, requests),
+            Err(reply) => reply,
+        }
+    }
+
+    /// Opens or resumes a stream.
+    pub(in crate::client) fn get(&self, access: &Access, arrival: &Arrival) -> Reply {
+        if headers::session_id(&arrival.headers).is_none() {
+            return Reply::not_allowed("POST");
+        }
+        if !headers::accepts_events(&arrival.headers) {
+            return Reply::Refused(Refusal::NotAcceptable);
+        }
+        match self.find(access, arrival, None) {
+            Ok(session) => {
+                let last = arrival.headers.get(headers::LAST_EVENT_ID);
+                listen::open(&session, last.map(|value| value.to_str().unwrap_or("")))
+            }
+            Err(reply) => reply,
+        }
+    }
+
+    /// Ends a session.
+    pub(in crate::client) fn delete(&self, access: &Access, arrival: &Arrival) -> Reply {
+        if headers::session_id(&arrival.headers).is_none() {
+            return Reply::bad(None, codes::INVALID_REQUEST, "no session is named");
+        }
+        match self.find(access, arrival, None) {
+            Ok(session) => {
+                self.sessions.end(&session);
+                Reply::Ended
+            }
+            Err(reply) => reply,
+        }
+    }
+
+    /// Opens a stream of HTTP+SSE.
+    pub(in crate::client) fn open_link(&self, access: &Access, arrival: &Arrival) -> Reply {
+        sse::open(&self.sessions, &self.links, access, arrival)
+    }
+
+    /// Serves a message for a stream of HTTP+SSE.
+    pub(in crate::client) fn post_to_link(
+        &self,
+        access: &Access,
+        link: &str,
+        message: Message,
+        params: Params,
+    ) -> Reply {
+        sse::post(&self.sessions, &self.links, access, link, message, params)
+    }
+
+    /// Ends the sessions that nobody has used for long.
+    pub(in crate::client) fn expire(&self) {
+        self.sessions.expire();
+    }
+
+    /// Ends the streams that last; calls under way finish by themselves.
+    pub(in crate::client) fn retire(&self) {
+        self.sessions.retire();
+        self.links.close_all();
+    }
+
+    /// The session of a request, or what to say instead (checklist 2.3, 2.4, 2.8).
+    fn find(
+        &self,
+        access: &Access,
+        arrival: &Arrival,
+        id: Option<&RequestId>,
+    ) -> Result<Arc<Session>, Reply> {
+        let Some(name) = headers::session_id(&arrival.headers) else {
+            let text = "no session is named; send initialize first";
+            return Err(Reply::bad(id, codes::INVALID_REQUEST, text));
+        };
+        let Some(session) = self.sessions.find(name, access) else {
+            let error = ErrorObject::new(codes::INVALID_REQUEST, "session not found");
+            return Err(Reply::error(Status::NotFound, id, error));
+        };
+        if let Some(value) = arrival.headers.get(headers::PROTOCOL_VERSION) {
+            // Another legacy revision than the negotiated one is tolerated: clients in the field send their oldest
+            // (checklist 2.8 recommends otherwise, the conformance suite 0.1.16 demands it).
+            let named = value.to_str().ok().and_then(ProtocolVersion::read);
+            let fits = named.is_some_and(|version| version.era() == Era::Legacy);
+            if !fits {
+                let text = format!(
+                    "the session speaks {}; the header {} names another version",
+                    session.version,
+                    headers::PROTOCOL_VERSION
+                );
+                return Err(Reply::bad(id, codes::INVALID_REQUEST, &text));
+            }
+        }
+        Ok(session)
+    }
+}

@@ -1,0 +1,110 @@
+//! All legacy sessions of this process.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::session::{STANDALONE, Session};
+use crate::audit::Incident;
+use crate::auth::UserId;
+use crate::client::context::Context;
+use crate::gate::Access;
+
+/// The sessions.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    context: Arc<Context>,
+    all: Mutex<HashMap<String, Arc<Session>>>,
+}
+
+/// A user has too many sessions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TooMany;
+
+impl Sessions {
+    pub(super) fn new(context: Arc<Context>) -> Self {
+        Self { context, all: Mutex::default() }
+    }
+
+    pub(super) fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// The session, if it lives and belongs to the caller; a foreign one looks like none (checklist 2.5).
+    pub(super) fn find(&self, id: &str, access: &Access) -> Option<Arc<Session>> {
+        let session = self.peek(id)?;
+        if !session.owner.is(access) {
+            self.context.gate.report(access, &Incident::ForeignSession);
+            return None;
+        }
+        if session.is_lost() {
+            self.end(&session);
+            return None;
+        }
+        session.seat.vouch(access);
+        session.touch();
+        Some(session)
+    }
+
+    /// The session for its own stream, which was checked when it was opened.
+    pub(super) fn peek(&self, id: &str) -> Option<Arc<Session>> {
+        self.lock().get(id).cloned()
+    }
+
+    /// Adds a session, unless its user has so many already: several may have begun at once.
+    pub(super) fn add(&self, session: Arc<Session>) -> Result<(), TooMany> {
+        let mut all = self.lock();
+        let most = self.context.settings.most_sessions;
+        let is_his = |other: &&Arc<Session>| other.owner.is_same_user(&session.owner);
+        if all.values().filter(is_his).count() >= most {
+            return Err(TooMany);
+        }
+        all.insert(session.id.clone(), session);
+        Ok(())
+    }
+
+    /// Whether a user may begin one more.
+    pub(super) fn have_room_for(&self, user: &UserId) -> bool {
+        let own = self.lock().values().filter(|session| session.owner.is_user(user)).count();
+        own < self.context.settings.most_sessions
+    }
+
+    /// Ends a session, and the child that it has for itself.
+    pub(super) fn end(&self, session: &Arc<Session>) {
+        self.lock().remove(&session.id);
+        session.end();
+        self.context.gate.leave(&session.seat);
+    }
+
+    /// Ends the sessions that nobody has used for long, and makes the others forget what nobody will come back for.
+    pub(super) fn expire(&self) {
+        let idle = self.context.settings.session_idle;
+        let mut stale = Vec::new();
+        self.lock().retain(|_, session| {
+            let over = session.is_stale(idle);
+            if over {
+                stale.push(Arc::clone(session));
+            } else {
+                session.prune();
+            }
+            !over
+        });
+        for session in stale {
+            session.end();
+            self.context.gate.leave(&session.seat);
+        }
+    }
+
+    /// Ends the streams that last; calls under way finish by themselves.
+    pub(super) fn retire(&self) {
+        for session in self.lock().values() {
+            if let Some(standalone) = session.stream(STANDALONE) {
+                standalone.finish();
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
+        // Nothing that can panic runs under the lock.
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

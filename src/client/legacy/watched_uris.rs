@@ -1,0 +1,60 @@
+//! The resources that a session's client wants to hear of from a modern server: asked for on one side, subscribed on
+//! the other.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+/// Changes of one session's URIs that may wait.
+const MOST_WAITING: usize = 64;
+/// How long the server may take to acknowledge a change.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(20);
+
+/// A change of the URIs that a session wants to hear of.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) uri: String,
+    pub(super) wanted: Wanted,
+    pub(super) done: oneshot::Sender<Honoured>,
+}
+
+/// Whether a URI is to be followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Yes,
+    No,
+}
+
+/// Whether the server took a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Honoured {
+    Yes,
+    No,
+}
+
+/// The session's end.
+#[derive(Debug)]
+pub(super) struct WatchedUris(mpsc::Sender<Change>);
+
+/// The subscription's end.
+pub(super) type Changes = mpsc::Receiver<Change>;
+
+impl WatchedUris {
+    pub(super) fn new() -> (Self, Changes) {
+        let (sender, changes) = mpsc::channel(MOST_WAITING);
+        (Self(sender), changes)
+    }
+
+    /// Asks for a URI to be followed, or no longer.
+    pub(super) async fn change(&self, uri: &str, wanted: Wanted) -> Honoured {
+        let (done, answer) = oneshot::channel();
+        let change = Change { uri: uri.to_owned(), wanted, done };
+        if self.0.send(change).await.is_err() {
+            return Honoured::No;
+        }
+        match tokio::time::timeout(ACKNOWLEDGED_WITHIN, answer).await {
+            Ok(Ok(honoured)) => honoured,
+            _ => Honoured::No,
+        }
+    }
+}

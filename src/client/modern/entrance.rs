@@ -1,0 +1,74 @@
+//! Where a modern client's messages come in.
+
+use std::sync::Arc;
+
+use super::request::ClientRequest;
+use super::suspended_calls::SuspendedCalls;
+use super::{call, listen, validate};
+use crate::client::context::{Arrival, Context};
+use crate::client::reply::Reply;
+use crate::gate::Access;
+use crate::mcp::{Message, Params, codes};
+use crate::policy::Operation;
+
+/// The modern half of the client side.
+#[derive(Debug)]
+pub(in crate::client) struct Modern {
+    context: Arc<Context>,
+    suspended: Arc<SuspendedCalls>,
+}
+
+impl Modern {
+    pub(in crate::client) fn new(context: Arc<Context>) -> Arc<Self> {
+        Arc::new(Self { context, suspended: Arc::default() })
+    }
+
+    /// Serves one POSTed message.
+    pub(in crate::client) async fn post(
+        &self,
+        access: Access,
+        arrival: &Arrival,
+        message: Message,
+        params: Params,
+    ) -> Reply {
+        match message {
+            Message::Request(request) => {
+                let caller = match validate::validate(&arrival.headers, &request, &params) {
+                    Ok(caller) => caller,
+                    Err(rejected) => return rejected.into_reply(&request.id),
+                };
+                let method = request.method;
+                let request = ClientRequest {
+                    context: Arc::clone(&self.context),
+                    access,
+                    id: request.id,
+                    operation: Operation { method, params, caller, resume: None },
+                    headers: arrival.headers.clone(),
+                    round: 0,
+                };
+                match request.operation.method.as_ref() {
+                    "subscriptions/listen" => listen::listen(request).await,
+                    _ => call::call(request, &self.suspended).await,
+                }
+            }
+            // None is defined for HTTP, and a `notifications/cancelled` could name another caller's id
+            // (checklist 3.16, 10.6).
+            Message::Notification(_) => Reply::Accepted,
+            Message::Response(_) => Reply::bad(
+                None,
+                codes::INVALID_REQUEST,
+                "a response has no place in a modern request",
+            ),
+        }
+    }
+
+    /// Takes calls back that have waited too long for their client.
+    pub(in crate::client) fn expire(&self) {
+        self.suspended.expire();
+    }
+
+    /// Takes all waiting calls back.
+    pub(in crate::client) fn retire(&self) {
+        self.suspended.close_all();
+    }
+}

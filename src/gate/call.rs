@@ -1,0 +1,112 @@
+//! A call under way: its conversation, its seat and its open audit record.
+
+use super::bridge::{Ask, AskKey, Canceller, Conversation, Event, Subscribing};
+use super::outcome;
+use super::seat::Seat;
+use crate::audit::{Ending, Open};
+use crate::mcp::{ErrorObject, Raw};
+use crate::server::Hello;
+
+/// A call under way; dropping it takes the call back.
+#[derive(Debug)]
+pub struct Call {
+    conversation: Conversation,
+    record: Option<Open>,
+    /// Forgets the resource unless the server takes the subscription.
+    subscribing: Option<Subscribing>,
+    turn: Turn,
+    /// Keeps the child alive while the call lasts.
+    pub(super) seat: Seat,
+}
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// The server's, which works or waits for an answer.
+    Server,
+    /// The client's: the server goes on when it is sent the call again.
+    Client,
+}
+
+impl Call {
+    pub(super) fn new(
+        conversation: Conversation,
+        record: Open,
+        subscribing: Option<Subscribing>,
+        seat: Seat,
+    ) -> Self {
+        Self { conversation, record: Some(record), subscribing, turn: Turn::Server, seat }
+    }
+
+    /// The next event; an end is shaped and recorded first. May be dropped and called again.
+    pub async fn next(&mut self) -> Event {
+        match self.conversation.next().await {
+            Event::Done(outcome) => {
+                let operation = self.conversation.permitted().operation();
+                let (outcome, ending) = outcome::outcome(operation, outcome);
+                if let Some(subscribing) =
+                    self.subscribing.take().filter(|_| ending == Ending::Result)
+                {
+                    subscribing.keep();
+                }
+                self.record(ending);
+                Event::Done(outcome)
+            }
+            event => {
+                if matches!(event, Event::Suspended { .. }) {
+                    self.turn = Turn::Client;
+                }
+                event
+            }
+        }
+    }
+
+    /// Answers one question of the server.
+    pub fn answer(&mut self, key: &AskKey, outcome: Result<Raw, ErrorObject>) {
+        self.conversation.answer(key, outcome);
+    }
+
+    /// After [`Event::Suspended`]: send the call again as soon as everything is answered.
+    pub fn proceed(&mut self) {
+        self.turn = Turn::Server;
+        self.conversation.proceed();
+    }
+
+    /// What is still unanswered.
+    #[must_use]
+    pub fn asked(&self) -> &[Ask] {
+        self.conversation.asked()
+    }
+
+    /// Lets somebody else take the call back.
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        self.conversation.canceller()
+    }
+
+    /// What the server that works on it said about itself.
+    #[must_use]
+    pub fn hello(&self) -> &Hello {
+        self.conversation.child().hello()
+    }
+
+    pub(super) fn conversation(&mut self) -> &mut Conversation {
+        &mut self.conversation
+    }
+
+    fn record(&mut self, ending: Ending) {
+        if let Some(record) = self.record.take() {
+            record.end(ending);
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        // Its state travels with the client; what else is dropped unfinished was cancelled.
+        self.record(match self.turn {
+            Turn::Server => Ending::Cancelled,
+            Turn::Client => Ending::Suspended,
+        });
+    }
+}

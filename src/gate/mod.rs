@@ -1,0 +1,34 @@
+//! The one way to a child.
+//!
+//! Whatever a client wants of a server passes here, in whichever era it speaks, and the order stands in one place
+//! ([`order`]): connect → child → authorize → audit `begin` → dispatch → outcome → audit `end`. A caller is let in once
+//! a request ([`Access`]), sits down at his child ([`Seat`]), and gets a [`Call`] for each thing he asks. Every answer
+//! of a server goes through [`outcome`] before an era puts it into words.
+//!
+//! The bridge is declared here and not beside the other modules, so that the compiler keeps everybody else away from
+//! pools and children: what stands in the list of re-exports below is vocabulary and the way children are started,
+//! nothing by which one can be reached. The gate knows nothing of HTTP, sessions or the words of an era.
+
+mod access;
+mod call;
+mod not_admitted;
+mod order;
+mod outcome;
+mod own_request;
+mod record;
+mod seat;
+
+#[path = "../bridge/mod.rs"]
+mod bridge;
+
+pub use access::Access;
+pub use bridge::{
+    ANNOTATION, Annotated, Ask, AskKey, Canceller, Catalogue, Event, Keep, Launcher, MOST_URIS,
+    Mailbox, Member, Notice, Outcome, Place, Remaining, Retry, Role, Settings as PoolSettings,
+    Stranger, Trace, Undeclared, is_covered, refusal,
+};
+pub use call::Call;
+pub use not_admitted::NotAdmitted;
+pub use order::{Gate, Parts};
+pub use own_request::Freshness;
+pub use seat::{OutsideAsk, Seat};

@@ -1,0 +1,54 @@
+//! Why something did not pass.
+
+use std::time::Duration;
+
+use super::bridge::{Retry, Unavailable};
+use crate::audit;
+use crate::mcp::ErrorObject;
+use crate::policy;
+
+/// How soon a call that found the audit log full is worth another try.
+const AUDIT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Something that did not reach a child.
+#[derive(Clone, Debug)]
+pub struct NotAdmitted {
+    /// What the client is told.
+    pub error: ErrorObject,
+    /// What has to happen before it can pass.
+    pub retry: Retry,
+}
+
+impl From<policy::Refused> for NotAdmitted {
+    fn from(refused: policy::Refused) -> Self {
+        let error = ErrorObject::invalid_params(refused.to_string());
+        Self { error, retry: Retry::People }
+    }
+}
+
+impl From<audit::Full> for NotAdmitted {
+    fn from(full: audit::Full) -> Self {
+        let error = ErrorObject::internal(full.to_string());
+        Self { error, retry: Retry::Time(Some(AUDIT_PAUSE)) }
+    }
+}
+
+impl From<Unavailable> for NotAdmitted {
+    fn from(why: Unavailable) -> Self {
+        Self { error: ErrorObject::internal(why.message), retry: why.retry }
+    }
+}
+
+impl NotAdmitted {
+    /// A child that was not to be started again.
+    pub(super) fn gone() -> Self {
+        let error = ErrorObject::internal("the server is gone");
+        Self { error, retry: Retry::Time(None) }
+    }
+
+    /// A seat that is somebody else's, which no path of ours leads to.
+    pub(super) fn foreign() -> Self {
+        let error = ErrorObject::internal("this child belongs to somebody else");
+        Self { error, retry: Retry::People }
+    }
+}

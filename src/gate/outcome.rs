@@ -1,0 +1,90 @@
+//! What a server's answer becomes before a client's era puts it into words: the one place where results are shaped.
+
+use super::bridge::{ANNOTATION, Changed, Outcome, without_broken_annotations};
+use crate::audit::Ending;
+use crate::mcp::{Era, Object, Raw};
+use crate::policy::Operation;
+
+/// The answer that the client gets, and how the call's end is recorded.
+pub(super) fn outcome(operation: &Operation, outcome: Outcome) -> (Outcome, Ending) {
+    let ending = ending(&outcome);
+    let outcome = match outcome {
+        Outcome::Result(result) => Outcome::Result(shaped(operation, result)),
+        other => other,
+    };
+    (outcome, ending)
+}
+
+/// How the end of a call is recorded.
+pub(super) fn ending(outcome: &Outcome) -> Ending {
+    match outcome {
+        Outcome::Result(_) => Ending::Result,
+        Outcome::Error(_) => Ending::Error,
+        Outcome::Lost(_) => Ending::Lost,
+        Outcome::Cancelled => Ending::Cancelled,
+    }
+}
+
+fn shaped(operation: &Operation, result: Raw) -> Raw {
+    // Only modern clients read the annotations, and drop a tool whose are broken (checklist 3.13).
+    if operation.method == "tools/list" && operation.caller.era == Era::Modern {
+        return annotated_well(&result).unwrap_or(result);
+    }
+    result
+}
+
+/// The list without annotations that break the rules, where there are such.
+fn annotated_well(result: &Raw) -> Option<Raw> {
+    memchr::memmem::find(result.as_str().as_bytes(), ANNOTATION.as_bytes())?;
+    let members = Object::parse(result).ok()?;
+    let mut tools: Vec<serde_json::Value> = members.get("tools")?.read().ok()?;
+    match without_broken_annotations(&mut tools) {
+        Changed::Yes => {
+            let tools = serde_json::to_string(&tools).ok()?;
+            Some(members.with(&[("tools", Some(&tools))]))
+        }
+        Changed::No => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mcp::{ErrorObject, Params};
+    use crate::policy::Caller;
+
+    const BROKEN: &str = r#"{"tools":[{"name":"t","inputSchema":{"properties":{"a":{"type":"array","x-mcp-header":"A"}}}}],"nextCursor":"2"}"#;
+
+    fn operation(method: &'static str, era: Era) -> Operation {
+        let capabilities = Raw::empty_object();
+        let caller = Caller { era, capabilities, info: None, log_level: None, session: None };
+        Operation { method: method.into(), params: Params::default(), caller, resume: None }
+    }
+
+    fn text(operation: &Operation, result: &str) -> String {
+        let result = Raw::parse(result.to_owned()).unwrap();
+        match outcome(operation, Outcome::Result(result)) {
+            (Outcome::Result(result), Ending::Result) => result.as_str().to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_list_for_a_modern_client_loses_broken_annotations_and_nothing_else() {
+        let mended = text(&operation("tools/list", Era::Modern), BROKEN);
+        assert_eq!(mended, BROKEN.replace(r#","x-mcp-header":"A""#, ""));
+        assert_eq!(text(&operation("tools/list", Era::Legacy), BROKEN), BROKEN);
+        assert_eq!(text(&operation("tools/call", Era::Modern), BROKEN), BROKEN);
+    }
+
+    #[test]
+    fn every_end_is_recorded_as_what_it_was() {
+        let error = || ErrorObject::internal("x");
+        let call = operation("tools/call", Era::Legacy);
+        let ending = |end| outcome(&call, end).1;
+        assert_eq!(ending(Outcome::Result(Raw::empty_object())), Ending::Result);
+        assert_eq!(ending(Outcome::Error(error())), Ending::Error);
+        assert_eq!(ending(Outcome::Lost(error())), Ending::Lost);
+        assert_eq!(ending(Outcome::Cancelled), Ending::Cancelled);
+    }
+}

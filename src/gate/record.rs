@@ -1,0 +1,75 @@
+//! What the audit log says of what passes.
+
+use std::sync::Arc;
+
+use super::bridge::Child;
+use crate::audit::{Begin, Decision, Full, Log, Message, Open};
+use crate::auth::Principal;
+use crate::mcp::{ErrorObject, Raw};
+use crate::policy::{Operation, Permitted};
+
+/// Opens the record of a call; its end is written when the returned guard is told, or dropped.
+pub(super) fn begin(log: &Log, permitted: &Permitted, child: &Child) -> Result<Open, Full> {
+    log.begin(|| about(log, permitted.principal(), permitted.operation(), child))
+}
+
+/// Records a notification of a client.
+pub(super) fn notification(log: &Log, permitted: &Permitted, child: &Child) -> Result<(), Full> {
+    let about = || about(log, permitted.principal(), permitted.operation(), child);
+    log.message(Message::Notification, about)
+}
+
+/// Records a client's answer to a question of the child's that belongs to no call.
+pub(super) fn answer(
+    log: &Log,
+    principal: &Arc<Principal>,
+    method: &str,
+    outcome: &Result<Raw, ErrorObject>,
+    child: &Child,
+) -> Result<(), Full> {
+    log.message(Message::Answer, || {
+        let said = outcome
+            .as_ref()
+            .map_or_else(|error| error.message.as_bytes(), |raw| raw.as_str().as_bytes());
+        let arguments = log.keyed_hash(said);
+        Begin { arguments, ..caused_by(principal, method, child) }
+    })
+}
+
+/// Records one of mcpwrap's own requests, which a caller caused but did not write.
+pub(super) fn own_request(
+    log: &Log,
+    principal: &Arc<Principal>,
+    method: &str,
+    child: &Child,
+) -> Result<(), Full> {
+    log.message(Message::OwnRequest, || caused_by(principal, method, child))
+}
+
+fn caused_by(principal: &Arc<Principal>, method: &str, child: &Child) -> Begin {
+    Begin {
+        who: principal.as_ref().into(),
+        method: method.to_owned(),
+        target: None,
+        child: child.number(),
+        arguments: String::new(),
+        credentials: child.given().to_vec(),
+        decision: Decision::NotAsked,
+        trace: None,
+    }
+}
+
+fn about(log: &Log, principal: &Arc<Principal>, operation: &Operation, child: &Child) -> Begin {
+    let params = operation.params.raw.as_ref();
+    let arguments = params.map(|raw| log.keyed_hash(raw.as_str().as_bytes()));
+    Begin {
+        who: principal.as_ref().into(),
+        method: operation.method.to_string(),
+        target: operation.target().map(str::to_owned),
+        child: child.number(),
+        arguments: arguments.unwrap_or_default(),
+        credentials: child.given().to_vec(),
+        decision: Decision::WholeServer,
+        trace: operation.params.meta.trace_id.clone(),
+    }
+}
