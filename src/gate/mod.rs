@@ -11,6 +11,7 @@
 
 mod access;
 mod call;
+mod message;
 mod not_admitted;
 mod order;
 mod outcome;

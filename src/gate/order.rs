@@ -8,18 +8,13 @@ use super::bridge::{self, Launcher, Member, Pool, Subscribing};
 use super::call::Call;
 use super::not_admitted::NotAdmitted;
 use super::record;
-use super::seat::{OutsideAsk, Seat};
+use super::seat::Seat;
 use crate::audit::{self, Incident};
 use crate::auth::Principal;
-use crate::mcp::{Era, ErrorObject, Raw};
+use crate::mcp::Era;
 use crate::policy::{Operation, Permitted, Policy};
 use crate::server::{Internal, Profile};
 use crate::shutdown::Shutdown;
-
-/// A client's notifications that a server is told; its handshake and its cancellations are the session's own. Whatever
-/// else comes without an id goes nowhere (basic/utilities/progress, client/roots, 2025-11-25 basic/utilities/tasks).
-const PASSED_ON: [&str; 3] =
-    ["notifications/progress", "notifications/roots/list_changed", "notifications/tasks/status"];
 
 /// The way to all children of this process; a clone is cheap.
 #[derive(Clone, Debug)]
@@ -207,47 +202,6 @@ impl Gate {
         Ok(())
     }
 
-    /// Tells a legacy server one of MCP's own notifications; any other goes nowhere, and so does one for a server that
-    /// does not run (a successor never heard of what it is about).
-    ///
-    /// # Errors
-    /// When policy or the audit log does not let it pass.
-    pub fn notify(
-        &self,
-        access: &Access,
-        seat: &Seat,
-        notification: Operation,
-    ) -> Result<(), NotAdmitted> {
-        if !PASSED_ON.contains(&notification.method.as_ref()) {
-            tracing::debug!(method = %notification.method, "not a notification that goes on; dropped");
-            return Ok(());
-        }
-        let Some(child) = running_legacy(access, seat)? else { return Ok(()) };
-        let permitted = self.policy.authorize(access.principal(), notification)?;
-        record::notification(&self.audit, &permitted, &child)?;
-        child.notify(permitted);
-        Ok(())
-    }
-
-    /// Hands a child the client's answer to its question that belongs to no call.
-    ///
-    /// # Errors
-    /// When the audit log does not let it pass.
-    pub fn answer(
-        &self,
-        access: &Access,
-        seat: &Seat,
-        ask: &OutsideAsk,
-        outcome: Result<Raw, ErrorObject>,
-    ) -> Result<(), NotAdmitted> {
-        // A successor never asked.
-        let asker = running_legacy(access, seat)?.filter(|child| child.number() == ask.child);
-        let Some(child) = asker else { return Ok(()) };
-        record::answer(&self.audit, access.principal(), &ask.method, &outcome, &child)?;
-        child.answer_outside(&ask.key, outcome);
-        Ok(())
-    }
-
     /// Ends the child that one session has for itself; a child that is shared stays.
     pub fn leave(&self, seat: &Seat) {
         if seat.key().session.is_some() {
@@ -272,14 +226,8 @@ impl Gate {
 }
 
 /// Refuses a seat that is somebody else's.
-fn own(access: &Access, seat: &Seat) -> Result<(), NotAdmitted> {
+pub(super) fn own(access: &Access, seat: &Seat) -> Result<(), NotAdmitted> {
     access.opens(seat.key()).then_some(()).ok_or_else(NotAdmitted::foreign)
-}
-
-/// The seat's child if it runs and is told things beside its calls, which a modern one is not.
-fn running_legacy(access: &Access, seat: &Seat) -> Result<Option<bridge::Child>, NotAdmitted> {
-    own(access, seat)?;
-    Ok(seat.running().filter(|child| child.hello().era() == Era::Legacy))
 }
 
 // === impl Kind ===

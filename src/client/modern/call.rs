@@ -10,17 +10,14 @@ use tokio::time::{Instant, timeout_at};
 use super::asks;
 use super::param_headers;
 use super::request::ClientRequest;
-use super::request_state::{Invalid, LARGEST_STATE, RequestState, Rest};
+use super::request_state::{LARGEST_STATE, RequestState, Rest};
 use super::result;
-use super::suspended_calls::{SuspendedCalls, Waiting};
+use super::retry::{self, Early, Start, refused};
+use super::suspended_calls::SuspendedCalls;
 use super::validate::{Rejected, may_use_tasks};
-use crate::audit::Incident;
 use crate::client::reply::{Content, Frame, Frames, Reply, Status};
-use crate::gate::{
-    Ask, Call, Event, Freshness, NotAdmitted, Outcome, Seat, Undeclared, is_covered,
-};
+use crate::gate::{Ask, Call, Event, Freshness, Outcome, Seat, Undeclared, is_covered};
 use crate::mcp::{Era, ErrorObject, Object, Raw, RequestId};
-use crate::policy::Resume;
 use crate::server::Hello;
 
 /// How long a legacy server may go on asking before the client is told of what it has asked (checklist 5.14).
@@ -32,17 +29,6 @@ enum Told {
     Message(Content),
     /// The answer.
     Answer(Status, Result<Raw, ErrorObject>),
-}
-
-/// An answer before there is a call.
-type Early = (Status, Result<Raw, ErrorObject>);
-
-/// Where a request goes on.
-enum Start {
-    /// With the call that waits here for the answers it brings.
-    Suspended(String, Box<Waiting>, Option<Raw>),
-    /// With a call of its own.
-    Fresh,
 }
 
 /// Serves a request.
@@ -113,9 +99,12 @@ impl Story {
         mut request: ClientRequest,
         suspended: Arc<SuspendedCalls>,
     ) -> Result<Self, Early> {
-        match unseal(&mut request, &suspended)? {
+        match retry::unseal(&mut request, &suspended)? {
             Start::Suspended(name, waiting, responses) => {
-                take_over(request, suspended, name, *waiting, responses.as_ref())
+                let (call, asks) =
+                    retry::take_over(&request, &suspended, name, *waiting, responses.as_ref())?;
+                let hello = call.hello().clone();
+                Ok(Self { request, suspended, call: Some(call), asks, hello, undeclared: None })
             }
             Start::Fresh => Self::fresh(request, suspended).await,
         }
@@ -296,74 +285,6 @@ fn message(method: &str, params: &Raw) -> Told {
     Told::Message(Content::notification(method, Some(params)))
 }
 
-/// Reads the state that a retry brings back, and finds the call that waits for it.
-fn unseal(request: &mut ClientRequest, suspended: &SuspendedCalls) -> Result<Start, Early> {
-    if !request.operation.may_ask() {
-        return Ok(Start::Fresh);
-    }
-    let Some(state) = request.operation.params.request_state.take() else {
-        return Ok(Start::Fresh);
-    };
-    let ClientRequest { context, access, .. } = &*request;
-    let (principal, authority) = (access.principal(), access.authority());
-    let opened =
-        RequestState::open(&state, &context.keyring, principal, authority, &request.operation);
-    let state = opened.map_err(|why| {
-        if why == Invalid::Foreign {
-            context.gate.report(access, &Incident::ForeignState);
-        }
-        invalid(why)
-    })?;
-    let responses = request.operation.params.input_responses.clone();
-    request.round = state.round;
-    match state.rest {
-        Rest::Held(name) => {
-            let user = request.access.principal().user();
-            let waiting = suspended.take(&name, user, state.round);
-            let waiting = waiting.ok_or_else(|| invalid(Invalid::Broken))?;
-            Ok(Start::Suspended(name, Box::new(waiting), responses))
-        }
-        Rest::Portable(state) => {
-            request.operation.resume = Some(Resume { responses, state });
-            Ok(Start::Fresh)
-        }
-        Rest::Again if !asks::any_accepted(responses.as_ref()) => {
-            Err((Status::Ok, asks::declined(&request.operation)))
-        }
-        // The first call ended with an error, so this is a fresh one.
-        Rest::Again => Ok(Start::Fresh),
-    }
-}
-
-/// Goes on with a call that has waited here; it waits on where the retry cannot be used (checklist 5.12).
-fn take_over(
-    request: ClientRequest,
-    suspended: Arc<SuspendedCalls>,
-    name: String,
-    mut waiting: Waiting,
-    responses: Option<&Raw>,
-) -> Result<Story, Early> {
-    let taken = asks::read_answers(&waiting.call, responses)
-        .map_err(|error| (Status::Ok, Err(error)))
-        .and_then(|answers| {
-            let operation = request.operation.clone();
-            let gate = &request.context.gate;
-            gate.take_over(&request.access, &mut waiting.call, operation).map_err(refused)?;
-            Ok(answers)
-        });
-    let answers = match taken {
-        Ok(answers) => answers,
-        Err(early) => {
-            suspended.put_back(name, waiting);
-            return Err(early);
-        }
-    };
-    let mut call = waiting.call;
-    let hello = call.hello().clone();
-    let asks = asks::give_answers(&mut call, &answers, &request.operation);
-    Ok(Story { request, suspended, call: Some(call), asks, hello, undeclared: None })
-}
-
 /// Refuses a call whose headers say something else than its arguments.
 async fn compare_headers(request: &ClientRequest, seat: &Seat) -> Result<(), Early> {
     let gate = &request.context.gate;
@@ -376,12 +297,4 @@ async fn compare_headers(request: &ClientRequest, seat: &Seat) -> Result<(), Ear
     // The list may have changed unnoticed (checklist 3.14).
     let fresh = gate.catalogue(&request.access, seat, Freshness::Now).await.map_err(refused)?;
     param_headers::check(&request.headers, params, fresh.of(name)).map_err(Rejected::into_outcome)
-}
-
-fn refused(why: NotAdmitted) -> Early {
-    (why.retry.into(), Err(why.error))
-}
-
-fn invalid(why: Invalid) -> Early {
-    (Status::Ok, Err(ErrorObject::invalid_params(why.to_string())))
 }

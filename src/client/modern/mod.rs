@@ -12,6 +12,7 @@ mod param_headers;
 mod request;
 mod request_state;
 mod result;
+mod retry;
 mod suspended_calls;
 mod validate;
 
