@@ -1,3 +1,5 @@
+//! What of Markdown becomes which roff.
+
 use super::*;
 
 /// The roff below the title, without the preamble.
