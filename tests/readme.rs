@@ -1,56 +1,49 @@
-//! The README says what is true: its flags are those of the binary, its tables are generated, its commands are there.
+//! The documents say what is true: the flags, files and pages that they name are there, and no flag is without its page.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::LazyLock;
 
-use clap::{Arg, CommandFactory as _};
-use mcpwrap::cli::Cli;
-
-/// The commands whose flags the README lists, in its order.
-const COMMANDS: [&str; 9] = [
+/// The commands, as they are typed.
+const COMMANDS: [&str; 11] = [
+    "",
     "dev",
     "serve",
     "check",
     "demo",
+    "secret",
     "secret set",
     "secret list",
     "secret rm",
     "completions",
     "man",
 ];
-/// Flags of other programs that the README names.
+/// Flags of other programs that the documents name.
 const OTHERS: [&str; 4] = ["--no-deps", "--open", "--release", "--test"];
-const BEGIN: &str = "<!-- flags: written by UPDATE_GENERATED=1 cargo test --test readme -->\n";
-const END: &str = "<!-- end of flags -->\n";
 
-/// Flags that the same commands share under one heading of their help.
-#[derive(Debug)]
-struct Group {
-    commands: Vec<&'static str>,
-    heading: Option<String>,
-    rows: Vec<String>,
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The text; its tables are written first where that is asked for, so that every test sees them.
-static README: LazyLock<String> = LazyLock::new(|| {
-    let old = fs::read_to_string(path()).unwrap();
-    if std::env::var_os("UPDATE_GENERATED").is_none_or(|value| value != "1") {
-        return old;
-    }
-    let new = generated(&old);
-    fs::write(path(), &new).unwrap();
-    new
-});
+fn readme() -> String {
+    read(&root().join("README.md"))
+}
+
+/// Everything written for people, each with its text: the README, those of the tests, the pages of the manual.
+fn documents() -> Vec<(PathBuf, String)> {
+    let files = ["README.md", "tests/interop/README.md", "tests/bench/README.md"];
+    let pages = fs::read_dir(root().join("man")).unwrap().map(|entry| entry.unwrap().path());
+    let pages = pages.filter(|path| path.extension().is_some_and(|end| end == "md"));
+    let all = files.iter().map(|file| root().join(file)).chain(pages);
+    all.map(|path| (path.clone(), read(&path))).collect()
+}
 
 fn help(words: &str) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mcpwrap"));
@@ -85,94 +78,6 @@ fn prose(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-// === the tables ===
-
-/// One line of a table: the flag, what it does, its default.
-fn row(arg: &Arg) -> String {
-    let values = arg.get_value_names().unwrap_or_default();
-    let value: String = values.iter().map(|name| format!("<{name}>")).collect();
-    let mut flag = match (arg.get_long(), arg.get_action().takes_values()) {
-        (None, _) => value,
-        (Some(long), false) => format!("--{long}"),
-        (Some(long), true) if arg.is_require_equals_set() => format!("--{long}[={value}]"),
-        (Some(long), true) => format!("--{long} {value}"),
-    };
-    if let Some(short) = arg.get_short() {
-        flag = format!("-{short}, {flag}");
-    }
-    let help = arg.get_help().unwrap().to_string();
-    let (mut help, default) = match help.split_once(" [default: ") {
-        Some((help, default)) => (help.to_owned(), default.trim_end_matches(']').to_owned()),
-        None => (help, String::new()),
-    };
-    if !arg.is_hide_possible_values_set() {
-        let words = arg.get_possible_values();
-        let words: Vec<String> =
-            words.iter().map(|word| format!("`{}`", word.get_name())).collect();
-        if arg.get_action().takes_values() && !words.is_empty() {
-            let _ = write!(help, ": {}", words.join(", "));
-        }
-    }
-    format!("| `{flag}` | {help} | {default} |\n")
-}
-
-fn groups() -> Vec<Group> {
-    let mut rows: Vec<(Option<String>, String, Vec<&'static str>)> = Vec::new();
-    for words in COMMANDS {
-        let mut command = Cli::command();
-        for word in words.split(' ') {
-            command = command.find_subcommand(word).unwrap().clone();
-        }
-        for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
-            let (heading, row) = (arg.get_help_heading().map(str::to_owned), row(arg));
-            match rows.iter_mut().find(|known| (&known.0, &known.1) == (&heading, &row)) {
-                Some((_, _, commands)) => commands.push(words),
-                None => rows.push((heading, row, vec![words])),
-            }
-        }
-    }
-    let mut groups: Vec<Group> = Vec::new();
-    for (heading, row, commands) in rows {
-        let alike = |group: &&mut Group| group.commands == commands && group.heading == heading;
-        match groups.iter_mut().find(alike) {
-            Some(group) => group.rows.push(row),
-            None => groups.push(Group { commands, heading, rows: vec![row] }),
-        }
-    }
-    groups
-}
-
-fn tables() -> String {
-    let mut text = String::new();
-    for Group { commands, heading, rows } in groups() {
-        let commands: Vec<String> = commands.iter().map(|words| format!("`{words}`")).collect();
-        let heading = heading.map(|heading| format!(": {heading}")).unwrap_or_default();
-        let _ = write!(
-            text,
-            "\n### {}{heading}\n\n| flag | what it does | default |\n|---|---|---|\n{}",
-            commands.join(", "),
-            rows.concat()
-        );
-    }
-    text.push('\n');
-    text
-}
-
-/// The text with its tables as they should be.
-fn generated(text: &str) -> String {
-    let (head, rest) = text.split_once(BEGIN).unwrap();
-    let (_, tail) = rest.split_once(END).unwrap();
-    format!("{head}{BEGIN}{}{END}{tail}", tables())
-}
-
-#[test]
-fn the_tables_of_flags_are_in_step() {
-    let remedy = "README.md is out of step: run the tests once with UPDATE_GENERATED=1";
-    assert!(generated(&README) == *README, "{remedy}");
-}
-
-// === the words ===
-
 #[test]
 fn flags_are_found_in_text() {
     let found = long_flags("`--a-b`, --trace[=x] -- npx -y <!-- c --> x--d --e: ---f");
@@ -180,11 +85,14 @@ fn flags_are_found_in_text() {
 }
 
 #[test]
-fn every_flag_of_the_binary_is_named() {
-    let named = long_flags(&README);
-    for words in COMMANDS.iter().chain(&["", "secret"]) {
+fn every_flag_of_the_binary_is_in_the_manual() {
+    for words in COMMANDS {
+        let name = format!("mcpwrap {words}").trim().replace(' ', "-");
+        let page = read(&root().join(format!("man/{name}.1"))).replace("\\-", "-");
+        // A font may begin right before the flag.
+        let named = long_flags(&page.replace("\\fB", " ").replace("\\fI", " "));
         for flag in long_flags(&help(words)) {
-            assert!(named.contains(&flag), "{flag} of mcpwrap {words} is missing");
+            assert!(named.contains(&flag), "{flag} of {name} is missing");
         }
     }
 }
@@ -192,10 +100,11 @@ fn every_flag_of_the_binary_is_named() {
 #[test]
 fn every_flag_that_is_named_exists() {
     let mut known: BTreeSet<String> = OTHERS.map(str::to_owned).into();
-    known.extend(long_flags(&help("")));
     known.extend(COMMANDS.iter().flat_map(|words| long_flags(&help(words))));
-    let unknown: Vec<String> = long_flags(&README).difference(&known).cloned().collect();
-    assert!(unknown.is_empty(), "{unknown:?}");
+    for (path, text) in documents() {
+        let unknown: Vec<String> = long_flags(&text).difference(&known).cloned().collect();
+        assert!(unknown.is_empty(), "{}: {unknown:?}", path.display());
+    }
 }
 
 #[test]
@@ -205,48 +114,68 @@ fn the_commands_are_there() {
         "cargo run --release -- demo",
         "cargo test",
     ] {
-        assert!(README.contains(&format!("\n```sh\n{line}\n```\n")), "{line}");
+        assert!(readme().contains(&format!("\n```sh\n{line}\n```\n")), "{line}");
     }
 }
 
 #[test]
 fn headings_do_not_skip_a_level() {
-    let mut last = 0;
-    let mut titles = 0;
-    for line in prose(&README).filter(|line| line.starts_with('#')) {
-        let level = line.bytes().take_while(|byte| *byte == b'#').count();
-        assert!(level <= last + 1, "{line}");
-        titles += usize::from(level == 1);
-        last = level;
+    for (path, text) in documents() {
+        let mut last = 0;
+        let mut titles = 0;
+        for line in prose(&text).filter(|line| line.starts_with('#')) {
+            let level = line.bytes().take_while(|byte| *byte == b'#').count();
+            assert!(level <= last + 1, "{}: {line}", path.display());
+            titles += usize::from(level == 1);
+            last = level;
+        }
+        assert_eq!(titles, 1, "{}", path.display());
     }
-    assert_eq!(titles, 1);
 }
 
 /// The files and directories that a text names in backticks.
 fn places(text: &str) -> BTreeSet<&str> {
     let quoted = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
-    let tops = ["src/", "tests/", ".ci/", "LICENSE"];
+    let tops = ["src/", "tests/", "man/", ".ci/", "LICENSE"];
     quoted.filter(|word| tops.iter().any(|top| word.starts_with(top))).collect()
 }
 
 #[test]
 fn what_is_named_is_there() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let docs = fs::read_to_string(root.join("src/lib.rs")).unwrap();
-    for text in [&*README, &docs] {
-        let places = places(text);
-        assert!(places.len() > 10, "{places:?}");
-        for place in places {
-            let there = root.join(place).exists() || root.join(format!("{place}.rs")).exists();
+    let docs = read(&root().join("src/lib.rs"));
+    assert!(places(&docs).len() > 10 && places(&readme()).len() > 5);
+    for text in documents().into_iter().map(|(_, text)| text).chain([docs]) {
+        for place in places(&text) {
+            // What stands after the name of a script is for the script.
+            let place = place.split(' ').next().unwrap();
+            let there = root().join(place).exists() || root().join(format!("{place}.rs")).exists();
             assert!(there, "{place}");
         }
     }
 }
 
 #[test]
+fn links_lead_somewhere() {
+    for (path, text) in documents() {
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://")) {
+            assert!(path.with_file_name(target).exists(), "{}: {target}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_concept_is_linked() {
+    let readme = readme();
+    for (path, _) in documents() {
+        let path = path.strip_prefix(root()).unwrap().to_str().unwrap();
+        assert!(path == "README.md" || readme.contains(&format!("]({path})")), "{path}");
+    }
+}
+
+#[test]
 fn the_architecture_names_every_module() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let docs = fs::read_to_string(root.join("src/lib.rs")).unwrap();
+    let docs = read(&root().join("src/lib.rs"));
     let map = docs.lines().filter(|line| line.starts_with("//! | [`")).collect::<String>();
     let modules = docs.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
     for module in modules {

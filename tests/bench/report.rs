@@ -36,7 +36,7 @@ pub(crate) struct Line {
 pub(crate) enum Form {
     /// Columns for a terminal.
     Text,
-    /// A table for the README.
+    /// A table for the README beside this file.
     Markdown,
 }
 
