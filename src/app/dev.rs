@@ -8,7 +8,7 @@ use super::run::{Error, News, bind, until_stopped};
 use super::watch::Watch;
 use crate::audit;
 use crate::auth::{Authenticator, Principal};
-use crate::bridge::{Child, Launcher, Outcome, Place, Pool, Trace};
+use crate::bridge::{Child, Confinement, Launcher, Outcome, Pool, Trace};
 use crate::client::{Front, Parts};
 use crate::config::{self, Dev};
 use crate::credentials::{Backends, Delivery, SharedWatch, Sources};
@@ -148,7 +148,7 @@ fn launcher(config: &Dev) -> Result<Launcher, Error> {
         max_line: child.max_line,
         sources,
         redactor: Redactor::new(),
-        place: Place::Developer { env },
+        confinement: Confinement::Developer { env },
     })
 }
 

@@ -10,7 +10,7 @@ use super::run::{Error, Fault, News, bind, chain, until_stopped};
 use super::{callers, parts, walls};
 use crate::audit::{self, Refusals};
 use crate::auth::{self, Authenticator, Clock, Verifier, metadata};
-use crate::bridge::{Launcher, Place, Pool, Stranger, Trace};
+use crate::bridge::{Confinement, Isolated, Launcher, Pool, Trace};
 use crate::client::{Front, Parts};
 use crate::config::{Claim, PublicUrl, Serve};
 use crate::credentials::{
@@ -325,7 +325,7 @@ fn launcher(
         .map_err(|cause| Error::StateDir { path: config.state_dir.clone(), cause })?;
     let walls::Chosen { form, uids, command, .. } = walls;
     let state_dir = config.state_dir.clone();
-    let stranger = Stranger::new(state_dir, env, form, uids, command.trees, in_use);
+    let isolated = Isolated::new(state_dir, env, form, uids, command.trees, in_use);
     Ok(Launcher {
         spawner,
         program: command.program.into(),
@@ -335,7 +335,7 @@ fn launcher(
         max_line: config.child.max_line,
         sources,
         redactor: Redactor::new(),
-        place: Place::Stranger(Arc::new(stranger)),
+        confinement: Confinement::Isolated(Arc::new(isolated)),
     })
 }
 

@@ -7,7 +7,7 @@ use super::front::Front;
 use super::reply::Status;
 use crate::audit::{Begin, Decision, Ending, Open};
 use crate::auth::Principal;
-use crate::bridge::{Child, Conversation, Cure, Event, Outcome, Seat, Unavailable};
+use crate::bridge::{Child, Conversation, Event, Outcome, Retry, Seat, Unavailable};
 use crate::mcp::ErrorObject;
 use crate::policy::{Operation, Permitted};
 
@@ -111,10 +111,10 @@ impl Ongoing {
 
 impl From<Unavailable> for NotBegun {
     fn from(why: Unavailable) -> Self {
-        let status = match why.cure {
-            Cure::Time(retry_after) => Status::Unavailable { retry_after },
+        let status = match why.retry {
+            Retry::Time(retry_after) => Status::Unavailable { retry_after },
             // Clients throw the text of a 503 away and proxies send the request again; this one has to be read.
-            Cure::People => Status::Ok,
+            Retry::People => Status::Ok,
         };
         Self { status, error: ErrorObject::internal(why.message) }
     }

@@ -93,7 +93,7 @@ pub(super) async fn begin(
     let child = front.pool.ready(&seat).await?;
     let (version, result) = introduce(child.hello(), wish.version);
     let role = Role::Session { capabilities: wish.capabilities.clone() };
-    let member = seat.audience().join(role);
+    let member = seat.subscribers().join(role);
     let Wish { capabilities, info, .. } = wish;
     let (follow, changes) = match child.hello().era() {
         Era::Legacy => (None, None),

@@ -182,7 +182,7 @@ impl Story {
         if hello.era() == Era::Legacy {
             request.answer_for_legacy(&hello).map_or(Ok(()), Err)?;
             let level = request.operation.caller.log_level.filter(|_| hello.offers("logging"));
-            if let Some(level) = level.and_then(|level| seat.audience().request_level(level)) {
+            if let Some(level) = level.and_then(|level| seat.subscribers().request_level(level)) {
                 child.tell(Internal::SetLevel(level));
             }
         } else if request.operation.method.starts_with("tasks/") {

@@ -154,7 +154,7 @@ impl Listen {
             (self.honoured.resources_list_changed, ListKind::Resources),
         ];
         let lists = flags.into_iter().filter(|(on, _)| *on).map(|(_, kind)| kind).collect();
-        let member = seat.audience().join(Role::Listen { lists });
+        let member = seat.subscribers().join(Role::Listen { lists });
         if reports(hello, "resources", "subscribe") {
             for uri in self.filter.resource_subscriptions.clone() {
                 if self.subscribe(&seat, &member, &uri).await {

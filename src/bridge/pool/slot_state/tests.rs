@@ -1,0 +1,1 @@
+//! Every state of a slot against every event.
