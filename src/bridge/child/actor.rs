@@ -249,15 +249,4 @@ fn id_at_an_end(head: &[u8], tail: &[u8]) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_id_of_a_huge_answer_is_read_at_its_ends_only() {
-        let some = |head: &str, tail: &str| id_at_an_end(head.as_bytes(), tail.as_bytes());
-        assert_eq!(some(r#"{"jsonrpc":"2.0","id":12,"result":{"#, "xxx"), Some(12));
-        assert_eq!(some(r#"{"result":{"text":"#, r#"x"},"jsonrpc":"2.0","id":34}"#), Some(34));
-        assert_eq!(some(r#"{"result":{"text":"#, r#"\"id":34}"#), None);
-        assert_eq!(some("binary", "\u{fffd}\u{fffd} noise"), None);
-    }
-}
+mod tests;

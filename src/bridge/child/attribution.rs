@@ -34,6 +34,7 @@ const MOST_PENDING: usize = 64;
 const MOST_PENDING_BYTES: usize = 16 * 1024 * 1024;
 
 /// Where an ask belongs.
+#[derive(Debug, PartialEq, Eq)]
 enum Owner {
     Call(u64, Certainty),
     Nobody,
@@ -258,3 +259,6 @@ fn related_task(params: &Raw) -> Option<String> {
     let tag = Object::parse(&own).ok()?.get(meta::RELATED_TASK)?;
     Object::parse(&tag).ok()?.get_str("taskId")
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,15 +22,7 @@ impl ChildState {
     pub(super) fn command(&mut self, command: Command) {
         match command {
             Command::Call { id, permitted, mailbox } => {
-                let call = Call {
-                    permitted,
-                    mailbox,
-                    asks: Vec::new(),
-                    last_ask: None,
-                    cancelled: None,
-                    started: Instant::now(),
-                    progress: f64::NEG_INFINITY,
-                };
+                let call = Call::new(permitted, mailbox);
                 if self.must_wait(&call) {
                     self.waiting.push_back((id, call));
                 } else {

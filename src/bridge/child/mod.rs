@@ -14,6 +14,8 @@ mod notifications;
 mod state;
 mod stray_output;
 mod subscribers;
+#[cfg(test)]
+pub(super) mod testing;
 
 pub(super) use actor::{Actor, End, Setup};
 pub use conversation::{Canceller, Conversation};

@@ -172,6 +172,18 @@ impl ChildState {
 // === impl Call ===
 
 impl Call {
+    pub(super) fn new(permitted: Permitted, mailbox: Arc<Mailbox<Event>>) -> Self {
+        Self {
+            permitted,
+            mailbox,
+            asks: Vec::new(),
+            last_ask: None,
+            cancelled: None,
+            started: Instant::now(),
+            progress: f64::NEG_INFINITY,
+        }
+    }
+
     /// Whether the call has asked all it had to ask and waits for its own answers (checklist 5.42).
     pub(super) fn awaits_answers(&self) -> bool {
         !self.asks.is_empty() && self.last_ask.is_some_and(|at| at.elapsed() >= ASKED_ALL_AFTER)
