@@ -30,7 +30,7 @@
 //! `main.rs` asks [`process::stage_main`] first whether this process is a stage of a child, then
 //! [`app::demo::example_main`] whether it is the demo's example server, and hands over to [`cli::run`] otherwise. `dev`
 //! and `serve` differ in [`app`] alone: in the [`Authenticator`](auth::Authenticator), in the credential sources, in the
-//! [`Place`](bridge::Place) where a child finds itself, and in what may be listened on. `demo` is `serve` with users and
+//! [`Confinement`](bridge::Confinement) where a child finds itself, and in what may be listened on. `demo` is `serve` with users and
 //! an identity provider of its own.
 //!
 //! # The life of a request
@@ -68,7 +68,7 @@
 //! - A modern server ends its turn and is sent the call again: its own state travels in the sealed one.
 //!
 //! [`server::handshake`] finds out how a server speaks; one verdict holds for all children, as they run one command. A
-//! legacy server does not say which call made it ask: `bridge::asks` never guesses, and refuses rather than ask the
+//! legacy server does not say which call made it ask: `bridge::child::attribution` never guesses, and refuses rather than ask the
 //! wrong client. Payloads are [`Raw`](mcp::Raw) text; only what the eras have differently is rewritten.
 //!
 //! # Whose child
@@ -76,12 +76,12 @@
 //! A [`ChildKey`](bridge::ChildKey) is the [`UserId`](auth::UserId) (issuer, tenant, subject), the authority, and the
 //! session where each has a child of its own; within it, slots differ by [`Profile`](server::Profile).
 //! [`Pool::authority`](bridge::Pool::authority) is a digest over all that was rendered for the caller, his tenant and
-//! who acts for him. One task owns a child, its pending calls and its state (`bridge::run` over `bridge::desk`);
+//! who acts for him. One task owns a child, its pending calls and its state (`bridge::child::actor` over `bridge::child::state`);
 //! everybody else holds a handle and sends commands. When the loop ends, every waiter gets an error.
 //!
 //! A [`Launcher`](bridge::Launcher) fetches the credentials ([`Sources::fetch`](credentials::Sources::fetch)), prepares
-//! home, environment and walls, and spawns. `bridge::capacity` has given it a permit before, which comes back when
-//! nothing of the process is left. `bridge::warrants` knows the tokens that authorise a child and ends it with the last
+//! home, environment and walls, and spawns. `bridge::pool::capacity` has given it a reservation before, which comes back when
+//! nothing of the process is left. `bridge::pool::authorizing_tokens` knows the tokens that authorise a child and ends it with the last
 //! of them that the issuer withdraws. The credentials live as long as the child; meanwhile a [`SharedWatch`](credentials::SharedWatch) refuses their values to any other
 //! user.
 //!

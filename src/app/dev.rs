@@ -11,7 +11,7 @@ use crate::auth::{Authenticator, Principal};
 use crate::client::{Context, Front};
 use crate::config::{self, Dev};
 use crate::credentials::{Backends, Delivery, SharedWatch, Sources};
-use crate::gate::{self, Gate, Launcher, Outcome, Place, Trace};
+use crate::gate::{self, Confinement, Gate, Launcher, Outcome, Trace};
 use crate::http::{Allowed, Endpoint, Proxies};
 use crate::mcp::{Object, Raw};
 use crate::policy::Policy;
@@ -143,7 +143,7 @@ fn launcher(config: &Dev) -> Result<Launcher, Error> {
         max_line: child.max_line,
         sources,
         redactor: Redactor::new(),
-        place: Place::Developer { env },
+        confinement: Confinement::Developer { env },
     })
 }
 

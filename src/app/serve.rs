@@ -16,7 +16,7 @@ use crate::credentials::{
     Backends, CredentialSpec, Delivery, Facts, SharedWatch, Sources, Template, Vault,
     VaultSettings, check_env, check_per_user,
 };
-use crate::gate::{self, Gate, Launcher, Place, Stranger, Trace};
+use crate::gate::{self, Confinement, Gate, Isolated, Launcher, Trace};
 use crate::http::{Allowed, Challenge, Endpoint, Metadata, Proxies};
 use crate::outbound;
 use crate::policy::Policy;
@@ -323,7 +323,7 @@ fn launcher(
         .map_err(|cause| Error::StateDir { path: config.state_dir.clone(), cause })?;
     let walls::Chosen { form, uids, command, .. } = walls;
     let state_dir = config.state_dir.clone();
-    let stranger = Stranger::new(state_dir, env, form, uids, command.trees, in_use);
+    let isolated = Isolated::new(state_dir, env, form, uids, command.trees, in_use);
     Ok(Launcher {
         spawner,
         program: command.program.into(),
@@ -333,7 +333,7 @@ fn launcher(
         max_line: config.child.max_line,
         sources,
         redactor: Redactor::new(),
-        place: Place::Stranger(Arc::new(stranger)),
+        confinement: Confinement::Isolated(Arc::new(isolated)),
     })
 }
 

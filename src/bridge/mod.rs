@@ -3,38 +3,26 @@
 //! A [`Conversation`] is all that a client's side sees of a call. A [`Child`] is the handle of a running
 //! server; the loop behind it owns its streams and everything that waits for them. The bridge knows nothing
 //! of HTTP, and reads envelopes, not payloads.
+//!
+//! Two wings over a small vocabulary: `child` is one running server, `pool` is all of them. The pool uses the
+//! children; a child knows nothing of the pool.
 
-mod asks;
-mod audience;
-mod capacity;
 mod catalogue;
 mod child;
-mod conversation;
-mod desk;
-mod habits;
-mod launch;
-mod launch_error;
-mod leases;
-mod load;
+mod client_capabilities;
+mod event;
 mod mailbox;
-mod noise;
-mod notices;
 mod pool;
-mod rounds;
-mod run;
-mod slot;
-mod start;
 mod trace;
-mod warrants;
 
-pub use asks::{is_covered, refusal};
-pub use audience::{MOST_URIS, Member, Notice, Remaining, Role, Subscribers, Subscribing};
 pub use catalogue::{ANNOTATION, Annotated, Catalogue, Changed, without_broken_annotations};
-pub use child::Child;
-pub use conversation::{Ask, AskKey, Canceller, Conversation, Event, Outcome, Undeclared};
-pub use launch::{Launcher, Place, Stranger};
-pub use launch_error::LaunchError;
+pub use child::{
+    Canceller, Child, Conversation, MOST_URIS, Member, Remaining, Role, Subscribers, Subscribing,
+};
+pub use client_capabilities::{is_covered, refusal};
+pub use event::{Ask, AskKey, Event, Notice, Outcome, Undeclared};
 pub use mailbox::{Keep, Mailbox};
-pub use pool::{Pool, Settings};
-pub use slot::{ChildKey, Retry, Seat, Slot, Unavailable};
+pub use pool::{
+    ChildKey, Confinement, Isolated, Launcher, Pool, Retry, Seat, Settings, Unavailable,
+};
 pub use trace::Trace;

@@ -19,14 +19,15 @@ mod own_request;
 mod record;
 mod seat;
 
+#[expect(unreachable_pub, reason = "what is public in the bridge is so to the gate alone")]
 #[path = "../bridge/mod.rs"]
 mod bridge;
 
 pub use access::Access;
 pub use bridge::{
-    ANNOTATION, Annotated, Ask, AskKey, Canceller, Catalogue, Event, Keep, Launcher, MOST_URIS,
-    Mailbox, Member, Notice, Outcome, Place, Remaining, Retry, Role, Settings as PoolSettings,
-    Stranger, Trace, Undeclared, is_covered, refusal,
+    ANNOTATION, Annotated, Ask, AskKey, Canceller, Catalogue, Confinement, Event, Isolated, Keep,
+    Launcher, MOST_URIS, Mailbox, Member, Notice, Outcome, Remaining, Retry, Role,
+    Settings as PoolSettings, Trace, Undeclared, is_covered, refusal,
 };
 pub use call::Call;
 pub use not_admitted::NotAdmitted;

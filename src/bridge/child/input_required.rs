@@ -1,6 +1,7 @@
 //! `input_required`: a modern server ends its turn and says what it needs (2026-07-28 basic/patterns/mrtr).
 
-use super::conversation::Ask;
+use super::super::client_capabilities::is_answerable;
+use super::super::event::Ask;
 use crate::mcp::{ErrorObject, Object, Raw};
 use crate::policy::Operation;
 
@@ -36,7 +37,7 @@ pub(super) fn read_input_required(
             let request = Object::parse(&request).map_err(|_| broken("an input request"))?;
             let method = request.get_str("method").unwrap_or_default();
             let ask = Ask { key: key.into(), method: method.into(), params: request.get("params") };
-            if !super::asks::is_answerable(&ask, &operation.caller) {
+            if !is_answerable(&ask, &operation.caller) {
                 return Err(broken("an input request that the client cannot answer"));
             }
             asks.push(ask);

@@ -7,7 +7,7 @@ const MOST_BYTES: usize = 64 * 1024 * 1024;
 
 /// Calls under way, and how much they hold.
 #[derive(Debug)]
-pub(super) struct Load {
+pub(super) struct InFlight {
     calls: AtomicUsize,
     bytes: AtomicUsize,
     most_calls: usize,
@@ -17,9 +17,9 @@ pub(super) struct Load {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Busy;
 
-// === impl Load ===
+// === impl InFlight ===
 
-impl Load {
+impl InFlight {
     pub(super) fn new(most_calls: usize) -> Self {
         Self { calls: AtomicUsize::new(0), bytes: AtomicUsize::new(0), most_calls }
     }
@@ -54,16 +54,16 @@ mod tests {
 
     #[test]
     fn calls_and_bytes_are_bounded() {
-        let load = Load::new(3);
-        load.add(2 * MOST_BYTES).unwrap();
-        assert_eq!(load.add(1), Err(Busy), "beside a huge one there is room for none");
-        load.remove(2 * MOST_BYTES);
-        load.add(MOST_BYTES - 1).unwrap();
-        load.add(1).unwrap();
-        assert_eq!(load.add(1), Err(Busy));
-        load.remove(1);
-        load.add(0).unwrap();
-        load.add_own();
-        assert_eq!(load.add(0), Err(Busy));
+        let in_flight = InFlight::new(3);
+        in_flight.add(2 * MOST_BYTES).unwrap();
+        assert_eq!(in_flight.add(1), Err(Busy), "beside a huge one there is room for none");
+        in_flight.remove(2 * MOST_BYTES);
+        in_flight.add(MOST_BYTES - 1).unwrap();
+        in_flight.add(1).unwrap();
+        assert_eq!(in_flight.add(1), Err(Busy));
+        in_flight.remove(1);
+        in_flight.add(0).unwrap();
+        in_flight.add_own();
+        assert_eq!(in_flight.add(0), Err(Busy));
     }
 }

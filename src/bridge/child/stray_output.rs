@@ -10,9 +10,9 @@ const LINES_PER_WINDOW: u32 = 20;
 const WINDOW: Duration = Duration::from_secs(10);
 const LONGEST_SHOWN: usize = 200;
 
-/// Counts and shows the noise of one child.
+/// Counts and shows the stray output of one child.
 #[derive(Debug)]
-pub(super) struct Noise {
+pub(super) struct StrayOutput {
     name: String,
     redactor: Redactor,
     window: Option<Instant>,
@@ -20,9 +20,9 @@ pub(super) struct Noise {
     hidden: u64,
 }
 
-impl Noise {
-    pub(super) fn new(name: &str, redactor: Redactor) -> Self {
-        Self { name: name.to_owned(), redactor, window: None, shown: 0, hidden: 0 }
+impl StrayOutput {
+    pub(super) fn new(name: String, redactor: Redactor) -> Self {
+        Self { name, redactor, window: None, shown: 0, hidden: 0 }
     }
 
     pub(super) fn heard(&mut self, reason: &'static str, line: &[u8]) {

@@ -1,14 +1,15 @@
 //! Where a server's notifications belong: progress to its call, a log line to the only call that it can belong
 //! to, a subscription's message to its subscription.
 
-use super::audience::Notice;
-use super::conversation::Event;
-use super::desk::{Call, Desk};
-use super::mailbox::Keep;
+use bytestring::ByteString;
+
+use super::super::event::{Event, Notice};
+use super::super::mailbox::Keep;
+use super::state::{Call, ChildState};
 use crate::mcp::{Era, Object, Raw, meta};
 use crate::policy::LogLevel;
 
-impl Desk {
+impl ChildState {
     pub(super) fn progress(&mut self, token: u64, params: &Raw) {
         self.trace.notified("notifications/progress", Some(params));
         let Some(call) = self.calls.get_mut(&token) else { return };
@@ -49,24 +50,19 @@ impl Desk {
             }
             (None, _) if !modern => {
                 let notice = Notice::Log { level, params };
-                self.audience.tell_only_session(notice, Keep::IfRoom);
+                self.subscribers.tell_only_session(notice, Keep::IfRoom);
             }
             _ => {
                 let legacy = |call: &Call| call.permitted.operation().caller.era == Era::Legacy;
                 if !modern && self.calls.values().all(legacy) {
                     let notice = Notice::Log { level, params };
-                    self.audience.tell_only_session(notice, Keep::IfRoom);
+                    self.subscribers.tell_only_session(notice, Keep::IfRoom);
                 }
             }
         }
     }
 
-    pub(super) fn subscription(
-        &mut self,
-        listen: u64,
-        method: bytestring::ByteString,
-        params: &Raw,
-    ) {
+    pub(super) fn subscription(&mut self, listen: u64, method: ByteString, params: &Raw) {
         self.trace.notified(&method, Some(params));
         let Some(call) = self.calls.get(&listen) else { return };
         call.mailbox.push(Event::Subscription { method, params: params.clone() }, Keep::Always);

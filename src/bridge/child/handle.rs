@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::catalogue::Catalogue;
-use super::conversation::{AskKey, Conversation, Event, Outcome};
-use super::load::Load;
-use super::mailbox::{Keep, Mailbox};
+use super::super::catalogue::Catalogue;
+use super::super::event::{AskKey, Event, Outcome};
+use super::super::mailbox::{Keep, Mailbox};
+use super::in_flight::InFlight;
 use crate::mcp::{ErrorObject, Object, Raw};
 use crate::policy::Permitted;
 use crate::server::{Hello, Internal};
@@ -24,11 +24,11 @@ const LIST_WITHIN: Duration = Duration::from_secs(10);
 /// A running child; a clone is cheap.
 #[derive(Clone, Debug)]
 pub struct Child {
-    shared: Arc<Shared>,
+    inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct Inner {
     number: u64,
     hello: Hello,
     given: Vec<String>,
@@ -36,7 +36,7 @@ struct Shared {
     // what is under way bounds it.
     commands: mpsc::UnboundedSender<Command>,
     next_id: AtomicU64,
-    load: Arc<Load>,
+    in_flight: Arc<InFlight>,
     /// Beside the queue, which a child that does not read holds up.
     closing: CancellationToken,
     closed: watch::Receiver<bool>,
@@ -78,7 +78,7 @@ pub(super) enum Command {
 pub(super) struct Inbox {
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
     pub(super) closing: CancellationToken,
-    pub(super) load: Arc<Load>,
+    pub(super) in_flight: Arc<InFlight>,
     pub(super) lists_changed: Arc<AtomicUsize>,
     pub(super) closed: watch::Sender<bool>,
 }
@@ -93,60 +93,54 @@ impl Child {
         let (commands, receiver) = mpsc::unbounded_channel();
         let closing = CancellationToken::new();
         let (closed_sender, closed) = watch::channel(false);
-        let load = Arc::new(Load::new(most_in_flight));
+        let in_flight = Arc::new(InFlight::new(most_in_flight));
         let lists_changed = Arc::new(AtomicUsize::new(0));
         let inbox = Inbox {
             commands: receiver,
             closing: closing.clone(),
-            load: Arc::clone(&load),
+            in_flight: Arc::clone(&in_flight),
             lists_changed: Arc::clone(&lists_changed),
             closed: closed_sender,
         };
         let next_id = AtomicU64::new(FIRST_ID);
-        let shared = Shared {
+        let inner = Inner {
             number,
             hello,
             given,
             commands,
             next_id,
-            load,
+            in_flight,
             closing,
             closed,
             catalogue: tokio::sync::Mutex::default(),
             lists_changed,
         };
-        (Self { shared: Arc::new(shared) }, inbox)
+        (Self { inner: Arc::new(inner) }, inbox)
     }
 
     /// Which of this process's children it is.
     #[must_use]
     pub fn number(&self) -> u64 {
-        self.shared.number
+        self.inner.number
     }
 
     /// What the server said about itself.
     #[must_use]
     pub fn hello(&self) -> &Hello {
-        &self.shared.hello
+        &self.inner.hello
     }
 
     /// Names, sources and keyed fingerprints of its credentials.
     #[must_use]
     pub fn given(&self) -> &[String] {
-        &self.shared.given
-    }
-
-    /// Starts a conversation about what policy permitted; `idle_limit` is how long the server may be quiet.
-    #[must_use]
-    pub fn converse(&self, permitted: Permitted, idle_limit: Option<Duration>) -> Conversation {
-        Conversation::open(self.clone(), permitted, idle_limit)
+        &self.inner.given
     }
 
     /// Sends one of the bridge's own requests and waits for the answer.
     pub async fn ask(&self, request: Internal, limit: Duration) -> Outcome {
         let (reply, answer) = oneshot::channel();
         let id = self.number_call();
-        self.shared.load.add_own();
+        self.inner.in_flight.add_own();
         self.send(Command::Internal { id, request, reply });
         match tokio::time::timeout(limit, answer).await {
             Ok(Ok(outcome)) => outcome,
@@ -158,18 +152,18 @@ impl Child {
         }
     }
 
-    /// The annotated tools of the server, as they are known: asked for, and not changed since. Where `known` is still
-    /// locked by somebody who asks, his answer is waited for.
+    /// The annotated tools of the server, as they are known: asked for, and not changed since. Where somebody asks just
+    /// now, his answer is waited for.
     pub async fn known_catalogue(&self) -> Option<Arc<Catalogue>> {
-        let known = self.shared.catalogue.lock().await;
-        let changes = self.shared.lists_changed.load(Ordering::Relaxed);
+        let known = self.inner.catalogue.lock().await;
+        let changes = self.inner.lists_changed.load(Ordering::Relaxed);
         known.as_ref().filter(|(at, _)| *at == changes).map(|(_, catalogue)| Arc::clone(catalogue))
     }
 
     /// The annotated tools of the server, asked for now.
     pub async fn read_catalogue(&self) -> Arc<Catalogue> {
-        let mut known = self.shared.catalogue.lock().await;
-        let changes = self.shared.lists_changed.load(Ordering::Relaxed);
+        let mut known = self.inner.catalogue.lock().await;
+        let changes = self.inner.lists_changed.load(Ordering::Relaxed);
         let (catalogue, whole) = self.read_pages().await;
         let catalogue = Arc::new(catalogue);
         if whole == Whole::Yes {
@@ -206,14 +200,14 @@ impl Child {
     pub fn tell(&self, request: Internal) {
         let (reply, _) = oneshot::channel();
         let id = self.number_call();
-        self.shared.load.add_own();
+        self.inner.in_flight.add_own();
         self.send(Command::Internal { id, request, reply });
     }
 
     /// Passes a client's notification on.
     pub fn notify(&self, permitted: Permitted) {
         // The protocol lets notifications get lost, and a client that floods loses its own.
-        if self.shared.load.add(permitted.weight()).is_ok() {
+        if self.inner.in_flight.add(permitted.weight()).is_ok() {
             self.send(Command::Notify { permitted });
         }
     }
@@ -225,18 +219,18 @@ impl Child {
 
     /// Asks the loop to finish what is under way and close the child's stdin.
     pub fn close(&self) {
-        self.shared.closing.cancel();
+        self.inner.closing.cancel();
     }
 
     /// Whether the loop has ended.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        *self.shared.closed.borrow()
+        *self.inner.closed.borrow()
     }
 
     /// Resolves when the loop has ended.
     pub async fn closed(&self) {
-        let mut closed = self.shared.closed.clone();
+        let mut closed = self.inner.closed.clone();
         // An error means that the sender is gone, which is the end too.
         let _ = closed.wait_for(|closed| *closed).await;
     }
@@ -245,13 +239,13 @@ impl Child {
     pub(super) fn call(&self, permitted: Permitted, mailbox: Arc<Mailbox<Event>>) -> u64 {
         let id = self.number_call();
         let lost = |text: &str| Event::Done(Outcome::Lost(ErrorObject::internal(text)));
-        if self.shared.load.add(permitted.weight()).is_err() {
+        if self.inner.in_flight.add(permitted.weight()).is_err() {
             mailbox.push(lost("too many calls are in flight; try again later"), Keep::End);
             return id;
         }
         let command = Command::Call { id, permitted, mailbox };
         if let Err(mpsc::error::SendError(Command::Call { mailbox, .. })) =
-            self.shared.commands.send(command)
+            self.inner.commands.send(command)
         {
             mailbox.push(lost("the server is gone; call again to start a fresh one"), Keep::End);
         }
@@ -260,10 +254,10 @@ impl Child {
 
     pub(super) fn send(&self, command: Command) {
         // A loop that has ended has told everybody who waits.
-        let _ = self.shared.commands.send(command);
+        let _ = self.inner.commands.send(command);
     }
 
     fn number_call(&self) -> u64 {
-        self.shared.next_id.fetch_add(1, Ordering::Relaxed)
+        self.inner.next_id.fetch_add(1, Ordering::Relaxed)
     }
 }

@@ -7,11 +7,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytestring::ByteString;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::child::{Child, Command};
-use super::mailbox::{Keep, Mailbox, Weigh};
+use super::super::client_capabilities::refusal;
+use super::super::event::{Ask, AskKey, Event, Outcome};
+use super::super::mailbox::{Keep, Mailbox};
+use super::handle::{Child, Command};
 use crate::mcp::{Era, ErrorObject, Object, Raw};
 use crate::policy::{Permitted, Resume};
 
@@ -20,82 +21,6 @@ const MOST_ROUNDS: u32 = 16;
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 /// However much progress a call makes, it ends after this many idle limits.
 const LONGEST_CALL: u32 = 6;
-
-/// What happens to a call.
-#[derive(Debug)]
-pub enum Event {
-    /// The parameters of `notifications/progress`, with the client's own token.
-    Progress(Raw),
-    /// The parameters of `notifications/message`.
-    Log(Raw),
-    /// A message of a modern subscription, with the client's own id.
-    Subscription {
-        /// Which notification.
-        method: ByteString,
-        /// Its parameters.
-        params: Raw,
-    },
-    /// The server wants something of the user.
-    Ask(Ask),
-    /// The server no longer wants it.
-    Withdrawn(AskKey),
-    /// The server ended its turn; it goes on when all asks are answered (modern servers only).
-    Suspended {
-        /// Its own `requestState`.
-        state: Option<String>,
-    },
-    /// The server wanted something that the client cannot do, and was told so.
-    Undeclared(Undeclared),
-    /// Its client took the call back (by a [`Canceller`]).
-    Recalled,
-    /// Nothing comes after this.
-    Done(Outcome),
-}
-
-impl Weigh for Event {
-    fn weight(&self) -> usize {
-        match self {
-            Self::Progress(params) | Self::Log(params) | Self::Subscription { params, .. } => {
-                params.len()
-            }
-            Self::Ask(ask) => ask.params.as_ref().map_or(0, Raw::len),
-            Self::Suspended { state } => state.as_ref().map_or(0, String::len),
-            Self::Done(Outcome::Result(result)) => result.len(),
-            Self::Done(_) | Self::Withdrawn(_) | Self::Undeclared(_) | Self::Recalled => 0,
-        }
-    }
-}
-
-/// Names an ask within its call: the server's own key, or one that the bridge made.
-pub type AskKey = Arc<str>;
-
-/// One thing that a server wants of the user.
-#[derive(Clone, Debug)]
-pub struct Ask {
-    /// Names it within its call.
-    pub key: AskKey,
-    /// `elicitation/create`, `sampling/createMessage` or `roots/list`.
-    pub method: ByteString,
-    /// Its parameters.
-    pub params: Option<Raw>,
-}
-
-/// The capability that a client lacks, as `ClientCapabilities` writes it.
-#[derive(Clone, Debug)]
-pub struct Undeclared(pub serde_json::Value);
-
-/// How a call ended.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// With the server's result.
-    Result(Raw),
-    /// With the server's error.
-    Error(ErrorObject),
-    /// Without the server: it died, it was never there, it was too slow.
-    Lost(ErrorObject),
-    /// Its client took it back.
-    Cancelled,
-}
 
 /// Lets somebody else than its reader take a call back.
 #[derive(Clone, Debug)]
@@ -140,13 +65,15 @@ enum State {
 
 // === impl Conversation ===
 
-impl Conversation {
-    pub(super) fn open(child: Child, permitted: Permitted, idle_limit: Option<Duration>) -> Self {
+impl Child {
+    /// Starts a conversation about what policy permitted; `idle_limit` is how long the server may be quiet.
+    #[must_use]
+    pub fn converse(&self, permitted: Permitted, idle_limit: Option<Duration>) -> Conversation {
         let mailbox = Arc::new(Mailbox::default());
         let now = Instant::now();
-        let id = child.call(permitted.clone(), Arc::clone(&mailbox));
-        Self {
-            child,
+        let id = self.call(permitted.clone(), Arc::clone(&mailbox));
+        Conversation {
+            child: self.clone(),
             id,
             permitted,
             mailbox,
@@ -157,7 +84,9 @@ impl Conversation {
             turn: Turn::default(),
         }
     }
+}
 
+impl Conversation {
     /// What was asked of the server.
     #[must_use]
     pub fn permitted(&self) -> &Permitted {
@@ -221,7 +150,7 @@ impl Conversation {
         }
         // There is no error shape in `inputResponses`; for a form it is a cancelled one (checklist 6.8).
         match outcome.or_else(|error| match ask.method.as_ref() {
-            "elicitation/create" => super::asks::refusal("elicitation/create").map_err(|_| error),
+            "elicitation/create" => refusal("elicitation/create").map_err(|_| error),
             _ => Err(error),
         }) {
             Ok(response) => {

@@ -8,53 +8,12 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::conversation::Ask;
-use super::conversation::AskKey;
+use super::super::event::Notice;
+use super::super::mailbox::{Keep, Mailbox};
 use super::habits::Habits;
-use super::mailbox::{Keep, Mailbox, Weigh};
 use crate::mcp::{Notification, Raw};
 use crate::policy::{LogLevel, Permitted};
 use crate::server::ListKind;
-
-/// What a member hears.
-#[derive(Clone, Debug)]
-pub enum Notice {
-    /// A list changed.
-    ListChanged(ListKind),
-    /// A subscribed resource changed.
-    Updated {
-        /// Which.
-        uri: String,
-        /// The notification's parameters.
-        params: Raw,
-    },
-    /// A log message outside any call.
-    Log {
-        /// How severe.
-        level: LogLevel,
-        /// The notification's parameters.
-        params: Raw,
-    },
-    /// The server asks something outside any call.
-    Ask(Ask),
-    /// The server does not want that answer any more.
-    Withdrawn(AskKey),
-    /// Some other notification.
-    Other(Notification),
-    /// The child is gone and what it knew of this member with it.
-    Gone,
-}
-
-impl Weigh for Notice {
-    fn weight(&self) -> usize {
-        match self {
-            Self::Updated { params, .. } | Self::Log { params, .. } => params.len(),
-            Self::Ask(ask) => ask.params.as_ref().map_or(0, Raw::len),
-            Self::Other(notification) => notification.params.as_ref().map_or(0, Raw::len),
-            Self::ListChanged(_) | Self::Withdrawn(_) | Self::Gone => 0,
-        }
-    }
-}
 
 /// Resources that one client may subscribe to.
 pub const MOST_URIS: usize = 1000;
@@ -98,7 +57,7 @@ pub enum Role {
 /// A member's own end; dropping it leaves.
 #[derive(Debug)]
 pub struct Member {
-    audience: Arc<Subscribers>,
+    subscribers: Arc<Subscribers>,
     key: u64,
     mailbox: Arc<Mailbox<Notice>>,
 }
@@ -114,7 +73,7 @@ impl Subscribers {
         let membership =
             Membership { mailbox: Arc::clone(&mailbox), role, level: None, uris: HashMap::new() };
         self.lock().insert(key, membership);
-        Member { audience: Arc::clone(self), key, mailbox }
+        Member { subscribers: Arc::clone(self), key, mailbox }
     }
 
     /// The most verbose level that any member wants.
@@ -146,7 +105,7 @@ impl Subscribers {
         all.into_iter().collect()
     }
 
-    pub(super) fn list_changed(&self, kind: ListKind) {
+    pub(in super::super) fn list_changed(&self, kind: ListKind) {
         self.tell(&Notice::ListChanged(kind), |member| match &member.role {
             Role::Session { .. } => true,
             Role::Listen { lists } => lists.contains(&kind),
@@ -161,7 +120,7 @@ impl Subscribers {
         self.tell(&notice, wants);
     }
 
-    pub(super) fn gone(&self) {
+    pub(in super::super) fn gone(&self) {
         self.tell(&Notice::Gone, |_| true);
     }
 
@@ -208,7 +167,7 @@ fn only_session(members: &HashMap<u64, Membership>) -> Option<&Membership> {
 // === impl Member ===
 
 impl Member {
-    /// The member's number within its audience.
+    /// The member's number within its subscribers.
     #[must_use]
     pub fn key(&self) -> u64 {
         self.key
@@ -222,10 +181,10 @@ impl Member {
 
     /// Sets the member's log level and returns the most verbose level of all.
     pub fn set_level(&self, level: LogLevel) -> LogLevel {
-        if let Some(member) = self.audience.lock().get_mut(&self.key) {
+        if let Some(member) = self.subscribers.lock().get_mut(&self.key) {
             member.level = Some(level);
         }
-        self.audience.level().unwrap_or(level)
+        self.subscribers.level().unwrap_or(level)
     }
 
     /// Whether the member may subscribe to one more resource, and to this one.
@@ -234,7 +193,7 @@ impl Member {
         if uri.len() > LONGEST_URI {
             return false;
         }
-        let members = self.audience.lock();
+        let members = self.subscribers.lock();
         members
             .get(&self.key)
             .is_some_and(|own| own.uris.contains_key(uri) || own.uris.len() < MOST_URIS)
@@ -243,16 +202,16 @@ impl Member {
     /// Notes that the member wants to hear of a resource; what comes back forgets it again unless it is kept.
     #[must_use]
     pub fn subscribe(&self, uri: &str, permitted: Permitted) -> Subscribing {
-        if let Some(member) = self.audience.lock().get_mut(&self.key) {
+        if let Some(member) = self.subscribers.lock().get_mut(&self.key) {
             member.uris.insert(uri.to_owned(), permitted);
         }
-        let (subscribers, uri) = (Arc::clone(&self.audience), uri.to_owned());
+        let (subscribers, uri) = (Arc::clone(&self.subscribers), uri.to_owned());
         Subscribing { subscribers, member: self.key, uri: Some(uri) }
     }
 
     /// Forgets a subscription.
     pub fn unsubscribe(&self, uri: &str) -> Remaining {
-        let mut members = self.audience.lock();
+        let mut members = self.subscribers.lock();
         if let Some(member) = members.get_mut(&self.key) {
             member.uris.remove(uri);
         }
@@ -265,7 +224,7 @@ impl Member {
     /// The URIs this member subscribed.
     #[must_use]
     pub fn uris(&self) -> Vec<String> {
-        let members = self.audience.lock();
+        let members = self.subscribers.lock();
         members
             .get(&self.key)
             .map(|member| member.uris.keys().cloned().collect())
@@ -308,6 +267,6 @@ pub enum Remaining {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        self.audience.lock().remove(&self.key);
+        self.subscribers.lock().remove(&self.key);
     }
 }

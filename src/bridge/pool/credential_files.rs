@@ -7,34 +7,34 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Which credential files are in use; a clone knows the same.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Leases(Arc<Mutex<HashMap<PathBuf, usize>>>);
+pub(super) struct FilesInUse(Arc<Mutex<HashMap<PathBuf, usize>>>);
 
 /// One child's use of one file.
 #[derive(Debug)]
-pub(super) struct Lease {
-    leases: Leases,
+pub(super) struct FileInUse {
+    all: FilesInUse,
     path: PathBuf,
 }
 
-// === impl Leases ===
+// === impl FilesInUse ===
 
-impl Leases {
+impl FilesInUse {
     /// Notes one more child that is given a file; `write` makes the file, and nothing is removed meanwhile.
     pub(super) fn take<E>(
         &self,
         path: &Path,
         write: impl FnOnce() -> Result<(), E>,
-    ) -> Result<Lease, E> {
+    ) -> Result<FileInUse, E> {
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         write()?;
         *uses.entry(path.to_owned()).or_default() += 1;
-        Ok(Lease { leases: self.clone(), path: path.to_owned() })
+        Ok(FileInUse { all: self.clone(), path: path.to_owned() })
     }
 }
 
-impl Drop for Lease {
+impl Drop for FileInUse {
     fn drop(&mut self) {
-        let mut uses = self.leases.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut uses = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(left) = uses.get_mut(&self.path) else { return };
         *left -= 1;
         if *left == 0 {
@@ -56,8 +56,8 @@ mod tests {
         let dir = Scratch::new();
         fs::create_dir_all(&dir.0).unwrap();
         let path = dir.0.join("TOKEN");
-        let leases = Leases::default();
-        let take = || leases.take(&path, || fs::write(&path, "secret")).unwrap();
+        let files = FilesInUse::default();
+        let take = || files.take(&path, || fs::write(&path, "secret")).unwrap();
         let (first, successor) = (take(), take());
         drop(first);
         assert!(path.exists());

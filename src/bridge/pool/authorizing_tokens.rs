@@ -14,37 +14,37 @@ const MOST: usize = 32;
 
 /// The tokens with which one child was used.
 #[derive(Debug, Default)]
-pub(super) struct Warrants {
-    held: Mutex<Vec<Arc<Principal>>>,
+pub(super) struct AuthorizingTokens {
+    tokens: Mutex<Vec<Arc<Principal>>>,
     added: Notify,
 }
 
-// === impl Warrants ===
+// === impl AuthorizingTokens ===
 
-impl Warrants {
+impl AuthorizingTokens {
     /// Notes that this caller's token authorises the child; the local developer has none and needs none.
     pub(super) fn add(&self, principal: &Arc<Principal>) {
         let token = principal.token_fingerprint();
         if token.is_none() {
             return;
         }
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.last().is_some_and(|newest| Arc::ptr_eq(newest, principal)) {
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        if tokens.last().is_some_and(|newest| Arc::ptr_eq(newest, principal)) {
             return;
         }
-        held.retain(|other| other.is_living() && other.token_fingerprint() != token);
-        if held.len() == MOST {
-            held.remove(0);
+        tokens.retain(|other| other.is_living() && other.token_fingerprint() != token);
+        if tokens.len() == MOST {
+            tokens.remove(0);
         }
-        held.push(Arc::clone(principal));
-        drop(held);
+        tokens.push(Arc::clone(principal));
+        drop(tokens);
         self.added.notify_waiters();
     }
 
     /// Whether there were tokens and none of them lives.
     pub(super) fn are_over(&self) -> bool {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        !held.is_empty() && !held.iter().any(|principal| principal.is_living())
+        let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        !tokens.is_empty() && !tokens.iter().any(|principal| principal.is_living())
     }
 
     /// Resolves when a token was withdrawn and no other one lives.
@@ -55,10 +55,10 @@ impl Warrants {
             let added = self.added.notified();
             tokio::pin!(added);
             added.as_mut().enable();
-            let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let ended = async {
-                let mut ends = Vec::with_capacity(held.len());
-                for principal in held.iter().rev() {
+                let mut ends = Vec::with_capacity(tokens.len());
+                for principal in tokens.iter().rev() {
                     ends.push(principal.ended().await);
                 }
                 if !ends.contains(&End::Revoked) {

@@ -1,0 +1,252 @@
+//! The one loop that owns a child's streams and its state.
+//!
+//! It never waits for a client: events go to mailboxes. It never waits for the child to read: while bytes are
+//! unwritten it goes on reading, and takes no more commands once too many of them have piled up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use super::super::trace::{Trace, Tracer};
+use super::handle::{Child, Inbox};
+use super::state::ChildState;
+use super::stray_output::StrayOutput;
+use super::subscribers::Subscribers;
+use crate::mcp::{Era, ErrorObject, Line, Lines, Raw};
+use crate::redact::Redactor;
+use crate::server::{Hello, Incoming, Internal};
+
+/// More than this unwritten, and nothing is read either: a child that asks without listening owes its own silence.
+const MOST_OWED: usize = 64 * 1024 * 1024;
+/// More than this unwritten, and no further commands are taken.
+const MOST_UNWRITTEN: usize = 8 * 1024 * 1024;
+/// A write buffer larger than this is given back once it is empty.
+const KEPT_BUFFER: usize = 256 * 1024;
+const COMMANDS_AT_ONCE: usize = 64;
+/// With so many calls in flight, commands are gathered before they are written.
+const BUSY: usize = 2;
+const TICK: Duration = Duration::from_secs(1);
+
+/// A child's loop and all that it owns; whoever holds the [`Child`] sends it commands.
+#[derive(Debug)]
+pub(in super::super) struct Actor {
+    state: ChildState,
+    inbox: Inbox,
+    stray_output: StrayOutput,
+}
+
+/// What a loop needs to know beside what its server said.
+#[derive(Debug)]
+pub(in super::super) struct Setup {
+    /// Which of this process's children it is.
+    pub(in super::super) number: u64,
+    /// Names, sources and keyed fingerprints of its credentials.
+    pub(in super::super) given: Vec<String>,
+    /// Calls that it may work on at a time.
+    pub(in super::super) most_in_flight: usize,
+    /// The configured answer to `roots/list`, if any.
+    pub(in super::super) roots: Option<Raw>,
+    pub(in super::super) subscribers: Arc<Subscribers>,
+    /// What is shown of its traffic.
+    pub(in super::super) trace: Trace,
+    /// How the logs call it.
+    pub(in super::super) name: String,
+    /// Masks what it must not show.
+    pub(in super::super) redactor: Redactor,
+}
+
+/// Why the loop ended.
+#[derive(Debug)]
+pub(in super::super) enum End {
+    /// The child closed its output.
+    Exited,
+    /// A pipe broke.
+    Broken(std::io::Error),
+    /// We were told to close, and all is done or the grace is over.
+    Closed,
+    /// Nobody may use it any more.
+    Withdrawn,
+}
+
+// === impl Actor ===
+
+impl Actor {
+    /// A loop that does not run yet, and its handle.
+    pub(in super::super) fn new(hello: Hello, setup: Setup) -> (Child, Self) {
+        let (child, inbox) =
+            Child::new(setup.number, hello.clone(), setup.given, setup.most_in_flight);
+        let tracer = Tracer::new(setup.trace, setup.redactor.clone());
+        let stray_output = StrayOutput::new(setup.name, setup.redactor);
+        let state = ChildState::new(hello, setup.subscribers, setup.roots, &inbox, tracer);
+        (child, Self { state, inbox, stray_output })
+    }
+
+    /// Queues what a predecessor was told: the log level and the subscriptions.
+    pub(in super::super) fn replay(&self, child: &Child) {
+        let hello = &self.state.hello;
+        if hello.era() == Era::Modern {
+            return;
+        }
+        let level = self.state.subscribers.level();
+        if let Some(level) = level.filter(|_| hello.offers("logging")) {
+            child.tell(Internal::SetLevel(level));
+        }
+        for (_, permitted) in self.state.subscribers.subscriptions() {
+            child.call(permitted, Arc::default());
+        }
+    }
+
+    /// Runs until the child or we have had enough. `grace` is how long calls may go on after a `close`.
+    pub(in super::super) async fn run<R, W>(
+        &mut self,
+        lines: &mut Lines<R>,
+        writer: &mut W,
+        grace: Duration,
+    ) -> End
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        let Self { state, inbox, stray_output } = self;
+        let mut batch = Vec::with_capacity(COMMANDS_AT_ONCE);
+        let mut written = 0;
+        let mut close_by: Option<Instant> = None;
+        let closing = inbox.closing.clone();
+        let closing = closing.cancelled();
+        tokio::pin!(closing);
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let is_done = || state.is_idle() && state.out.is_empty() && inbox.commands.is_empty();
+            if close_by.is_some() && is_done() {
+                return End::Closed;
+            }
+            let accepts = state.out.len() < MOST_UNWRITTEN;
+            let last = close_by.unwrap_or_else(Instant::now);
+            tokio::select! {
+                result = writer.write(&state.out[written..]), if !state.out.is_empty() => match result {
+                    Ok(0) => return End::Exited,
+                    Ok(count) => {
+                        written += count;
+                        if written == state.out.len() {
+                            written = 0;
+                            state.out.clear();
+                            state.out.shrink_to(KEPT_BUFFER);
+                        }
+                    }
+                    // The answers that the child gave before it stopped reading still count.
+                    Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                        return drain(state, lines, stray_output).await;
+                    }
+                    Err(error) => return End::Broken(error),
+                },
+                line = lines.next(), if state.out.len() < MOST_OWED => match line {
+                    Ok(Some(line)) => {
+                        take_in(state, line, stray_output);
+                        while let Some(line) = lines.take() {
+                            take_in(state, line, stray_output);
+                        }
+                    }
+                    Ok(None) => return End::Exited,
+                    Err(error) => return End::Broken(error),
+                },
+                count = inbox.commands.recv_many(&mut batch, COMMANDS_AT_ONCE), if accepts => {
+                    // Others are likely to be on their way: one write for all wakes the child once.
+                    if state.calls.len() >= BUSY {
+                        tokio::task::yield_now().await;
+                        while batch.len() < COMMANDS_AT_ONCE
+                            && let Ok(command) = inbox.commands.try_recv()
+                        {
+                            batch.push(command);
+                        }
+                    }
+                    for command in batch.drain(..) {
+                        state.command(command);
+                    }
+                    if count == 0 {
+                        return End::Closed;
+                    }
+                }
+                () = &mut closing, if close_by.is_none() => {
+                    close_by = Some(Instant::now() + grace);
+                    state.end_listens();
+                }
+                _ = ticks.tick(), if state.needs_ticks() => state.tick(),
+                () = sleep_until(last), if close_by.is_some() => return End::Closed,
+            }
+        }
+    }
+
+    /// Takes no more commands, and lets everybody who holds the handle know.
+    pub(in super::super) fn stop(&mut self) {
+        self.inbox.commands.close();
+        self.inbox.closed.send_replace(true);
+    }
+
+    /// Tells everybody who waits, or has just begun to, that the child is gone.
+    pub(in super::super) async fn fail(mut self, why: &ErrorObject) {
+        while let Some(command) = self.inbox.commands.recv().await {
+            self.state.command(command);
+        }
+        self.state.fail(why);
+    }
+}
+
+/// Reads what is left after the child has stopped reading.
+async fn drain<R: AsyncRead + Unpin>(
+    state: &mut ChildState,
+    lines: &mut Lines<R>,
+    stray_output: &mut StrayOutput,
+) -> End {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let rest = async {
+        while let Ok(Some(line)) = lines.next().await {
+            take_in(state, line, stray_output);
+        }
+    };
+    // Whether the output ended or patience did, the child is of no more use.
+    let _ = tokio::time::timeout(PATIENCE, rest).await;
+    End::Exited
+}
+
+fn take_in(state: &mut ChildState, line: Line, stray_output: &mut StrayOutput) {
+    match line {
+        Line::Text(line) => {
+            for incoming in Incoming::read(line.clone()) {
+                if let Incoming::Noise { reason } = incoming {
+                    stray_output.heard(reason, &line);
+                } else {
+                    state.incoming(incoming);
+                }
+            }
+        }
+        Line::TooLong { bytes, head, tail } => {
+            stray_output.too_long(bytes);
+            if let Some(id) = id_at_an_end(&head, &tail) {
+                let error = ErrorObject::internal(format!(
+                    "the server's answer of {bytes} bytes is larger than allowed (--max-line)"
+                ));
+                state.incoming(Incoming::Response { id, outcome: Err(error) });
+            }
+        }
+    }
+}
+
+/// The id of a response that is too long to be read. Servers write it first or last, and there it is certain:
+/// what precedes the payload is no payload, and the last member before the closing brace is the envelope's.
+fn id_at_an_end(head: &[u8], tail: &[u8]) -> Option<u64> {
+    let number = |text: &str| text.trim().parse().ok();
+    let head = std::str::from_utf8(head).unwrap_or_default();
+    if let Some(rest) = head.strip_prefix(r#"{"jsonrpc":"2.0","id":"#) {
+        return number(rest.split_once(',')?.0);
+    }
+    let start = tail.iter().position(u8::is_ascii).unwrap_or_default();
+    let tail = String::from_utf8_lossy(&tail[start..]);
+    let (before, id) = tail.trim_end().strip_suffix('}')?.rsplit_once(r#""id":"#)?;
+    (!before.ends_with('\\')).then(|| number(id)).flatten()
+}
+
+#[cfg(test)]
+mod tests;

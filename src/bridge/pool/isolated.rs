@@ -1,0 +1,155 @@
+//! Where a user's child finds itself: a home, an environment and walls of its own, and its credentials in it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::credential_files::{FileInUse, FilesInUse};
+use super::launch_error::LaunchError;
+use crate::auth::Principal;
+use crate::credentials::{self, CredentialSet, Delivery, Template, files};
+use crate::process::leftovers::InUse;
+use crate::process::walls::{Form, Identity, Paths, Walls};
+use crate::process::{Environment, environment, home, uids::Uids};
+
+/// How the users' children live apart from each other.
+#[derive(Debug)]
+pub struct Isolated {
+    /// Holds the homes.
+    state_dir: PathBuf,
+    /// What is added to each environment.
+    env: Vec<(String, Template)>,
+    /// The kind of walls.
+    form: Form,
+    /// One user id for each, where children get ids of their own.
+    uids: Option<Uids>,
+    /// What of the file system the program needs beside the system.
+    trees: Vec<PathBuf>,
+    files_in_use: FilesInUse,
+    _in_use: InUse,
+}
+
+/// The environment, directory and walls of one child.
+pub(super) struct Fitted {
+    pub(super) env: Environment,
+    pub(super) cwd: Option<PathBuf>,
+    pub(super) walls: Walls,
+    files: Option<Files>,
+    pub(super) delivered: Vec<FileInUse>,
+}
+
+/// Where credentials are written that a child reads as files.
+struct Files {
+    dir: PathBuf,
+    ids: Option<(u32, u32)>,
+    in_use: FilesInUse,
+}
+
+// === impl Isolated ===
+
+impl Isolated {
+    /// A place for each user below `state_dir`.
+    #[must_use]
+    pub fn new(
+        state_dir: PathBuf,
+        env: Vec<(String, Template)>,
+        form: Form,
+        uids: Option<Uids>,
+        trees: Vec<PathBuf>,
+        in_use: InUse,
+    ) -> Self {
+        Self {
+            state_dir,
+            env,
+            form,
+            uids,
+            trees,
+            files_in_use: FilesInUse::default(),
+            _in_use: in_use,
+        }
+    }
+
+    pub(super) fn fit(
+        &self,
+        principal: &Principal,
+        authority: &str,
+    ) -> Result<Fitted, LaunchError> {
+        let user = principal.user().digest();
+        let tenant = principal.user().tenant_digest();
+        let uid = self.uids.as_ref().map(|uids| uids.allocate(&user)).transpose();
+        let uid = uid.map_err(|cause| LaunchError::Uid { cause })?;
+        let ids = uid.map(|uid| (uid, uid));
+        let home = home::prepare(&self.state_dir, &user, tenant.as_deref(), ids)
+            .map_err(|cause| LaunchError::Home { cause })?;
+        let mut env = environment::for_stranger(&home, &user, tenant.as_deref());
+        for (name, value) in self.rendered(principal)? {
+            env.set(name, value);
+        }
+        let files =
+            home.credentials(authority, ids).map_err(|cause| LaunchError::Home { cause })?;
+        let mut paths = Paths::for_home(&home, &self.trees);
+        paths.readable.push(files.clone());
+        let (uid, gid) = ids.unwrap_or_default();
+        let walls = match self.form {
+            Form::Uid => Walls::Strict { identity: Identity::Uid { uid, gid }, paths },
+            Form::UidAlone => Walls::Strict { identity: Identity::UidAlone { uid, gid }, paths },
+            Form::Namespaces => Walls::Strict { identity: Identity::Namespaces, paths },
+            Form::Basic => Walls::Basic { paths },
+        };
+        let files = Files { dir: files, ids, in_use: self.files_in_use.clone() };
+        Ok(Fitted { env, cwd: Some(home.home), walls, files: Some(files), delivered: Vec::new() })
+    }
+
+    pub(super) fn rendered(
+        &self,
+        principal: &Principal,
+    ) -> Result<BTreeMap<String, String>, LaunchError> {
+        let render = |(name, template): &(String, Template)| match template.render_env(principal) {
+            Ok(value) => Ok((name.clone(), value)),
+            Err(cause) => Err(LaunchError::Template { name: name.clone(), cause }),
+        };
+        self.env.iter().map(render).collect()
+    }
+}
+
+// === impl Fitted ===
+
+impl Fitted {
+    /// Just an environment.
+    pub(super) fn open(env: Environment) -> Self {
+        Self { env, cwd: None, walls: Walls::None, files: None, delivered: Vec::new() }
+    }
+
+    /// Adds the credentials, as values or as files.
+    pub(super) fn furnish(mut self, credentials: &CredentialSet) -> Result<Self, LaunchError> {
+        for credential in credentials.iter() {
+            let value = match (credential.delivery, &self.files) {
+                (Delivery::File, Some(files)) => {
+                    let (path, file) = files.write(credential)?;
+                    self.delivered.push(file);
+                    path.into()
+                }
+                (Delivery::File, None) | (Delivery::Env, _) => credential.value.clone(),
+            };
+            self.env.set(&credential.name, value);
+        }
+        Ok(self)
+    }
+}
+
+// === impl Files ===
+
+impl Files {
+    /// Writes a credential and returns its path; with an id of his own, the user owns the file.
+    fn write(
+        &self,
+        credential: &credentials::Credential,
+    ) -> Result<(String, FileInUse), LaunchError> {
+        let path = self.dir.join(&credential.name);
+        let file = self.in_use.take(&path, || {
+            files::write(&self.dir, &credential.name, &credential.value, self.ids)
+                .map_err(|cause| LaunchError::File { cause })
+                .map(drop)
+        })?;
+        Ok((path.to_string_lossy().into_owned(), file))
+    }
+}

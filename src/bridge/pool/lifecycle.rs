@@ -1,0 +1,307 @@
+//! The life of one child: launch, handshake, the loop, its end and what follows from it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::super::child::{Actor, Child, End, Setup};
+use super::capacity::{Capacity, Reservation};
+use super::launch::{Launched, Launcher};
+use super::launch_error::LaunchError;
+use super::reserve::reserve;
+use super::server_era::ServerEra;
+use super::settings::Settings;
+use super::slot::Slot;
+use super::slot_state::{Fate, NotStarted, Placement};
+use super::slots::Slots;
+use super::unavailable::Unavailable;
+use crate::audit::Incident;
+use crate::mcp::{Era, ErrorObject};
+use crate::process::Exit;
+use crate::server::{EraChoice, Failed, handshake};
+use crate::shutdown::Shutdown;
+
+/// How long the end of the output may come before the end of the process.
+const EXIT_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a process that failed to start may take to end, before those who wait for it give up.
+pub(super) const STOP_SLACK: Duration = Duration::from_secs(15);
+
+/// What starts children and sees to their end.
+#[derive(Debug)]
+pub(super) struct Lifecycle {
+    pub(super) launcher: Launcher,
+    pub(super) settings: Settings,
+    pub(super) shutdown: Shutdown,
+    pub(super) era: ServerEra,
+    pub(super) slots: Slots,
+    next_number: AtomicU64,
+    capacity: Arc<Capacity>,
+}
+
+/// A child that has introduced itself.
+struct Running {
+    child: Child,
+    actor: Actor,
+    launched: Launched,
+}
+
+/// Why a child could not be started.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    #[error("{failed}; {exit}")]
+    Handshake { failed: Failed, exit: Ended },
+}
+
+/// How the process ended, as far as it is known.
+#[derive(Debug)]
+struct Ended(Option<Exit>);
+
+// === impl Ended ===
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Some(exit) => write!(f, "the process {exit}"),
+            None => f.write_str("the process was stopped"),
+        }
+    }
+}
+
+// === impl Lifecycle ===
+
+impl Lifecycle {
+    pub(super) fn new(launcher: Launcher, settings: Settings, shutdown: Shutdown) -> Self {
+        let capacity = Capacity::new(settings.most_children, settings.most_children_per_user);
+        Self {
+            era: ServerEra::new(settings.era),
+            launcher,
+            settings,
+            shutdown,
+            slots: Slots::default(),
+            next_number: AtomicU64::new(1),
+            capacity,
+        }
+    }
+
+    /// Starts a child in the slot that granted it.
+    pub(super) fn spawn(self: Arc<Self>, slot: Arc<Slot>) {
+        self.era.probe();
+        let shutdown = self.shutdown.clone();
+        shutdown.spawn_work(self.start(slot));
+    }
+
+    /// Starts a child in the slot, runs it to its end and leaves the slot ready for the next.
+    async fn start(self: Arc<Self>, slot: Arc<Slot>) {
+        let patience = self.settings.grace + STOP_SLACK;
+        let reserved = tokio::select! {
+            () = self.shutdown.finishing() => {
+                Err(Unavailable::for_now("the server is shutting down"))
+            }
+            reserved = reserve(&self.capacity, &self.slots, slot.principal.user(), patience) => reserved,
+        };
+        // Whoever wanted the child may have lost the right to it meanwhile.
+        let reserved = match reserved {
+            Ok(_) if slot.tokens.are_over() => {
+                Err(Unavailable::for_now("the access to the server has ended"))
+            }
+            reserved => reserved,
+        };
+        let reservation = match reserved {
+            Ok(reservation) => reservation,
+            Err(why) => {
+                self.era.no_verdict();
+                slot.failed(NotStarted::Denied(why));
+                return;
+            }
+        };
+        let brought_up = tokio::select! {
+            brought_up = self.bring_up(&slot, reservation) => brought_up,
+            () = self.shutdown.aborting() => Err(LaunchError::Interrupted.into()),
+        };
+        match brought_up {
+            Ok(running) => {
+                let placement = slot.ready(running.child.clone());
+                if placement == Placement::Drains || self.shutdown.is_finishing() {
+                    running.child.close();
+                }
+                self.live(&slot, running).await;
+            }
+            Err(error) => {
+                self.era.no_verdict();
+                self.report(&slot, &error);
+                slot.failed(error.into());
+            }
+        }
+    }
+
+    /// Tells the operator why there is no child.
+    fn report(&self, slot: &Slot, error: &StartError) {
+        if let StartError::Launch(LaunchError::Credentials { cause }) = error
+            && let Some(name) = cause.shared()
+        {
+            let incident = Incident::SharedCredential { credential: name.to_owned() };
+            self.settings.audit.incident(&slot.principal().into(), &incident);
+        }
+        let user = slot.principal.user();
+        tracing::error!(
+            user = user.digest(),
+            issuer = user.issuer(),
+            subject = user.subject(),
+            error = error as &dyn std::error::Error,
+            "could not start the server"
+        );
+    }
+
+    /// Starts a successor beside the slot's child, which drains as soon as the successor is there.
+    pub(super) async fn replace(self: Arc<Self>, slot: Arc<Slot>) {
+        let Some(old) = slot.child() else { return };
+        let reservation = self.capacity.succeed(slot.principal.user());
+        let running = match self.bring_up(&slot, reservation).await {
+            Ok(running) => running,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "the restarted server did not start; the old one stays");
+                return;
+            }
+        };
+        running.actor.replay(&running.child);
+        let placement = slot.replace(&old, &running.child);
+        old.close();
+        if placement == Placement::Drains {
+            running.child.close();
+        }
+        let shutdown = self.shutdown.clone();
+        shutdown.spawn_work(async move { self.live(&slot, running).await });
+    }
+
+    async fn bring_up(&self, slot: &Slot, reservation: Reservation) -> Result<Running, StartError> {
+        let choice = self.era.choice();
+        let reservation = Arc::new(reservation);
+        let mut met = self.meet(slot, choice, &reservation).await;
+        // A strict legacy server exits on a message before `initialize` (checklist 4.15).
+        if let (EraChoice::Probe, Err(StartError::Handshake { failed: Failed::Exited, .. })) =
+            (choice, &met)
+        {
+            tracing::debug!("the server exited on the probe; starting it again as a legacy one");
+            met = self.meet(slot, EraChoice::Known(Era::Legacy), &reservation).await;
+        }
+        let running = met?;
+        self.era.found(running.child.hello().era());
+        Ok(running)
+    }
+
+    async fn meet(
+        &self,
+        slot: &Slot,
+        choice: EraChoice,
+        reservation: &Arc<Reservation>,
+    ) -> Result<Running, StartError> {
+        let mut launched = self.launcher.launch(&slot.principal, Arc::clone(reservation)).await?;
+        let (profile, limit) = (&slot.profile, self.settings.start_timeout);
+        let met = {
+            let Launched { stdin, lines, .. } = &mut launched;
+            handshake(lines, stdin, choice, profile, limit).await
+        };
+        match met {
+            Ok(verdict) => {
+                let setup = Setup {
+                    number: self.next_number.fetch_add(1, Ordering::Relaxed),
+                    given: launched.given(),
+                    most_in_flight: self.settings.most_in_flight,
+                    roots: self.settings.roots.clone(),
+                    subscribers: Arc::clone(&slot.subscribers),
+                    trace: self.settings.trace,
+                    name: launched.name().to_owned(),
+                    redactor: launched.redactor().clone(),
+                };
+                let (child, actor) = Actor::new(verdict.hello, setup);
+                Ok(Running { child, actor, launched })
+            }
+            Err(mut failed) => {
+                // These words are the child's own.
+                if let Failed::Refused { message, .. } = &mut failed {
+                    *message = launched.redactor().mask(message).into_owned();
+                }
+                let exit = launched.end().await;
+                Err(StartError::Handshake { failed, exit: Ended(exit) })
+            }
+        }
+    }
+
+    /// Runs the loop to its end, then tells everybody.
+    async fn live(&self, slot: &Slot, running: Running) {
+        let Running { child, mut actor, mut launched } = running;
+        let born = Instant::now();
+        let end = {
+            let Launched { stdin, lines, .. } = &mut launched;
+            tokio::select! {
+                end = actor.run(lines, stdin, self.settings.grace) => end,
+                () = self.shutdown.aborting() => End::Closed,
+                () = slot.tokens.withdrawn() => End::Withdrawn,
+            }
+        };
+        launched.is_ending();
+        slot.ending(&child);
+        actor.stop();
+        let exit = match &end {
+            End::Closed | End::Withdrawn => None,
+            End::Exited | End::Broken(_) => launched.exit_within(EXIT_PATIENCE).await,
+        };
+        if let End::Broken(error) = &end {
+            tracing::debug!(%error, "a pipe of the server broke");
+        }
+        actor.fail(&ErrorObject::internal(last_answer(&end, exit.as_ref()))).await;
+        let fate = match end {
+            End::Closed => Fate::Closed,
+            End::Withdrawn => {
+                tracing::info!(
+                    user = slot.principal.user().digest(),
+                    "a child ends with the last token of its user"
+                );
+                Fate::Withdrawn
+            }
+            End::Exited | End::Broken(_) => Fate::Crashed {
+                how: Ended(exit).to_string(),
+                lived: born.elapsed(),
+                era: child.hello().era(),
+            },
+        };
+        let crashes = slot.ended(&child, &fate);
+        if let Fate::Crashed { how, .. } = &fate {
+            tracing::warn!(failures = crashes, "the server ended unexpectedly: {how}");
+            for line in launched.last_words() {
+                tracing::debug!(target: "mcpwrap::child", child = launched.name(), "last words: {line}");
+            }
+        }
+        launched.end().await;
+    }
+}
+
+/// What those are told who waited for an answer when the child ended.
+fn last_answer(end: &End, exit: Option<&Exit>) -> String {
+    match (end, exit) {
+        (End::Closed, _) => "the server was stopped while it worked on this call".to_owned(),
+        (End::Withdrawn, _) => "the access to the server was withdrawn".to_owned(),
+        (_, Some(exit)) => format!("the server {exit} while it worked on this call"),
+        (_, None) => "the server closed its output while it worked on this call".to_owned(),
+    }
+}
+
+// === impl NotStarted ===
+
+impl From<StartError> for NotStarted {
+    fn from(error: StartError) -> Self {
+        match &error {
+            // Who is helped need not wait for a breaker.
+            StartError::Launch(launch) if launch.needs_people() => {
+                Self::NeedsPeople(launch.for_user())
+            }
+            StartError::Launch(launch) => Self::NoProcess(launch.for_user()),
+            StartError::Handshake { .. } => Self::NoHandshake(error.to_string()),
+        }
+    }
+}

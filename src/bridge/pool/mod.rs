@@ -1,0 +1,182 @@
+//! The children: one for each (user, authority, profile), found or started, and closed when nobody needs them.
+
+mod authorizing_tokens;
+mod capacity;
+mod credential_files;
+mod isolated;
+mod launch;
+mod launch_error;
+mod lifecycle;
+mod reserve;
+mod server_era;
+mod settings;
+mod slot;
+mod slot_state;
+mod slots;
+mod unavailable;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{interval, timeout};
+
+pub use isolated::Isolated;
+pub use launch::{Confinement, Launcher};
+pub use settings::Settings;
+pub use slot::{ChildKey, Seat, Slot};
+pub use unavailable::{Retry, Unavailable};
+
+use super::child::Child;
+use crate::mcp::Era;
+use crate::policy::Connect;
+use crate::server::Profile;
+use crate::shutdown::Shutdown;
+use lifecycle::{Lifecycle, STOP_SLACK};
+use slot_state::Start;
+
+/// How often a call that finds its server ended just then looks for the next one.
+const TRIES: usize = 3;
+const REAP_EVERY: Duration = Duration::from_secs(1);
+
+/// All children of this process; a clone is cheap.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    lifecycle: Arc<Lifecycle>,
+}
+
+// === impl Pool ===
+
+impl Pool {
+    /// A pool without children.
+    #[must_use]
+    pub fn new(launcher: Launcher, settings: Settings, shutdown: &Shutdown) -> Self {
+        let lifecycle = Arc::new(Lifecycle::new(launcher, settings, shutdown.clone()));
+        let pool = Self { lifecycle };
+        shutdown.spawn("reap idle children", pool.clone().reap());
+        pool
+    }
+
+    /// A seat in the slot that fits this principal and profile; its child may still have to be started.
+    ///
+    /// # Errors
+    /// When the process is about to stop, or the era does not become known in time.
+    pub async fn seat(
+        &self,
+        connect: &Connect,
+        key: ChildKey,
+        profile: &Profile,
+    ) -> Result<Seat, Unavailable> {
+        if self.lifecycle.shutdown.is_finishing() {
+            return Err(Unavailable::for_now("the server is shutting down"));
+        }
+        let era = self.settle_era().await?;
+        let (seat, leaving) = self.lifecycle.slots.choose(key, connect, profile, era, Seat::take);
+        for child in leaving {
+            child.close();
+            child.closed().await;
+        }
+        seat.slot().vouch(connect.principal());
+        Ok(seat)
+    }
+
+    /// Starts a child before anybody asks for one.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn warm(&self, connect: &Connect, key: ChildKey) -> Result<Child, Unavailable> {
+        let era = self.settle_era().await?;
+        let (seat, _) =
+            self.lifecycle.slots.choose(key, connect, &Profile::plain(), era, Seat::warm);
+        self.ready(&seat).await
+    }
+
+    /// The seat's child, started if need be.
+    ///
+    /// # Errors
+    /// When it cannot be started, or crashed too often to be started at once.
+    pub async fn ready(&self, seat: &Seat) -> Result<Child, Unavailable> {
+        for _ in 0..TRIES {
+            if let Some(child) = self.settled(seat.slot()).await? {
+                return Ok(child);
+            }
+        }
+        Err(Unavailable::for_now("the server is gone"))
+    }
+
+    /// The slot's child, once it is clear whether there is one; nothing, where one has just ended.
+    async fn settled(&self, slot: &Arc<Slot>) -> Result<Option<Child>, Unavailable> {
+        if let Some(child) = slot.child() {
+            return Ok(Some(child));
+        }
+        if self.lifecycle.shutdown.is_finishing() {
+            return Err(Unavailable::for_now("the server is shutting down"));
+        }
+        match slot.start() {
+            Start::Granted => Arc::clone(&self.lifecycle).spawn(Arc::clone(slot)),
+            Start::Refused(why) => return Err(why),
+            Start::Waits => {}
+        }
+        // The start has its own deadline; this one only catches a fault of ours.
+        let limit = self.lifecycle.settings.start_timeout * 3 + STOP_SLACK;
+        match timeout(limit, slot.settled()).await {
+            Ok(settled) => settled,
+            Err(_) => Err(Unavailable::for_now("the server did not start in time")),
+        }
+    }
+
+    /// Starts successors of all running children and puts them in their places; sessions stay.
+    pub async fn replace_all(&self) {
+        for slot in self.lifecycle.slots.all() {
+            Arc::clone(&self.lifecycle).replace(slot).await;
+        }
+    }
+
+    /// Closes every child and waits until all of them have ended.
+    pub async fn close(&self) {
+        let slots = self.lifecycle.slots.all();
+        let children: Vec<Child> = slots.iter().flat_map(|slot| slot.children()).collect();
+        children.iter().for_each(Child::close);
+        for child in children {
+            child.closed().await;
+        }
+    }
+
+    /// Ends the children with this key.
+    pub fn forget(&self, key: &ChildKey) {
+        self.lifecycle.slots.retire_all(key).iter().for_each(Child::close);
+    }
+
+    /// Whose child a caller's is, of those that are shared by his sessions.
+    ///
+    /// # Errors
+    /// When a claim that the configuration needs is missing or unfit; the message names it.
+    pub fn key(&self, connect: &Connect) -> Result<ChildKey, Unavailable> {
+        let principal = connect.principal();
+        let authority = self.lifecycle.launcher.authority(principal).map_err(|error| {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a caller's claims do not fit"
+            );
+            Unavailable { message: error.for_user(), retry: Retry::People }
+        })?;
+        Ok(ChildKey { user: principal.user().clone(), authority, session: None })
+    }
+
+    async fn settle_era(&self) -> Result<Option<Era>, Unavailable> {
+        let limit = self.lifecycle.settings.start_timeout * 2 + STOP_SLACK;
+        let settled = timeout(limit, self.lifecycle.era.settled()).await;
+        settled.map_err(|_| Unavailable::for_now("the server did not start in time"))
+    }
+
+    async fn reap(self) {
+        let mut ticks = interval(REAP_EVERY);
+        loop {
+            tokio::select! {
+                () = self.lifecycle.shutdown.finishing() => return,
+                _ = ticks.tick() => {}
+            }
+            let idle = self.lifecycle.settings.idle;
+            self.lifecycle.slots.retire_unused(idle).iter().for_each(Child::close);
+        }
+    }
+}

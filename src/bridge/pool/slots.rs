@@ -1,0 +1,129 @@
+//! The slots of all users: found or made for whoever comes, taken out of use when nobody needs them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::super::child::Child;
+use super::capacity::Full;
+use super::slot::{ChildKey, Seat, Slot};
+use crate::auth::UserId;
+use crate::mcp::Era;
+use crate::policy::Connect;
+use crate::server::Profile;
+
+/// How many profiles one authority may have, the empty one included (DESIGN.md section 5).
+const MOST_PROFILES: usize = 3;
+
+/// The slots, those of one key together.
+#[derive(Debug, Default)]
+pub(super) struct Slots(Mutex<HashMap<ChildKey, Vec<Arc<Slot>>>>);
+
+// === impl Slots ===
+
+impl Slots {
+    pub(super) fn all(&self) -> Vec<Arc<Slot>> {
+        self.lock().values().flatten().cloned().collect()
+    }
+
+    /// Takes the slots of a key out of use; returns the children that have to be closed now.
+    pub(super) fn retire_all(&self, key: &ChildKey) -> Vec<Child> {
+        let group = self.lock().remove(key).unwrap_or_default();
+        group.iter().filter_map(|slot| slot.retire()).collect()
+    }
+
+    /// A seat in the slot that fits, and children that nobody uses and that make room for it. The seat is taken
+    /// under the lock, so that nobody takes the slot for unused in between.
+    pub(super) fn choose(
+        &self,
+        key: ChildKey,
+        connect: &Connect,
+        profile: &Profile,
+        era: Option<Era>,
+        take: fn(&Arc<Slot>) -> Seat,
+    ) -> (Seat, Vec<Child>) {
+        let mut groups = self.lock();
+        let group = groups.entry(key.clone()).or_default();
+        let mut leaving = Vec::new();
+        let exact = |group: &[Arc<Slot>], wanted: &Profile| {
+            group.iter().find(|slot| slot.profile == *wanted).cloned()
+        };
+        let found = match era {
+            Some(Era::Modern) => group.first().cloned(),
+            _ => exact(group, profile),
+        };
+        if let Some(slot) = found {
+            return (take(&slot), leaving);
+        }
+        // What was only warmed up makes room, and so does the profile that nobody has used for longest.
+        let plain = Profile::plain();
+        group.retain(|slot| {
+            let spare = slot.is_spare() && slot.child().is_some();
+            if spare {
+                leaving.extend(slot.retire());
+            }
+            !spare
+        });
+        if group.iter().filter(|slot| slot.profile != plain).count() >= MOST_PROFILES - 1 {
+            let unused = group.iter().enumerate().filter(|(_, slot)| slot.profile != plain);
+            let settled = unused.filter(|(_, slot)| !slot.is_starting());
+            let oldest = settled.filter_map(|(at, slot)| Some((slot.idle_for()?, at))).max();
+            if let Some((_, at)) = oldest {
+                leaving.extend(group.remove(at).retire());
+            }
+        }
+        let full = group.iter().filter(|slot| slot.profile != plain).count() >= MOST_PROFILES - 1;
+        if full && era == Some(Era::Legacy) {
+            let fitting = group.iter().filter(|slot| slot.profile.is_within(profile));
+            let within = fitting.max_by_key(|slot| slot.profile.weight()).cloned();
+            if let Some(slot) = within.or_else(|| exact(group, &plain)) {
+                return (take(&slot), leaving);
+            }
+        }
+        // Once the others are used up, only the empty profile may still come.
+        let profile = if full { plain } else { profile.clone() };
+        let slot = Arc::new(Slot::new(key, Arc::clone(connect.principal()), profile));
+        group.push(Arc::clone(&slot));
+        (take(&slot), leaving)
+    }
+
+    /// Takes the slot out of use whose child nobody has used for longest.
+    pub(super) fn retire_idlest(&self, user: &UserId, full: Full) -> Option<Child> {
+        let mut groups = self.lock();
+        let slots = groups.values().flatten().filter(|slot| match full {
+            Full::User => slot.principal.user() == user,
+            Full::All => true,
+        });
+        let idle =
+            slots.filter_map(|slot| slot.child().and_then(|_| Some((slot.idle_for()?, slot))));
+        let (_, victim) = idle.max_by_key(|(unused, _)| *unused)?;
+        let victim = Arc::clone(victim);
+        groups.retain(|_, group| {
+            group.retain(|slot| !Arc::ptr_eq(slot, &victim));
+            !group.is_empty()
+        });
+        victim.retire()
+    }
+
+    /// Takes the slots out of use that nobody has used for this long; returns the children that have to be closed.
+    pub(super) fn retire_unused(&self, idle: Duration) -> Vec<Child> {
+        let mut leaving = Vec::new();
+        self.lock().retain(|_, group| {
+            let others = group.len() > 1;
+            group.retain(|slot| {
+                let unused = slot.idle_for().is_some_and(|unused| unused >= idle);
+                let stale = (unused || (others && slot.is_spare())) && slot.is_settled();
+                if stale {
+                    leaving.extend(slot.retire());
+                }
+                !stale
+            });
+            !group.is_empty()
+        });
+        leaving
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ChildKey, Vec<Arc<Slot>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
