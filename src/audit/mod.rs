@@ -4,14 +4,15 @@
 //! carry identities, names and keyed hashes, never arguments, results or tokens. When the queue is full, the
 //! call is refused: what cannot be audited does not happen.
 //!
-//! What is no call has one record: `notification`, `answer`, or `own_request` where mcpwrap itself asks the server. Two
-//! more kinds stand beside them: `security` for what somebody known did that he must not do, and
+//! What a client answers within a call belongs to that call's pair. What is no call has one record: `notification`,
+//! `answer` (to a question outside any call), `own_request` where mcpwrap itself asks the server, `replay` where a
+//! child's successor is told what its predecessor was told. Two more kinds stand beside them: `security` for what somebody known did that he must not do, and
 //! `refused` for what nobody known did, added up over a minute by reason and network.
 
 mod record;
 mod refusals;
 mod sink;
 
-pub use record::{Begin, Decision, Ending, Incident, Message, Who};
+pub use record::{Begin, Decision, Ending, Incident, Note, Who};
 pub use refusals::Refusals;
 pub use sink::{Full, Log, Open, OpenError};

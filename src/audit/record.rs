@@ -61,13 +61,15 @@ pub enum Decision {
 /// What passes and is no call, so that one record says all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Message {
+pub enum Note {
     /// A notification of the client.
     Notification,
     /// The client's answer to a question of the server that belongs to no call.
     Answer,
     /// A request of mcpwrap's own, which the caller caused but did not write.
     OwnRequest,
+    /// A call that a child's successor is told, as its predecessor was.
+    Replay,
 }
 
 /// What somebody known did that he must not do.

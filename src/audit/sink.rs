@@ -11,7 +11,7 @@ use serde::Serialize;
 use sha2::Sha256;
 use tokio::sync::{mpsc, oneshot};
 
-use super::record::{Begin, Ending, Incident, Message, Who};
+use super::record::{Begin, Ending, Incident, Note, Who};
 use crate::shutdown::Shutdown;
 
 /// Records that wait to be written; one more and calls are refused.
@@ -65,8 +65,8 @@ struct BeginLine<'a> {
 }
 
 #[derive(Serialize)]
-struct MessageLine<'a> {
-    event: Message,
+struct NoteLine<'a> {
+    event: Note,
     time: String,
     #[serde(flatten)]
     about: &'a Begin,
@@ -185,10 +185,10 @@ impl Log {
     ///
     /// # Errors
     /// When there is no room.
-    pub fn message(&self, kind: Message, about: impl FnOnce() -> Begin) -> Result<(), Full> {
+    pub fn note(&self, kind: Note, about: impl FnOnce() -> Begin) -> Result<(), Full> {
         let Some(writer) = &self.0 else { return Ok(()) };
         let room = writer.lines.try_reserve().map_err(|_| Full)?;
-        room.send(line(&MessageLine { event: kind, time: now(), about: &about() }));
+        room.send(line(&NoteLine { event: kind, time: now(), about: &about() }));
         Ok(())
     }
 

@@ -92,10 +92,20 @@ pub enum Notice {
         /// The notification's parameters.
         params: Raw,
     },
-    /// The server asks something outside any call.
-    Ask(Ask),
-    /// The server does not want that answer any more.
-    Withdrawn(AskKey),
+    /// A child asks something outside any call.
+    Ask {
+        /// Which child: its successor never asked, and may ask by the same key.
+        child: u64,
+        /// What it asks.
+        ask: Ask,
+    },
+    /// A child does not want that answer any more.
+    Withdrawn {
+        /// Which child.
+        child: u64,
+        /// The question.
+        key: AskKey,
+    },
     /// Some other notification.
     Other(Notification),
     /// The child is gone and what it knew of this member with it.
@@ -124,9 +134,9 @@ impl Weigh for Notice {
     fn weight(&self) -> usize {
         match self {
             Self::Updated { params, .. } | Self::Log { params, .. } => params.len(),
-            Self::Ask(ask) => ask.params.as_ref().map_or(0, Raw::len),
+            Self::Ask { ask, .. } => ask.params.as_ref().map_or(0, Raw::len),
             Self::Other(notification) => notification.params.as_ref().map_or(0, Raw::len),
-            Self::ListChanged(_) | Self::Withdrawn(_) | Self::Gone => 0,
+            Self::ListChanged(_) | Self::Withdrawn { .. } | Self::Gone => 0,
         }
     }
 }

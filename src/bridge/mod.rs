@@ -13,11 +13,13 @@ mod client_capabilities;
 mod event;
 mod mailbox;
 mod pool;
+pub mod record;
 mod trace;
 
 pub use catalogue::{ANNOTATION, Annotated, Catalogue, Changed, without_broken_annotations};
 pub use child::{
-    Canceller, Child, Conversation, MOST_URIS, Member, Remaining, Role, Subscribers, Subscribing,
+    Canceller, Child, Conversation, Freshness, MOST_URIS, Member, Remaining, Role, Subscribers,
+    Subscribing,
 };
 pub use client_capabilities::{is_covered, refusal};
 pub use event::{Ask, AskKey, Event, Notice, Outcome, Undeclared};

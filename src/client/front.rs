@@ -8,7 +8,7 @@ use http::{HeaderMap, Method};
 
 use super::context::{Arrival, Context};
 use super::headers;
-use super::legacy::Legacy;
+use super::legacy::{self, Legacy};
 use super::modern::Modern;
 use super::reply::{Refusal, Reply};
 use super::settings::LegacySse;
@@ -22,8 +22,8 @@ const FINISH_WITHIN: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub struct Front {
     context: Arc<Context>,
-    legacy: Arc<Legacy>,
-    modern: Arc<Modern>,
+    legacy: Legacy,
+    modern: Modern,
 }
 
 // === impl Front ===
@@ -63,10 +63,7 @@ impl Front {
         let message = match Message::parse(&text) {
             Ok(message) => message,
             Err(EnvelopeError::Batch) => {
-                let reply = match self.context.gate.access(&arrival.principal) {
-                    Ok(access) => self.legacy.batch(&access, &arrival, &text),
-                    Err(refused) => Reply::refused(None, refused),
-                };
+                let reply = self.legacy.batch(&arrival, &text);
                 return reply.until(ended(&arrival.principal, Duration::ZERO));
             }
             Err(EnvelopeError::Syntax { .. }) => {
@@ -86,22 +83,18 @@ impl Front {
             }
             Err(error) => return Reply::bad(id, codes::INVALID_PARAMS, &error.to_string()),
         };
-        let access = match self.context.gate.access(&arrival.principal) {
-            Ok(access) => access,
-            Err(refused) => return Reply::refused(id, refused),
-        };
         if self.context.settings.legacy_sse == LegacySse::Served
-            && let Some(link) = arrival.query.as_deref().and_then(headers::link_id)
+            && let Some(link) = arrival.query.as_deref().and_then(legacy::link_id)
         {
-            return self.legacy.post_to_link(&access, link, message, params);
+            return self.legacy.post_to_link(&arrival, link, message, params);
         }
         match era(&message, &params, &arrival.headers) {
             Some(Era::Modern) => {
-                let reply = self.modern.post(access, &arrival, message, params).await;
+                let reply = self.modern.post(&arrival, message, params).await;
                 reply.until(ended(&arrival.principal, FINISH_WITHIN))
             }
             Some(Era::Legacy) => {
-                let reply = self.legacy.post(&access, &arrival, message, params).await;
+                let reply = self.legacy.post(&arrival, message, params).await;
                 reply.until(ended(&arrival.principal, Duration::ZERO))
             }
             // Neither era: a code that no client takes for a modern one, so that it falls back to
@@ -119,16 +112,12 @@ impl Front {
         if headers::version(&arrival.headers).is_some_and(|version| version.era() == Era::Modern) {
             return Reply::not_allowed("POST");
         }
-        let access = match self.context.gate.access(&arrival.principal) {
-            Ok(access) => access,
-            Err(refused) => return Reply::refused(None, refused),
-        };
         let reply = if self.context.settings.legacy_sse == LegacySse::Served
             && headers::session_id(&arrival.headers).is_none()
         {
-            self.legacy.open_link(&access, arrival)
+            self.legacy.open_link(arrival)
         } else {
-            self.legacy.get(&access, arrival)
+            self.legacy.get(arrival)
         };
         reply.until(ended(&arrival.principal, Duration::ZERO))
     }
@@ -137,10 +126,7 @@ impl Front {
         if headers::version(&arrival.headers).is_some_and(|version| version.era() == Era::Modern) {
             return Reply::not_allowed("POST");
         }
-        match self.context.gate.access(&arrival.principal) {
-            Ok(access) => self.legacy.delete(&access, arrival),
-            Err(refused) => Reply::refused(None, refused),
-        }
+        self.legacy.delete(arrival)
     }
 
     async fn sweep(&self) {

@@ -41,11 +41,6 @@ pub(super) fn session_id(headers: &HeaderMap) -> Option<&str> {
     headers.get(SESSION_ID).map(|value| value.to_str().unwrap_or("\u{0}"))
 }
 
-/// The HTTP+SSE stream that the query of a POST names.
-pub(super) fn link_id(query: &str) -> Option<&str> {
-    query.split('&').find_map(|pair| pair.strip_prefix("sessionId="))
-}
-
 /// The only value of a header, decoded (2026-07-28 Streamable HTTP, Value Encoding).
 pub(super) fn value(headers: &HeaderMap, name: &str) -> Result<Option<String>, Unusable> {
     let mut values = headers.get_all(name).iter();

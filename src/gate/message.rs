@@ -1,13 +1,12 @@
 //! What a client says without asking for anything: its notifications, and its answers to questions outside any call.
 
 use super::access::Access;
-use super::bridge;
+use super::bridge::record;
 use super::not_admitted::NotAdmitted;
 use super::order::{Gate, own};
-use super::record;
 use super::seat::{OutsideAsk, Seat};
 use crate::mcp::{Era, ErrorObject, Raw};
-use crate::policy::Operation;
+use crate::policy::{Operation, Permitted};
 
 /// A client's notifications that a server is told; its handshake and its cancellations are the session's own. Whatever
 /// else comes without an id goes nowhere (basic/utilities/progress, client/roots, 2025-11-25 basic/utilities/tasks).
@@ -30,11 +29,12 @@ impl Gate {
             tracing::debug!(method = %notification.method, "not a notification that goes on; dropped");
             return Ok(());
         }
-        let Some(child) = running_legacy(access, seat)? else { return Ok(()) };
+        own(access, seat)?;
+        let running = seat.running().filter(|child| child.hello().era() == Era::Legacy);
+        let Some(child) = running else { return Ok(()) };
         let permitted = self.policy.authorize(access.principal(), notification)?;
-        record::notification(&self.audit, &permitted, &child)?;
-        child.notify(permitted);
-        Ok(())
+        let record = |permitted: &Permitted| record::notification(&self.audit, permitted, &child);
+        Ok(child.notify(permitted, record)?)
     }
 
     /// Hands a child the client's answer to its question that belongs to no call.
@@ -48,17 +48,11 @@ impl Gate {
         ask: &OutsideAsk,
         outcome: Result<Raw, ErrorObject>,
     ) -> Result<(), NotAdmitted> {
-        // A successor never asked.
-        let asker = running_legacy(access, seat)?.filter(|child| child.number() == ask.child);
-        let Some(child) = asker else { return Ok(()) };
+        own(access, seat)?;
+        // It may drain already; its successor never asked.
+        let Some(child) = seat.child(ask.child) else { return Ok(()) };
         record::answer(&self.audit, access.principal(), &ask.method, &outcome, &child)?;
         child.answer_outside(&ask.key, outcome);
         Ok(())
     }
-}
-
-/// The seat's child if it runs and is told things beside its calls, which a modern one is not.
-fn running_legacy(access: &Access, seat: &Seat) -> Result<Option<bridge::Child>, NotAdmitted> {
-    own(access, seat)?;
-    Ok(seat.running().filter(|child| child.hello().era() == Era::Legacy))
 }

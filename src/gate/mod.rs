@@ -3,11 +3,12 @@
 //! Whatever a client wants of a server passes here, in whichever era it speaks, and the order stands in one place
 //! ([`order`]): connect → child → authorize → audit `begin` → dispatch → outcome → audit `end`. A caller is let in once
 //! a request ([`Access`]), sits down at his child ([`Seat`]), and gets a [`Call`] for each thing he asks. Every answer
-//! of a server goes through [`outcome`] before an era puts it into words.
+//! to a client's call goes through [`outcome`] before an era puts it into words; what a client says without asking
+//! ([`message`]) and what mcpwrap asks for itself ([`own_request`]) is on record as well.
 //!
 //! The bridge is declared here and not beside the other modules, so that the compiler keeps everybody else away from
 //! pools and children: what stands in the list of re-exports below is vocabulary and the way children are started,
-//! nothing by which one can be reached. The gate knows nothing of HTTP, sessions or the words of an era.
+//! nothing by which one can be reached. The gate knows nothing of HTTP, of how a session lives or of its streams.
 
 mod access;
 mod call;
@@ -16,7 +17,6 @@ mod not_admitted;
 mod order;
 mod outcome;
 mod own_request;
-mod record;
 mod seat;
 
 #[expect(unreachable_pub, reason = "what is public in the bridge is so to the gate alone")]
@@ -25,12 +25,11 @@ mod bridge;
 
 pub use access::Access;
 pub use bridge::{
-    ANNOTATION, Annotated, Ask, AskKey, Canceller, Catalogue, Confinement, Event, Isolated, Keep,
-    Launcher, MOST_URIS, Mailbox, Member, Notice, Outcome, Remaining, Retry, Role,
+    ANNOTATION, Annotated, Ask, AskKey, Canceller, Catalogue, Confinement, Event, Freshness,
+    Isolated, Keep, Launcher, MOST_URIS, Mailbox, Member, Notice, Outcome, Remaining, Retry, Role,
     Settings as PoolSettings, Trace, Undeclared, is_covered, refusal,
 };
 pub use call::Call;
 pub use not_admitted::NotAdmitted;
-pub use order::{Gate, Parts};
-pub use own_request::Freshness;
+pub use order::{Admitted, Gate, Parts};
 pub use seat::{OutsideAsk, Seat};

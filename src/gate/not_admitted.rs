@@ -40,12 +40,6 @@ impl From<Unavailable> for NotAdmitted {
 }
 
 impl NotAdmitted {
-    /// A child that was not to be started again.
-    pub(super) fn gone() -> Self {
-        let error = ErrorObject::internal("the server is gone");
-        Self { error, retry: Retry::Time(None) }
-    }
-
     /// A seat that is somebody else's, which no path of ours leads to.
     pub(super) fn foreign() -> Self {
         let error = ErrorObject::internal("this child belongs to somebody else");

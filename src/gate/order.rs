@@ -4,17 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::Access;
-use super::bridge::{self, Launcher, Member, Pool, Subscribing};
+use super::bridge::{self, Launcher, Member, Outcome, Pool, record};
 use super::call::Call;
 use super::not_admitted::NotAdmitted;
-use super::record;
+use super::outcome;
 use super::seat::Seat;
-use crate::audit::{self, Incident};
+use crate::audit::{self, Ending, Incident};
 use crate::auth::Principal;
-use crate::mcp::Era;
-use crate::policy::{Operation, Permitted, Policy};
+use crate::mcp::{Era, Raw};
+use crate::policy::{LogLevel, Operation, Permitted, Policy};
 use crate::server::{Internal, Profile};
 use crate::shutdown::Shutdown;
+
+/// How long the answer to something may take that nobody waits for.
+const FAREWELL_WITHIN: Duration = Duration::from_secs(10);
 
 /// The way to all children of this process; a clone is cheap.
 #[derive(Clone, Debug)]
@@ -52,17 +55,17 @@ enum Kind<'a> {
     Subscribe(&'a Member),
     /// A subscription, which is quiet by nature.
     Listen,
-    /// News for a child that runs anyway.
+    /// News whose answer nobody waits for.
     Farewell,
 }
 
-/// Which child will do.
-#[derive(Clone, Copy)]
-pub(super) enum Wanted {
-    /// One that is started if need be.
-    Started,
-    /// One that runs already.
-    Running,
+/// What may be done, by policy and on record; whoever holds it does it.
+#[derive(Debug)]
+#[must_use]
+pub struct Admitted {
+    child: bridge::Child,
+    permitted: Permitted,
+    record: audit::Open,
 }
 
 // === impl Gate ===
@@ -145,16 +148,56 @@ impl Gate {
 
     /// Sends an operation whose answer nobody waits for, if the child still runs.
     pub fn say_farewell(&self, access: &Access, seat: &Seat, operation: Operation) {
-        let (gate, access, seat) = (self.clone(), access.clone(), seat.clone());
+        let Some(child) = seat.running().filter(|_| own(access, seat).is_ok()) else { return };
+        // At once, so that nothing that the caller says afterwards can come before it.
+        let Ok(admitted) = self.admit(access, child, operation) else { return };
+        let mut call = self.dispatch(admitted, seat, Kind::Farewell);
         self.shutdown.spawn_work(async move {
-            let Ok(mut call) = gate.pass(&access, &seat, operation, Kind::Farewell).await else {
-                return;
-            };
             while !matches!(call.next().await, bridge::Event::Done(_)) {}
         });
     }
 
-    /// The order: connect → child → authorize → audit `begin` → dispatch. Outcome and audit `end` are the [`Call`]'s.
+    /// Sets the level from which on a member wants to hear what the server logs. A modern server learns it with each
+    /// request, a legacy one has one level for all who share it.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn set_level(
+        &self,
+        access: &Access,
+        seat: &Seat,
+        (member, level): (&Member, LogLevel),
+        operation: Operation,
+    ) -> Result<Outcome, NotAdmitted> {
+        let child = self.child(access, seat).await?;
+        let Admitted { child, permitted, record } = self.admit(access, child, operation)?;
+        let of_all = member.set_level(level);
+        let outcome = match child.hello().era() {
+            Era::Modern => Outcome::Result(Raw::empty_object()),
+            Era::Legacy => child.ask(Internal::SetLevel(of_all), self.call_timeout).await,
+        };
+        let (outcome, ending) = outcome::outcome(permitted.operation(), outcome);
+        record.end(ending);
+        Ok(outcome)
+    }
+
+    /// Judges and records what is done in another form: a legacy client's subscription at a modern server, which is
+    /// part of its session's.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn admit_for(
+        &self,
+        access: &Access,
+        seat: &Seat,
+        operation: Operation,
+    ) -> Result<Admitted, NotAdmitted> {
+        let child = self.child(access, seat).await?;
+        self.admit(access, child, operation)
+    }
+
+    /// The order: connect (in [`Access`]) → child → authorize → audit `begin` → dispatch. Outcome and audit `end` are
+    /// the [`Call`]'s.
     async fn pass(
         &self,
         access: &Access,
@@ -162,12 +205,9 @@ impl Gate {
         operation: Operation,
         kind: Kind<'_>,
     ) -> Result<Call, NotAdmitted> {
-        let child = self.child(access, seat, kind.wanted()).await?;
-        let permitted = self.policy.authorize(access.principal(), operation)?;
-        let record = record::begin(&self.audit, &permitted, &child)?;
-        let subscribing = kind.prepare(&permitted, seat, &child);
-        let conversation = child.converse(permitted, kind.patience(self.call_timeout));
-        Ok(Call::new(conversation, record, subscribing, seat.clone()))
+        let child = self.child(access, seat).await?;
+        let admitted = self.admit(access, child, operation)?;
+        Ok(self.dispatch(admitted, seat, kind))
     }
 
     /// The seat's child, for somebody who may use it.
@@ -175,12 +215,50 @@ impl Gate {
         &self,
         access: &Access,
         seat: &Seat,
-        wanted: Wanted,
     ) -> Result<bridge::Child, NotAdmitted> {
         own(access, seat)?;
-        match wanted {
-            Wanted::Running => seat.running().ok_or_else(NotAdmitted::gone),
-            Wanted::Started => Ok(self.pool.ready(&seat.inner).await?),
+        Ok(self.pool.ready(&seat.inner).await?)
+    }
+
+    /// Policy, then the first of two audit records.
+    fn admit(
+        &self,
+        access: &Access,
+        child: bridge::Child,
+        operation: Operation,
+    ) -> Result<Admitted, NotAdmitted> {
+        let permitted = self.policy.authorize(access.principal(), operation)?;
+        let record = record::begin(&self.audit, &permitted, &child)?;
+        Ok(Admitted { child, permitted, record })
+    }
+
+    fn dispatch(&self, admitted: Admitted, seat: &Seat, kind: Kind<'_>) -> Call {
+        let Admitted { child, permitted, record } = admitted;
+        self.lower_level(&permitted, seat, &child);
+        let subscribing = match (kind, &permitted.operation().params.uri) {
+            // Remembered first: the server may report a change before it answers.
+            (Kind::Subscribe(member), Some(uri)) => Some(member.subscribe(uri, permitted.clone())),
+            _ => None,
+        };
+        let patience = match kind {
+            Kind::Plain | Kind::Subscribe(_) => Some(self.call_timeout),
+            Kind::Farewell => Some(FAREWELL_WITHIN.min(self.call_timeout)),
+            Kind::Listen => None,
+        };
+        let conversation = child.converse(permitted, patience);
+        Call::new(conversation, record, subscribing, seat.clone())
+    }
+
+    /// A modern client names its level with each request; a legacy server has one for all who share it.
+    fn lower_level(&self, permitted: &Permitted, seat: &Seat, child: &bridge::Child) {
+        let caller = &permitted.operation().caller;
+        if let (Era::Modern, Era::Legacy) = (caller.era, child.hello().era())
+            && let Some(level) = caller.log_level.filter(|_| child.hello().offers("logging"))
+            && let Some(level) = seat.subscribers().request_level(level)
+            && record::own_request(&self.audit, permitted.principal(), "logging/setLevel", child)
+                .is_ok()
+        {
+            child.tell(Internal::SetLevel(level));
         }
     }
 
@@ -230,43 +308,11 @@ pub(super) fn own(access: &Access, seat: &Seat) -> Result<(), NotAdmitted> {
     access.opens(seat.key()).then_some(()).ok_or_else(NotAdmitted::foreign)
 }
 
-// === impl Kind ===
+// === impl Admitted ===
 
-impl Kind<'_> {
-    fn wanted(self) -> Wanted {
-        match self {
-            Self::Plain | Self::Subscribe(_) | Self::Listen => Wanted::Started,
-            Self::Farewell => Wanted::Running,
-        }
-    }
-
-    fn patience(self, limit: Duration) -> Option<Duration> {
-        match self {
-            Self::Plain | Self::Subscribe(_) | Self::Farewell => Some(limit),
-            Self::Listen => None,
-        }
-    }
-
-    /// What has to stand before the server can hear of the call.
-    fn prepare(
-        self,
-        permitted: &Permitted,
-        seat: &Seat,
-        child: &bridge::Child,
-    ) -> Option<Subscribing> {
-        let operation = permitted.operation();
-        // A modern client names its level with each request, a legacy server has one for all.
-        if let (Era::Modern, Era::Legacy) = (operation.caller.era, child.hello().era())
-            && let Some(level) =
-                operation.caller.log_level.filter(|_| child.hello().offers("logging"))
-            && let Some(level) = seat.subscribers().request_level(level)
-        {
-            child.tell(Internal::SetLevel(level));
-        }
-        match (self, &operation.params.uri) {
-            // Remembered first: the server may report a change before it answers.
-            (Self::Subscribe(member), Some(uri)) => Some(member.subscribe(uri, permitted.clone())),
-            _ => None,
-        }
+impl Admitted {
+    /// It was done, or was not.
+    pub fn end(self, ending: Ending) {
+        self.record.end(ending);
     }
 }

@@ -72,7 +72,8 @@ mod tests {
     #[test]
     fn a_list_for_a_modern_client_loses_broken_annotations_and_nothing_else() {
         let mended = text(&operation("tools/list", Era::Modern), BROKEN);
-        assert_eq!(mended, BROKEN.replace(r#","x-mcp-header":"A""#, ""));
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(read(&mended), read(&BROKEN.replace(r#","x-mcp-header":"A""#, "")));
         assert_eq!(text(&operation("tools/list", Era::Legacy), BROKEN), BROKEN);
         assert_eq!(text(&operation("tools/call", Era::Modern), BROKEN), BROKEN);
     }

@@ -1,24 +1,14 @@
-//! What mcpwrap asks a server for itself: recorded like any call, under the caller who caused it.
+//! What mcpwrap asks a server for itself: recorded under the caller who caused it.
 
 use std::sync::Arc;
 
 use super::access::Access;
-use super::bridge::{Catalogue, Outcome};
+use super::bridge::{Catalogue, Freshness, Outcome, record};
 use super::not_admitted::NotAdmitted;
-use super::order::{Gate, Wanted};
-use super::record;
+use super::order::Gate;
 use super::seat::Seat;
 use crate::auth::Principal;
 use crate::server::Hello;
-
-/// How fresh an answer must be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Freshness {
-    /// As fresh as the server's own change notices make it.
-    Usual,
-    /// Asked for now.
-    Now,
-}
 
 impl Gate {
     /// The annotated tools of the seat's child, asked for on first need and after its list has changed.
@@ -31,14 +21,9 @@ impl Gate {
         seat: &Seat,
         freshness: Freshness,
     ) -> Result<Arc<Catalogue>, NotAdmitted> {
-        let child = self.child(access, seat, Wanted::Started).await?;
-        if freshness == Freshness::Usual
-            && let Some(known) = child.known_catalogue().await
-        {
-            return Ok(known);
-        }
-        record::own_request(&self.audit, access.principal(), "tools/list", &child)?;
-        Ok(child.read_catalogue().await)
+        let child = self.child(access, seat).await?;
+        let record = || record::own_request(&self.audit, access.principal(), "tools/list", &child);
+        Ok(child.catalogue(freshness, record).await?)
     }
 
     /// Starts a child before anybody asks for one, and returns what it says about itself and its tools.
@@ -47,9 +32,9 @@ impl Gate {
     /// When it may not or cannot be started.
     pub async fn warm(&self, principal: &Arc<Principal>) -> Result<(Hello, Outcome), NotAdmitted> {
         let access = self.access(principal)?;
-        let child = self.pool.warm(&access.connect, access.key.clone()).await?;
+        let (_seat, child) = self.pool.warm(&access.connect, access.key.clone()).await?;
         record::own_request(&self.audit, principal, "tools/list", &child)?;
-        let tools = child.list_tools().await;
+        let tools = child.list_tools(self.pool.start_timeout()).await;
         Ok((child.hello().clone(), tools))
     }
 }

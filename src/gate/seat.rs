@@ -32,9 +32,11 @@ impl Seat {
         self.inner.is_lost()
     }
 
-    /// Notes that this caller's token authorises the child, which ends with the last one that is withdrawn.
+    /// Notes that this caller's token authorises his child, which ends with the last one that is withdrawn.
     pub fn vouch(&self, access: &Access) {
-        self.inner.slot().vouch(access.principal());
+        if access.opens(self.key()) {
+            self.inner.slot().vouch(access.principal());
+        }
     }
 
     /// Listens to what the child says beside its calls.
@@ -43,14 +45,13 @@ impl Seat {
         self.inner.subscribers().join(role)
     }
 
-    /// The number of the child that runs now, if one does.
-    #[must_use]
-    pub fn child(&self) -> Option<u64> {
-        self.running().map(|child| child.number())
-    }
-
     pub(super) fn running(&self) -> Option<bridge::Child> {
         self.inner.slot().child()
+    }
+
+    /// The child of this number, while it has not ended.
+    pub(super) fn child(&self, number: u64) -> Option<bridge::Child> {
+        self.inner.slot().children().into_iter().find(|child| child.number() == number)
     }
 
     pub(super) fn key(&self) -> &ChildKey {

@@ -5,7 +5,7 @@ use super::Hello;
 use crate::mcp::{Era, ErrorObject, Notification, Raw, Request, RequestId, Response, meta};
 use crate::policy::{LogLevel, Operation, Permitted};
 
-/// The bridge's own requests: a closed set that carries nothing a caller wrote.
+/// The bridge's own requests: a closed set; of what a caller wrote there is at most one of MCP's log levels in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Internal {
     /// What tools are there, for the start-up message and the catalogue.

@@ -14,9 +14,9 @@ use super::handle::{Child, Inbox};
 use super::state::ChildState;
 use super::stray_output::StrayOutput;
 use super::subscribers::Subscribers;
-use crate::mcp::{Era, ErrorObject, Line, Lines, Raw};
+use crate::mcp::{ErrorObject, Line, Lines, Raw};
 use crate::redact::Redactor;
-use crate::server::{Hello, Incoming, Internal};
+use crate::server::{Hello, Incoming};
 
 /// More than this unwritten, and nothing is read either: a child that asks without listening owes its own silence.
 const MOST_OWED: usize = 64 * 1024 * 1024;
@@ -79,23 +79,9 @@ impl Actor {
             Child::new(setup.number, hello.clone(), setup.given, setup.most_in_flight);
         let tracer = Tracer::new(setup.trace, setup.redactor.clone());
         let stray_output = StrayOutput::new(setup.name, setup.redactor);
-        let state = ChildState::new(hello, setup.subscribers, setup.roots, &inbox, tracer);
+        let state =
+            ChildState::new(setup.number, hello, setup.subscribers, setup.roots, &inbox, tracer);
         (child, Self { state, inbox, stray_output })
-    }
-
-    /// Queues what a predecessor was told: the log level and the subscriptions.
-    pub(in super::super) fn replay(&self, child: &Child) {
-        let hello = &self.state.hello;
-        if hello.era() == Era::Modern {
-            return;
-        }
-        let level = self.state.subscribers.level();
-        if let Some(level) = level.filter(|_| hello.offers("logging")) {
-            child.tell(Internal::SetLevel(level));
-        }
-        for (_, permitted) in self.state.subscribers.subscriptions() {
-            child.call(permitted, Arc::default());
-        }
     }
 
     /// Runs until the child or we have had enough. `grace` is how long calls may go on after a `close`.

@@ -108,7 +108,7 @@ impl ChildState {
         let outside: Vec<AskKey> =
             self.outside.extract_if(|_, (asked, _)| asked == id).map(|(key, _)| key).collect();
         for key in outside {
-            self.subscribers.tell_only_session(Notice::Withdrawn(key), Keep::Always);
+            self.withdraw(key);
         }
         for call in self.calls.values_mut() {
             if let Some(at) = call.asks.iter().position(|(_, placed)| placed.question.id == *id) {
@@ -156,7 +156,7 @@ impl ChildState {
         for (key, (id, _)) in late.collect::<Vec<_>>() {
             let error = ErrorObject::internal("the client did not answer in time");
             server::reply(&mut self.out, &id, &Err(error));
-            self.subscribers.tell_only_session(Notice::Withdrawn(key), Keep::Always);
+            self.withdraw(key);
         }
         self.release();
     }
@@ -236,11 +236,17 @@ impl ChildState {
             .only_session_capabilities()
             .is_some_and(|capabilities| is_covered(&ask, &capabilities));
         let room = self.outside.len() < MOST_PENDING;
-        if room && covered && self.subscribers.tell_only_session(Notice::Ask(ask), Keep::Always) {
+        let notice = Notice::Ask { child: self.number, ask };
+        if room && covered && self.subscribers.tell_only_session(notice, Keep::Always) {
             self.outside.insert(key, (question.id, question.since));
         } else {
             self.refuse(&question);
         }
+    }
+
+    fn withdraw(&self, key: AskKey) {
+        let notice = Notice::Withdrawn { child: self.number, key };
+        self.subscribers.tell_only_session(notice, Keep::Always);
     }
 
     /// What a client that cannot do it would say (checklist 5.6, 5.7).

@@ -52,6 +52,15 @@ enum Whole {
     No,
 }
 
+/// How fresh an answer must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// As fresh as the server's own change notices make it.
+    Usual,
+    /// Asked for now.
+    Now,
+}
+
 /// What the loop can be told.
 #[derive(Debug)]
 pub(super) enum Command {
@@ -152,29 +161,35 @@ impl Child {
         }
     }
 
-    /// The annotated tools of the server, as they are known: asked for, and not changed since. Where somebody asks just
-    /// now, his answer is waited for.
-    pub async fn known_catalogue(&self) -> Option<Arc<Catalogue>> {
-        let known = self.inner.catalogue.lock().await;
-        let changes = self.inner.lists_changed.load(Ordering::Relaxed);
-        known.as_ref().filter(|(at, _)| *at == changes).map(|(_, catalogue)| Arc::clone(catalogue))
-    }
-
-    /// The annotated tools of the server, asked for now.
-    pub async fn read_catalogue(&self) -> Arc<Catalogue> {
+    /// The annotated tools of the server, asked for on first need and after its list has changed. `may` is asked first
+    /// whether the server can be; whoever comes meanwhile waits for the answer.
+    ///
+    /// # Errors
+    /// What `may` says.
+    pub async fn catalogue<E>(
+        &self,
+        freshness: Freshness,
+        may: impl FnOnce() -> Result<(), E>,
+    ) -> Result<Arc<Catalogue>, E> {
         let mut known = self.inner.catalogue.lock().await;
         let changes = self.inner.lists_changed.load(Ordering::Relaxed);
+        if let (Freshness::Usual, Some((at, catalogue))) = (freshness, &*known)
+            && *at == changes
+        {
+            return Ok(Arc::clone(catalogue));
+        }
+        may()?;
         let (catalogue, whole) = self.read_pages().await;
         let catalogue = Arc::new(catalogue);
         if whole == Whole::Yes {
             *known = Some((changes, Arc::clone(&catalogue)));
         }
-        catalogue
+        Ok(catalogue)
     }
 
     /// What tools there are, the first page of them.
-    pub async fn list_tools(&self) -> Outcome {
-        self.ask(Internal::ListTools { cursor: None }, LIST_WITHIN).await
+    pub async fn list_tools(&self, limit: Duration) -> Outcome {
+        self.ask(Internal::ListTools { cursor: None }, limit).await
     }
 
     async fn read_pages(&self) -> (Catalogue, Whole) {
@@ -204,12 +219,25 @@ impl Child {
         self.send(Command::Internal { id, request, reply });
     }
 
-    /// Passes a client's notification on.
-    pub fn notify(&self, permitted: Permitted) {
+    /// Passes a client's notification on where there is room for it; `may` is asked last.
+    ///
+    /// # Errors
+    /// What `may` says.
+    pub fn notify<E>(
+        &self,
+        permitted: Permitted,
+        may: impl FnOnce(&Permitted) -> Result<(), E>,
+    ) -> Result<(), E> {
         // The protocol lets notifications get lost, and a client that floods loses its own.
-        if self.inner.in_flight.add(permitted.weight()).is_ok() {
-            self.send(Command::Notify { permitted });
+        if self.inner.in_flight.add(permitted.weight()).is_err() {
+            return Ok(());
         }
+        let may = may(&permitted);
+        match may {
+            Ok(()) => self.send(Command::Notify { permitted }),
+            Err(_) => self.inner.in_flight.remove(permitted.weight()),
+        }
+        may
     }
 
     /// Answers an ask that came outside any call.
@@ -222,17 +250,16 @@ impl Child {
         self.inner.closing.cancel();
     }
 
-    /// Whether the loop has ended.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        *self.inner.closed.borrow()
-    }
-
     /// Resolves when the loop has ended.
     pub async fn closed(&self) {
         let mut closed = self.inner.closed.clone();
         // An error means that the sender is gone, which is the end too.
         let _ = closed.wait_for(|closed| *closed).await;
+    }
+
+    /// Sends a call of a predecessor's again, whose answer nobody waits for.
+    pub(in super::super) fn replay(&self, permitted: Permitted) {
+        self.call(permitted, Arc::default());
     }
 
     /// Sends a call and returns our number for it; when it cannot be sent, the mailbox says why.

@@ -19,5 +19,5 @@ pub(super) mod testing;
 
 pub(super) use actor::{Actor, End, Setup};
 pub use conversation::{Canceller, Conversation};
-pub use handle::Child;
+pub use handle::{Child, Freshness};
 pub use subscribers::{MOST_URIS, Member, Remaining, Role, Subscribers, Subscribing};

@@ -27,6 +27,8 @@ const ASKED_ALL_AFTER: Duration = Duration::from_secs(1);
 /// The state of one child's loop.
 #[derive(Debug)]
 pub(super) struct ChildState {
+    /// Which of this process's children it is.
+    pub(super) number: u64,
     pub(super) hello: Hello,
     pub(super) subscribers: Arc<Subscribers>,
     pub(super) roots: Option<Raw>,
@@ -88,6 +90,7 @@ pub(super) enum Certainty {
 
 impl ChildState {
     pub(super) fn new(
+        number: u64,
         hello: Hello,
         subscribers: Arc<Subscribers>,
         roots: Option<Raw>,
@@ -95,6 +98,7 @@ impl ChildState {
         trace: Tracer,
     ) -> Self {
         Self {
+            number,
             hello,
             subscribers,
             roots,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::child::{Actor, Child, End, Setup};
+use super::super::record;
 use super::capacity::{Capacity, Reservation};
 use super::launch::{Launched, Launcher};
 use super::launch_error::LaunchError;
@@ -20,7 +21,7 @@ use super::unavailable::Unavailable;
 use crate::audit::Incident;
 use crate::mcp::{Era, ErrorObject};
 use crate::process::Exit;
-use crate::server::{EraChoice, Failed, handshake};
+use crate::server::{EraChoice, Failed, Internal, handshake};
 use crate::shutdown::Shutdown;
 
 /// How long the end of the output may come before the end of the process.
@@ -168,7 +169,7 @@ impl Lifecycle {
                 return;
             }
         };
-        running.actor.replay(&running.child);
+        self.replay(&slot, &running.child);
         let placement = slot.replace(&old, &running.child);
         old.close();
         if placement == Placement::Drains {
@@ -176,6 +177,26 @@ impl Lifecycle {
         }
         let shutdown = self.shutdown.clone();
         shutdown.spawn_work(async move { self.live(&slot, running).await });
+    }
+
+    /// Tells a successor what its predecessor was told: the log level and the subscriptions. What cannot be put on
+    /// record does not happen.
+    fn replay(&self, slot: &Slot, successor: &Child) {
+        let hello = successor.hello();
+        if hello.era() == Era::Modern {
+            return;
+        }
+        let audit = &self.settings.audit;
+        if let Some(level) = slot.subscribers.level().filter(|_| hello.offers("logging"))
+            && record::own_request(audit, &slot.principal, "logging/setLevel", successor).is_ok()
+        {
+            successor.tell(Internal::SetLevel(level));
+        }
+        for (_, permitted) in slot.subscribers.subscriptions() {
+            if record::replay(audit, &permitted, successor).is_ok() {
+                successor.replay(permitted);
+            }
+        }
     }
 
     async fn bring_up(&self, slot: &Slot, reservation: Reservation) -> Result<Running, StartError> {

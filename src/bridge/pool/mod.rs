@@ -79,15 +79,26 @@ impl Pool {
         Ok(seat)
     }
 
-    /// Starts a child before anybody asks for one.
+    /// Starts a child before anybody asks for one; it may make room for others as soon as the seat is dropped.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub async fn warm(&self, connect: &Connect, key: ChildKey) -> Result<Child, Unavailable> {
+    pub async fn warm(
+        &self,
+        connect: &Connect,
+        key: ChildKey,
+    ) -> Result<(Seat, Child), Unavailable> {
         let era = self.settle_era().await?;
         let (seat, _) =
             self.lifecycle.slots.choose(key, connect, &Profile::plain(), era, Seat::warm);
-        self.ready(&seat).await
+        let child = self.ready(&seat).await?;
+        Ok((seat, child))
+    }
+
+    /// How long a start, and the first thing that is asked of a child, may take.
+    #[must_use]
+    pub fn start_timeout(&self) -> Duration {
+        self.lifecycle.settings.start_timeout
     }
 
     /// The seat's child, started if need be.

@@ -93,7 +93,8 @@ impl Slot {
     }
 
     /// The running child and those that drain beside it.
-    pub(super) fn children(&self) -> Vec<Child> {
+    #[must_use]
+    pub fn children(&self) -> Vec<Child> {
         self.state.borrow().children().cloned().collect()
     }
 

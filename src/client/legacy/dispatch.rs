@@ -8,7 +8,7 @@ use super::session::{Answered, Session};
 use crate::client::context::Context;
 use crate::client::reply::Reply;
 use crate::gate::Access;
-use crate::mcp::{Message, Notification, Object, Params, RequestId, codes};
+use crate::mcp::{Message, Notification, Object, Params, RequestId, Response, codes};
 use crate::policy::Operation;
 
 /// The most messages that one batch may have.
@@ -34,14 +34,21 @@ pub(super) fn read_batch(text: &ByteString) -> Result<Vec<(Message, Params)>, Re
     members.iter().map(read).collect()
 }
 
-/// Acts on answers and notifications, and returns the requests, which are the caller's to serve where their answers
-/// belong. Nothing is acted on where a request cannot be served.
+/// What is left to do after [`dispatch`].
+pub(super) struct Dispatched {
+    /// The requests, which are the caller's to serve where their answers belong.
+    pub(super) requests: Vec<(RequestId, Operation)>,
+    /// An answer that could not be taken in, or answers nothing; whether that is said depends on how it came.
+    pub(super) refused: Option<Reply>,
+}
+
+/// Acts on answers and notifications, and returns the requests. Nothing is acted on where a request cannot be served.
 pub(super) fn dispatch(
     context: &Context,
     access: &Access,
     session: &Arc<Session>,
     messages: Vec<(Message, Params)>,
-) -> Result<Vec<(RequestId, Operation)>, Reply> {
+) -> Result<Dispatched, Reply> {
     let mut ids: Vec<&RequestId> = Vec::new();
     for id in messages.iter().filter_map(|(message, _)| message.id()) {
         if session.calls.contains(id) || ids.contains(&id) {
@@ -50,39 +57,50 @@ pub(super) fn dispatch(
         }
         ids.push(id);
     }
-    let alone = messages.len() == 1;
-    let mut requests = Vec::new();
+    let mut done = Dispatched { requests: Vec::new(), refused: None };
     for (message, params) in messages {
         match message {
             Message::Request(request) => {
                 let (method, caller) = (request.method, session.caller());
-                requests.push((request.id, Operation { method, params, caller, resume: None }));
+                let operation = Operation { method, params, caller, resume: None };
+                done.requests.push((request.id, operation));
             }
             Message::Notification(notification) => {
                 notified(context, access, session, notification, params);
             }
             Message::Response(response) => {
-                let answered = response
-                    .id
-                    .map_or(Answered::Unknown, |id| session.answer(&id, response.outcome));
-                match answered {
-                    Answered::Known => {}
-                    Answered::Outside(ask, outcome) => {
-                        context
-                            .gate
-                            .answer(access, &session.seat, &ask, outcome)
-                            .map_err(|refused| Reply::refused(None, refused))?;
-                    }
-                    Answered::Unknown if alone => {
-                        let text = "an answer to nothing that was asked";
-                        return Err(Reply::bad(None, codes::INVALID_REQUEST, text));
-                    }
-                    Answered::Unknown => {}
+                if let Err(reply) = answered(context, access, session, response) {
+                    done.refused = Some(reply);
                 }
             }
         }
     }
-    Ok(requests)
+    Ok(done)
+}
+
+/// Takes in a client's answer.
+fn answered(
+    context: &Context,
+    access: &Access,
+    session: &Arc<Session>,
+    response: Response,
+) -> Result<(), Reply> {
+    let answered =
+        response.id.map_or(Answered::Unknown, |id| session.answer(&id, response.outcome));
+    match answered {
+        Answered::Known => Ok(()),
+        Answered::Outside(number, ask, outcome) => {
+            let passed = context.gate.answer(access, &session.seat, &ask, outcome);
+            passed.map_err(|refused| {
+                // The client may try again.
+                session.ask_again(number, ask);
+                Reply::refused(None, refused)
+            })
+        }
+        Answered::Unknown => {
+            Err(Reply::bad(None, codes::INVALID_REQUEST, "an answer to nothing that was asked"))
+        }
+    }
 }
 
 /// Acts on a client's notification.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 
-use super::dispatch::{dispatch, read_batch};
+use super::dispatch::{Dispatched, dispatch, read_batch};
 use super::session::Session;
 use super::sessions::Sessions;
 use super::sse::{self, Links};
@@ -23,15 +23,13 @@ pub(in crate::client) struct Legacy {
 }
 
 impl Legacy {
-    pub(in crate::client) fn new(context: Arc<Context>) -> Arc<Self> {
-        let sessions = Arc::new(Sessions::new(context));
-        Arc::new(Self { sessions, links: Arc::default() })
+    pub(in crate::client) fn new(context: Arc<Context>) -> Self {
+        Self { sessions: Arc::new(Sessions::new(context)), links: Arc::default() }
     }
 
     /// Serves one POSTed message.
     pub(in crate::client) async fn post(
         &self,
-        access: &Access,
         arrival: &Arrival,
         message: Message,
         params: Params,
@@ -39,62 +37,61 @@ impl Legacy {
         if let Message::Request(request) = &message
             && request.method == "initialize"
         {
-            return initialize::initialize(&self.sessions, access, arrival, &request.id, &params)
-                .await;
+            return match self.access(arrival, Some(&request.id)) {
+                Ok(access) => {
+                    let (sessions, id) = (&self.sessions, &request.id);
+                    initialize::initialize(sessions, &access, arrival, id, &params).await
+                }
+                Err(reply) => reply,
+            };
         }
         let context = self.sessions.context();
-        let id = message.id().cloned();
-        let session = match self.find(access, arrival, id.as_ref()) {
-            Ok(session) => session,
+        let (access, session) = match self.find(arrival, message.id()) {
+            Ok(found) => found,
             Err(reply) => return reply,
         };
-        match dispatch(context, access, &session, vec![(message, params)]) {
-            Ok(mut requests) => match requests.pop() {
-                Some(request) => post::one(context, access, arrival, &session, request).await,
-                None => Reply::Accepted,
+        match dispatch(context, &access, &session, vec![(message, params)]) {
+            Ok(Dispatched { mut requests, refused }) => match requests.pop() {
+                Some(request) => post::one(context, &access, arrival, &session, request).await,
+                None => refused.unwrap_or(Reply::Accepted),
             },
             Err(reply) => reply,
         }
     }
 
     /// Serves a batch, which only 2025-03-26 knows (checklist 2.20).
-    pub(in crate::client) fn batch(
-        &self,
-        access: &Access,
-        arrival: &Arrival,
-        text: &ByteString,
-    ) -> Reply {
+    pub(in crate::client) fn batch(&self, arrival: &Arrival, text: &ByteString) -> Reply {
         let bad = |text: &str| Reply::bad(None, codes::INVALID_REQUEST, text);
         if headers::session_id(&arrival.headers).is_none() {
             return bad("a batch is not allowed here");
         }
-        let session = match self.find(access, arrival, None) {
-            Ok(session) => session,
+        let (access, session) = match self.find(arrival, None) {
+            Ok(found) => found,
             Err(reply) => return reply,
         };
         if session.version != ProtocolVersion::V2025_03_26 {
             return bad("a batch is allowed in 2025-03-26 only");
         }
         let context = self.sessions.context();
-        let requests =
-            read_batch(text).and_then(|messages| dispatch(context, access, &session, messages));
-        match requests {
-            Ok(requests) if requests.is_empty() => Reply::Accepted,
-            Ok(requests) => post::many(context, access, &session, requests),
+        let dispatched =
+            read_batch(text).and_then(|messages| dispatch(context, &access, &session, messages));
+        match dispatched {
+            Ok(Dispatched { requests, .. }) if requests.is_empty() => Reply::Accepted,
+            Ok(Dispatched { requests, .. }) => post::many(context, &access, &session, requests),
             Err(reply) => reply,
         }
     }
 
     /// Opens or resumes a stream.
-    pub(in crate::client) fn get(&self, access: &Access, arrival: &Arrival) -> Reply {
+    pub(in crate::client) fn get(&self, arrival: &Arrival) -> Reply {
         if headers::session_id(&arrival.headers).is_none() {
             return Reply::not_allowed("POST");
         }
         if !headers::accepts_events(&arrival.headers) {
             return Reply::Refused(Refusal::NotAcceptable);
         }
-        match self.find(access, arrival, None) {
-            Ok(session) => {
+        match self.find(arrival, None) {
+            Ok((_, session)) => {
                 let last = arrival.headers.get(headers::LAST_EVENT_ID);
                 listen::open(&session, last.map(|value| value.to_str().unwrap_or("")))
             }
@@ -103,12 +100,12 @@ impl Legacy {
     }
 
     /// Ends a session.
-    pub(in crate::client) fn delete(&self, access: &Access, arrival: &Arrival) -> Reply {
+    pub(in crate::client) fn delete(&self, arrival: &Arrival) -> Reply {
         if headers::session_id(&arrival.headers).is_none() {
             return Reply::bad(None, codes::INVALID_REQUEST, "no session is named");
         }
-        match self.find(access, arrival, None) {
-            Ok(session) => {
+        match self.find(arrival, None) {
+            Ok((_, session)) => {
                 self.sessions.end(&session);
                 Reply::Ended
             }
@@ -117,19 +114,29 @@ impl Legacy {
     }
 
     /// Opens a stream of HTTP+SSE.
-    pub(in crate::client) fn open_link(&self, access: &Access, arrival: &Arrival) -> Reply {
-        sse::open(&self.sessions, &self.links, access, arrival)
+    pub(in crate::client) fn open_link(&self, arrival: &Arrival) -> Reply {
+        if !headers::accepts_events(&arrival.headers) {
+            return Reply::Refused(Refusal::NotAcceptable);
+        }
+        match self.access(arrival, None) {
+            Ok(access) => sse::open(&self.sessions, &self.links, &access),
+            Err(reply) => reply,
+        }
     }
 
     /// Serves a message for a stream of HTTP+SSE.
     pub(in crate::client) fn post_to_link(
         &self,
-        access: &Access,
+        arrival: &Arrival,
         link: &str,
         message: Message,
         params: Params,
     ) -> Reply {
-        sse::post(&self.sessions, &self.links, access, link, message, params)
+        // The answer to this POST is only read for its status.
+        match self.access(arrival, None) {
+            Ok(access) => sse::post(&self.sessions, &self.links, &access, link, message, params),
+            Err(reply) => reply,
+        }
     }
 
     /// Ends the sessions that nobody has used for long.
@@ -143,18 +150,23 @@ impl Legacy {
         self.links.close_all();
     }
 
+    fn access(&self, arrival: &Arrival, id: Option<&RequestId>) -> Result<Access, Reply> {
+        let access = self.sessions.context().gate.access(&arrival.principal);
+        access.map_err(|refused| Reply::refused(id, refused))
+    }
+
     /// The session of a request, or what to say instead (checklist 2.3, 2.4, 2.8).
     fn find(
         &self,
-        access: &Access,
         arrival: &Arrival,
         id: Option<&RequestId>,
-    ) -> Result<Arc<Session>, Reply> {
+    ) -> Result<(Access, Arc<Session>), Reply> {
         let Some(name) = headers::session_id(&arrival.headers) else {
             let text = "no session is named; send initialize first";
             return Err(Reply::bad(id, codes::INVALID_REQUEST, text));
         };
-        let Some(session) = self.sessions.find(name, access) else {
+        let access = self.access(arrival, id)?;
+        let Some(session) = self.sessions.find(name, &access) else {
             let error = ErrorObject::new(codes::INVALID_REQUEST, "session not found");
             return Err(Reply::error(Status::NotFound, id, error));
         };
@@ -172,6 +184,6 @@ impl Legacy {
                 return Err(Reply::bad(id, codes::INVALID_REQUEST, &text));
             }
         }
-        Ok(session)
+        Ok((access, session))
     }
 }

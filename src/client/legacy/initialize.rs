@@ -107,7 +107,7 @@ pub(super) async fn begin(
     if let Some(changes) = changes {
         let follow = modern_subscription::run(
             Arc::clone(&context),
-            access,
+            Arc::clone(access.principal()),
             Arc::downgrade(&session),
             hello,
             changes,

@@ -48,9 +48,14 @@ fn standalone(session: &Arc<Session>, reader: Reader) -> Frames {
                 Step::End => return None,
                 Step::Wait => {}
             }
-            if !session.is_initialized() {
+            {
                 let ready = session.ready.notified();
-                let _ = tokio::time::timeout(INITIALIZED_WITHIN, ready).await;
+                tokio::pin!(ready);
+                // Listened for before it is looked at, so that it cannot happen in between.
+                ready.as_mut().enable();
+                if !session.is_initialized() {
+                    let _ = tokio::time::timeout(INITIALIZED_WITHIN, ready).await;
+                }
             }
             let stream = Arc::clone(reader.stream());
             tokio::select! {
@@ -72,15 +77,14 @@ pub(super) fn note(session: &Session, stream: &EventStream, notice: Notice) {
                 stream.push_if_room(Content::notification("notifications/message", Some(&params)));
             }
         }
-        Notice::Ask(ask) => {
-            let Some(child) = session.seat.child() else { return };
+        Notice::Ask { child, ask } => {
             let method = ask.method.clone();
             let number = session.ask(Asked::Outside(OutsideAsk { child, key: ask.key, method }));
             let id = RequestId::from(number);
             stream.push(Content::request(&id, &ask.method, ask.params.as_ref()));
         }
-        Notice::Withdrawn(key) => {
-            if let Some(number) = session.withdraw_ask(&key) {
+        Notice::Withdrawn { child, key } => {
+            if let Some(number) = session.withdraw_ask(child, &key) {
                 let params = Raw::of(&serde_json::json!({ "requestId": number }));
                 stream.push(Content::notification("notifications/cancelled", Some(&params)));
             }

@@ -20,3 +20,4 @@ mod translate;
 mod watched_uris;
 
 pub(super) use entrance::Legacy;
+pub(super) use sse::link_id;

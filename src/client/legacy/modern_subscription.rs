@@ -10,8 +10,9 @@ use tokio::time::Instant;
 
 use super::session::Session;
 use super::watched_uris::{Changes, Honoured, Wanted};
+use crate::auth::Principal;
 use crate::client::context::Context;
-use crate::gate::{Access, Call, Event, Keep, MOST_URIS, Notice, Outcome};
+use crate::gate::{Call, Event, Keep, MOST_URIS, Notice, Outcome};
 use crate::mcp::{Object, Params, Raw};
 use crate::policy::{Caller, Operation};
 use crate::server::{Hello, ListKind};
@@ -29,7 +30,7 @@ const REOPEN_AFTER: [Duration; 4] = [
 /// Follows the server until the session ends.
 pub(super) async fn run(
     context: Arc<Context>,
-    access: Access,
+    principal: Arc<Principal>,
     session: Weak<Session>,
     hello: Hello,
     mut changes: Changes,
@@ -38,7 +39,7 @@ pub(super) async fn run(
         ListKind::ALL.into_iter().filter(|kind| hello.offers(kind.capability())).collect();
     let mut uris = BTreeSet::new();
     let Some(first) = session.upgrade() else { return };
-    let mut listening = listen(&context, &access, &first, &lists, &uris).await.map(|(on, _)| on);
+    let mut listening = listen(&context, &principal, &first, &lists, &uris).await.map(|(on, _)| on);
     drop(first);
     // When a lost subscription is opened again, and how often that was tried.
     let mut reopen: Option<(Instant, usize)> = None;
@@ -50,7 +51,7 @@ pub(super) async fn run(
                 let Some(session) = session.upgrade().filter(|session| !session.is_lost()) else {
                     return;
                 };
-                let new = listen(&context, &access, &session, &lists, &uris).await;
+                let new = listen(&context, &principal, &session, &lists, &uris).await;
                 listening = new.map(|(on, _)| on);
                 let tries = reopen.map_or(0, |(_, tries)| tries);
                 reopen = listening.is_none().then(|| after(tries + 1));
@@ -73,7 +74,7 @@ pub(super) async fn run(
                     Wanted::No => uris.remove(&change.uri),
                 };
                 // The new subscription stands before the old one is dropped.
-                let new = listen(&context, &access, &session, &lists, &uris).await;
+                let new = listen(&context, &principal, &session, &lists, &uris).await;
                 let granted = new.as_ref().is_some_and(|(_, granted)| {
                     change.wanted == Wanted::No || granted.contains(&change.uri)
                 });
@@ -118,7 +119,7 @@ async fn heard(listening: &mut Option<Call>) -> Event {
 /// Opens a subscription; returns it with the URIs that the server granted.
 async fn listen(
     context: &Context,
-    access: &Access,
+    principal: &Arc<Principal>,
     session: &Session,
     lists: &[ListKind],
     uris: &BTreeSet<String>,
@@ -132,7 +133,9 @@ async fn listen(
     let caller = Caller { log_level: None, ..session.caller() };
     let operation =
         Operation { method: "subscriptions/listen".into(), params, caller, resume: None };
-    let mut call = context.gate.listen(access, &session.seat, operation).await.ok()?;
+    // It may be hours later: whether he may still connect is asked each time.
+    let access = context.gate.access(principal).ok()?;
+    let mut call = context.gate.listen(&access, &session.seat, operation).await.ok()?;
     let acknowledged = async {
         loop {
             match call.next().await {

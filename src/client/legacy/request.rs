@@ -9,7 +9,8 @@ use super::calls::Still;
 use super::session::{Answer, Asked, Session};
 use super::stream::EventStream;
 use super::translate;
-use super::watched_uris::{Honoured, Wanted};
+use super::watched_uris::{Honoured, Wanted, WatchedUris};
+use crate::audit::Ending;
 use crate::client::context::Context;
 use crate::client::reply::Content;
 use crate::gate::{Access, Ask, AskKey, Call, Event, NotAdmitted, Outcome, Remaining, refusal};
@@ -129,7 +130,7 @@ impl SessionRequest<'_> {
         }
     }
 
-    async fn set_level(&self, mut operation: Operation) -> Option<Answer> {
+    async fn set_level(&self, operation: Operation) -> Option<Answer> {
         let level = operation
             .params
             .raw
@@ -138,15 +139,18 @@ impl SessionRequest<'_> {
         let Some(level) = level else {
             return Some(Err(ErrorObject::invalid_params("params.level must be a log level")));
         };
-        let most_verbose = self.session.set_level(level);
-        // A modern server learns the level with each request.
-        if self.follows_modern() {
-            return Some(Ok(Raw::empty_object()));
+        let session = self.session;
+        let wish = (&session.member, level);
+        let set = self.context.gate.set_level(self.access, &session.seat, wish, operation).await;
+        if set.is_ok() {
+            session.set_level(level);
         }
-        // The child has one level for all who share it.
-        let params = Raw::of(&serde_json::json!({ "level": most_verbose.as_str() }));
-        operation.params.raw = Some(params);
-        self.call(operation).await
+        match set {
+            Ok(Outcome::Result(result)) => Some(Ok(result)),
+            Ok(Outcome::Error(error) | Outcome::Lost(error)) => Some(Err(error)),
+            Ok(Outcome::Cancelled) => None,
+            Err(refused) => Some(Err(refused.error)),
+        }
     }
 
     async fn subscribe(&self, operation: Operation) -> Option<Answer> {
@@ -159,12 +163,7 @@ impl SessionRequest<'_> {
             )));
         }
         if let Some(watched) = &self.session.watched {
-            return Some(match watched.change(&uri, Wanted::Yes).await {
-                Honoured::Yes => Ok(Raw::empty_object()),
-                Honoured::No => Err(ErrorObject::invalid_params(
-                    "the server does not report changes of this resource",
-                )),
-            });
+            return Some(self.watch(watched, &uri, Wanted::Yes, operation).await);
         }
         let (gate, session, method) = (&self.context.gate, self.session, operation.method.clone());
         let call = gate.subscribe(self.access, &session.seat, &session.member, operation).await;
@@ -176,13 +175,36 @@ impl SessionRequest<'_> {
             return Some(Err(ErrorObject::invalid_params("params.uri must be a string")));
         };
         if let Some(watched) = &self.session.watched {
-            watched.change(&uri, Wanted::No).await;
-            return Some(Ok(Raw::empty_object()));
+            return Some(self.watch(watched, &uri, Wanted::No, operation).await);
         }
         match self.session.member.unsubscribe(&uri) {
             // Another client of this user still wants it.
             Remaining::Others => Some(Ok(Raw::empty_object())),
             Remaining::Nobody => self.call(operation).await,
+        }
+    }
+
+    /// Changes what is followed of a modern server, which has one subscription for the whole session.
+    async fn watch(
+        &self,
+        watched: &WatchedUris,
+        uri: &str,
+        wanted: Wanted,
+        operation: Operation,
+    ) -> Answer {
+        let gate = &self.context.gate;
+        let admitted = gate.admit_for(self.access, &self.session.seat, operation).await;
+        let admitted = admitted.map_err(|refused| refused.error)?;
+        match (watched.change(uri, wanted).await, wanted) {
+            (Honoured::No, Wanted::Yes) => {
+                admitted.end(Ending::Error);
+                let text = "the server does not report changes of this resource";
+                Err(ErrorObject::invalid_params(text))
+            }
+            _ => {
+                admitted.end(Ending::Result);
+                Ok(Raw::empty_object())
+            }
         }
     }
 

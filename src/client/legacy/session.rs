@@ -72,7 +72,7 @@ pub(super) enum Answered {
     /// It went where it was asked for, or came too late or twice.
     Known,
     /// It is for the child.
-    Outside(OutsideAsk, Answer),
+    Outside(u64, OutsideAsk, Answer),
     /// Nothing like it was ever asked.
     Unknown,
 }
@@ -133,9 +133,8 @@ impl Session {
         *lock(&self.level)
     }
 
-    pub(super) fn set_level(&self, level: LogLevel) -> LogLevel {
+    pub(super) fn set_level(&self, level: LogLevel) {
         *lock(&self.level) = Some(level);
-        self.member.set_level(level)
     }
 
     /// Whether the client wants log messages of this severity; before it said so, the server decides.
@@ -165,10 +164,9 @@ impl Session {
     }
 
     /// Forgets a question that came outside any call, and returns its number.
-    pub(super) fn withdraw_ask(&self, key: &AskKey) -> Option<u64> {
-        let now = self.seat.child()?;
+    pub(super) fn withdraw_ask(&self, child: u64, key: &AskKey) -> Option<u64> {
         let mut asks = lock(&self.asks);
-        let is_it = |asked: &Asked| matches!(asked, Asked::Outside(ask) if ask.key == *key && ask.child == now);
+        let is_it = |asked: &Asked| matches!(asked, Asked::Outside(ask) if ask.key == *key && ask.child == child);
         let number = asks.iter().find(|(_, asked)| is_it(asked)).map(|(number, _)| *number)?;
         asks.remove(&number);
         Some(number)
@@ -184,11 +182,16 @@ impl Session {
                 let _ = answers.send((key, answer));
                 Answered::Known
             }
-            Some(Asked::Outside(ask)) => Answered::Outside(ask, answer),
+            Some(Asked::Outside(ask)) => Answered::Outside(number, ask, answer),
             // A late or repeated answer to something that was asked.
             None if number < self.next_ask.load(Ordering::Relaxed) => Answered::Known,
             None => Answered::Unknown,
         }
+    }
+
+    /// An answer to this did not get through: it is waited for again.
+    pub(super) fn ask_again(&self, number: u64, ask: OutsideAsk) {
+        lock(&self.asks).insert(number, Asked::Outside(ask));
     }
 
     /// A stream that is not stored yet: its call may end without needing one.
@@ -268,8 +271,8 @@ impl Owner {
         self.user == *user
     }
 
-    pub(super) fn is_same_user(&self, other: &Self) -> bool {
-        self.user == other.user
+    pub(super) fn user(&self) -> &UserId {
+        &self.user
     }
 
     /// Whether this caller is the owner.

@@ -54,7 +54,7 @@ impl Sessions {
     pub(super) fn add(&self, session: Arc<Session>) -> Result<(), TooMany> {
         let mut all = self.lock();
         let most = self.context.settings.most_sessions;
-        let is_his = |other: &&Arc<Session>| other.owner.is_same_user(&session.owner);
+        let is_his = |other: &&Arc<Session>| other.owner.is_user(session.owner.user());
         if all.values().filter(is_his).count() >= most {
             return Err(TooMany);
         }

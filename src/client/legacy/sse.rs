@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::{StreamExt as _, stream};
 
-use super::dispatch::dispatch;
+use super::dispatch::{Dispatched, dispatch};
 use super::initialize::{begin, fresh_id, read, too_many};
 use super::listen::note;
 use super::request::serve;
@@ -14,9 +14,7 @@ use super::session::{Owner, STANDALONE, Session};
 use super::sessions::Sessions;
 use super::stream::{EventStream, Step};
 use crate::audit::Incident;
-use crate::client::context::Arrival;
-use crate::client::headers;
-use crate::client::reply::{Content, Frame, Refusal, Reply, Status};
+use crate::client::reply::{Content, Frame, Reply, Status};
 use crate::gate::Access;
 use crate::mcp::{ErrorObject, Message, Params, RequestId, codes};
 
@@ -41,16 +39,13 @@ struct Open {
     id: String,
 }
 
+/// The HTTP+SSE stream that the query of a POST names.
+pub(in crate::client) fn link_id(query: &str) -> Option<&str> {
+    query.split('&').find_map(|pair| pair.strip_prefix("sessionId="))
+}
+
 /// Opens a stream; its first event says where to POST.
-pub(super) fn open(
-    sessions: &Arc<Sessions>,
-    links: &Arc<Links>,
-    access: &Access,
-    arrival: &Arrival,
-) -> Reply {
-    if !headers::accepts_events(&arrival.headers) {
-        return Reply::Refused(Refusal::NotAcceptable);
-    }
+pub(super) fn open(sessions: &Arc<Sessions>, links: &Arc<Links>, access: &Access) -> Reply {
     let busy = |error| Reply::error(Status::TooMany, None, error);
     let id = match fresh_id() {
         Ok(id) => id,
@@ -133,14 +128,14 @@ pub(super) fn post(
         return Reply::bad(None, codes::INVALID_REQUEST, "send initialize first");
     };
     match dispatch(context, access, &session, vec![(message, params)]) {
-        Ok(requests) => {
+        Ok(Dispatched { requests, refused }) => {
             for request in requests {
                 let (context, access) = (Arc::clone(context), access.clone());
                 let (session, stream) = (Arc::clone(&session), Arc::clone(&stream));
                 let work = serve(Arc::clone(&context), access, session, request, stream);
                 context.shutdown.spawn_work(work);
             }
-            Reply::Accepted
+            refused.unwrap_or(Reply::Accepted)
         }
         Err(reply) => reply,
     }

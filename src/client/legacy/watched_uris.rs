@@ -7,8 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Changes of one session's URIs that may wait.
 const MOST_WAITING: usize = 64;
-/// How long the server may take to acknowledge a change.
-const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(20);
+/// How long a change may take.
+const CHANGED_WITHIN: Duration = Duration::from_secs(20);
 
 /// A change of the URIs that a session wants to hear of.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl WatchedUris {
         if self.0.send(change).await.is_err() {
             return Honoured::No;
         }
-        match tokio::time::timeout(ACKNOWLEDGED_WITHIN, answer).await {
+        match tokio::time::timeout(CHANGED_WITHIN, answer).await {
             Ok(Ok(honoured)) => honoured,
             _ => Honoured::No,
         }

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use super::request::ClientRequest;
 use super::suspended_calls::SuspendedCalls;
-use super::{call, listen, validate};
+use super::{call, listen, param_headers, validate};
 use crate::client::context::{Arrival, Context};
 use crate::client::reply::Reply;
-use crate::gate::Access;
 use crate::mcp::{Message, Params, codes};
 use crate::policy::Operation;
 
@@ -19,14 +18,13 @@ pub(in crate::client) struct Modern {
 }
 
 impl Modern {
-    pub(in crate::client) fn new(context: Arc<Context>) -> Arc<Self> {
-        Arc::new(Self { context, suspended: Arc::default() })
+    pub(in crate::client) fn new(context: Arc<Context>) -> Self {
+        Self { context, suspended: Arc::default() }
     }
 
     /// Serves one POSTed message.
     pub(in crate::client) async fn post(
         &self,
-        access: Access,
         arrival: &Arrival,
         message: Message,
         params: Params,
@@ -37,13 +35,18 @@ impl Modern {
                     Ok(caller) => caller,
                     Err(rejected) => return rejected.into_reply(&request.id),
                 };
+                let access = match self.context.gate.access(&arrival.principal) {
+                    Ok(access) => access,
+                    Err(refused) => return Reply::refused(Some(&request.id), refused),
+                };
                 let method = request.method;
+                let headers = param_headers::of(&method, &arrival.headers);
                 let request = ClientRequest {
                     context: Arc::clone(&self.context),
                     access,
                     id: request.id,
                     operation: Operation { method, params, caller, resume: None },
-                    headers: arrival.headers.clone(),
+                    headers,
                     round: 0,
                 };
                 match request.operation.method.as_ref() {

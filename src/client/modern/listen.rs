@@ -38,7 +38,7 @@ pub(super) async fn listen(request: ClientRequest) -> Reply {
         missed: VecDeque::new(),
         early: None,
         acknowledged: false,
-        source: Origin::None,
+        feed: Feed::None,
     };
     match listen.open().await {
         Ok(()) => Reply::Events { frames: Box::pin(listen.frames()), session: None },
@@ -56,11 +56,11 @@ struct Listen {
     early: Option<Event>,
     /// Whether the client knows what is honoured.
     acknowledged: bool,
-    source: Origin,
+    feed: Feed,
 }
 
 /// Where the messages come from.
-enum Origin {
+enum Feed {
     None,
     /// A modern server's own subscription.
     Modern(Box<Call>),
@@ -79,14 +79,17 @@ enum Next {
 
 impl Listen {
     async fn open(&mut self) -> Result<(), (Status, ErrorObject)> {
+        // It may be hours later: whether he may still connect, and to which child, is asked each time.
+        let principal = Arc::clone(self.request.access.principal());
+        self.request.access = self.request.context.gate.access(&principal).map_err(refused)?;
         let seat = self.request.seat().await.map_err(refused)?;
-        self.source = match seat.hello().era() {
+        self.feed = match seat.hello().era() {
             Era::Modern => {
                 if !self.filter.task_ids.is_empty() {
                     may_use_tasks(&self.request.operation.caller, seat.hello())
                         .map_err(Rejected::into_parts)?;
                 }
-                Origin::Modern(Box::new(self.follow(&seat).await?))
+                Feed::Modern(Box::new(self.follow(&seat).await?))
             }
             Era::Legacy => self.join(seat).await,
         };
@@ -111,7 +114,7 @@ impl Listen {
     }
 
     /// Subscribes to what the legacy server can report; the rest is left out (checklist 5.26).
-    async fn join(&mut self, seat: Seat) -> Origin {
+    async fn join(&mut self, seat: Seat) -> Feed {
         let hello = seat.hello();
         self.honoured = Filter {
             tools_list_changed: self.filter.tools_list_changed
@@ -130,7 +133,7 @@ impl Listen {
                 }
             }
         }
-        Origin::Legacy { member, seat }
+        Feed::Legacy { member, seat }
     }
 
     async fn subscribe(&self, seat: &Seat, member: &Member, uri: &str) -> bool {
@@ -154,8 +157,8 @@ impl Listen {
 
     fn frames(self) -> impl futures_core::Stream<Item = Frame> + Send {
         // A modern server acknowledges by itself; for a legacy one it is ours to say.
-        let first = match &self.source {
-            Origin::Legacy { .. } => Some(self.acknowledged()),
+        let first = match &self.feed {
+            Feed::Legacy { .. } => Some(self.acknowledged()),
             _ => None,
         };
         let start = (Some(self), first);
@@ -202,9 +205,9 @@ impl Listen {
 
     async fn heard(&mut self) -> Next {
         loop {
-            match &mut self.source {
-                Origin::None => return Next::End,
-                Origin::Modern(call) => {
+            match &mut self.feed {
+                Feed::None => return Next::End,
+                Feed::Modern(call) => {
                     let event = match self.early.take() {
                         Some(event) => event,
                         None => call.next().await,
@@ -226,7 +229,7 @@ impl Listen {
                         _ => {}
                     }
                 }
-                Origin::Legacy { member, .. } => match member.mailbox().next().await {
+                Feed::Legacy { member, .. } => match member.mailbox().next().await {
                     Notice::ListChanged(kind) => {
                         return Next::Message(self.tagged(kind.method(), &Raw::empty_object()));
                     }
@@ -236,8 +239,8 @@ impl Listen {
                     }
                     Notice::Gone => return Next::Lost,
                     Notice::Log { .. }
-                    | Notice::Ask(_)
-                    | Notice::Withdrawn(_)
+                    | Notice::Ask { .. }
+                    | Notice::Withdrawn { .. }
                     | Notice::Other(_) => {}
                 },
             }
@@ -301,7 +304,7 @@ impl Listen {
 impl Drop for Listen {
     fn drop(&mut self) {
         // Whoever was the last to want a resource of a legacy server says so.
-        let Origin::Legacy { member, seat } = &self.source else { return };
+        let Feed::Legacy { member, seat } = &self.feed else { return };
         let ClientRequest { context, access, .. } = &self.request;
         for uri in member.uris() {
             let nobody = member.unsubscribe(&uri) == Remaining::Nobody;

@@ -9,6 +9,19 @@ use crate::client::headers;
 use crate::gate::Annotated;
 use crate::mcp::{Object, Raw};
 
+/// The headers that repeat arguments of a call.
+pub(super) fn of(method: &str, headers: &HeaderMap) -> HeaderMap {
+    let repeats = |name: &http::HeaderName| name.as_str().starts_with(headers::PARAM_PREFIX);
+    match method {
+        "tools/call" => headers
+            .iter()
+            .filter(|(name, _)| repeats(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+        _ => HeaderMap::new(),
+    }
+}
+
 /// Compares the headers of a call with its arguments.
 pub(super) fn check(
     headers: &HeaderMap,

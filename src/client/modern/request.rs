@@ -18,6 +18,7 @@ pub(super) struct ClientRequest {
     pub(super) access: Access,
     pub(super) id: RequestId,
     pub(super) operation: Operation,
+    /// Those that repeat its arguments.
     pub(super) headers: HeaderMap,
     /// How often the client has been asked; a request of a later round goes on with a call of another one.
     pub(super) round: u32,

@@ -8,6 +8,8 @@ use super::super::super::event::{Ask, Event, Outcome};
 use super::super::conversation::Conversation;
 use super::super::testing::{actor, hello, permitted, tool};
 use super::*;
+use crate::mcp::Era;
+use crate::server::Internal;
 
 const GRACE: Duration = Duration::from_secs(5);
 const MAX_LINE: usize = 1024 * 1024;
@@ -184,7 +186,7 @@ async fn the_end_of_the_output_is_told_to_everybody_who_waits() {
     assert!(matches!(running.await.unwrap(), End::Exited));
     assert!(is_lost(&mut sent).await && is_lost(&mut waiting).await);
     assert!(matches!(listing.await.unwrap(), Outcome::Lost(_)));
-    assert!(child.is_closed());
+    child.closed().await;
     let mut late = child.converse(tool("c", None), None);
     assert!(is_lost(&mut late).await);
 }

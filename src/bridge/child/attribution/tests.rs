@@ -40,7 +40,7 @@ impl World {
         let (_, inbox) = Child::new(1, hello(Era::Legacy), Vec::new(), 100);
         let tracer = Tracer::new(Trace::Off, Redactor::new());
         let state =
-            ChildState::new(hello(Era::Legacy), Arc::clone(&subscribers), None, &inbox, tracer);
+            ChildState::new(1, hello(Era::Legacy), Arc::clone(&subscribers), None, &inbox, tracer);
         Self { state, subscribers }
     }
 
@@ -293,7 +293,7 @@ async fn outside_any_call_the_only_session_is_asked_or_nobody() {
 
     let session = world.session();
     world.asks(73);
-    let Some(Notice::Ask(ask)) = session.mailbox().take() else { panic!("not asked") };
+    let Some(Notice::Ask { ask, .. }) = session.mailbox().take() else { panic!("not asked") };
     world.asks_for(74, "sampling/createMessage", &json!({}));
     assert_eq!(world.written()[0]["id"], 74, "it never said that it could");
     let outcome = Ok(Raw::of(&json!({ "action": "accept" })));

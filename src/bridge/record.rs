@@ -1,33 +1,42 @@
-//! What the audit log says of what passes.
+//! What the audit log says of what goes to a child.
 
 use std::sync::Arc;
 
-use super::bridge::Child;
-use crate::audit::{Begin, Decision, Full, Log, Message, Open};
+use super::child::Child;
+use crate::audit::{Begin, Decision, Full, Log, Note, Open};
 use crate::auth::Principal;
 use crate::mcp::{ErrorObject, Raw};
 use crate::policy::{Operation, Permitted};
 
 /// Opens the record of a call; its end is written when the returned guard is told, or dropped.
-pub(super) fn begin(log: &Log, permitted: &Permitted, child: &Child) -> Result<Open, Full> {
+///
+/// # Errors
+/// When there is no room for it, so that the call must not happen.
+pub fn begin(log: &Log, permitted: &Permitted, child: &Child) -> Result<Open, Full> {
     log.begin(|| about(log, permitted.principal(), permitted.operation(), child))
 }
 
 /// Records a notification of a client.
-pub(super) fn notification(log: &Log, permitted: &Permitted, child: &Child) -> Result<(), Full> {
+///
+/// # Errors
+/// As [`begin`].
+pub fn notification(log: &Log, permitted: &Permitted, child: &Child) -> Result<(), Full> {
     let about = || about(log, permitted.principal(), permitted.operation(), child);
-    log.message(Message::Notification, about)
+    log.note(Note::Notification, about)
 }
 
 /// Records a client's answer to a question of the child's that belongs to no call.
-pub(super) fn answer(
+///
+/// # Errors
+/// As [`begin`].
+pub fn answer(
     log: &Log,
     principal: &Arc<Principal>,
     method: &str,
     outcome: &Result<Raw, ErrorObject>,
     child: &Child,
 ) -> Result<(), Full> {
-    log.message(Message::Answer, || {
+    log.note(Note::Answer, || {
         let said = outcome
             .as_ref()
             .map_or_else(|error| error.message.as_bytes(), |raw| raw.as_str().as_bytes());
@@ -37,13 +46,24 @@ pub(super) fn answer(
 }
 
 /// Records one of mcpwrap's own requests, which a caller caused but did not write.
-pub(super) fn own_request(
+///
+/// # Errors
+/// As [`begin`].
+pub fn own_request(
     log: &Log,
     principal: &Arc<Principal>,
     method: &str,
     child: &Child,
 ) -> Result<(), Full> {
-    log.message(Message::OwnRequest, || caused_by(principal, method, child))
+    log.note(Note::OwnRequest, || caused_by(principal, method, child))
+}
+
+/// Records what a child is told that its predecessor was told for this caller.
+///
+/// # Errors
+/// As [`begin`].
+pub fn replay(log: &Log, permitted: &Permitted, child: &Child) -> Result<(), Full> {
+    log.note(Note::Replay, || about(log, permitted.principal(), permitted.operation(), child))
 }
 
 fn caused_by(principal: &Arc<Principal>, method: &str, child: &Child) -> Begin {
