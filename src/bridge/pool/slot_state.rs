@@ -154,7 +154,7 @@ impl SlotState {
     pub(super) fn ready(&mut self, child: Child) -> Placement {
         if self.is_starting() {
             self.current = Current::Empty;
-            return self.seat(child);
+            return self.place(child);
         }
         self.draining.push(child);
         Placement::Drains
@@ -187,9 +187,9 @@ impl SlotState {
         match &self.current {
             Current::Ready(own) if own.number() == old => {
                 self.drain();
-                self.seat(successor)
+                self.place(successor)
             }
-            Current::Empty | Current::Failed { .. } => self.seat(successor),
+            Current::Empty | Current::Failed { .. } => self.place(successor),
             Current::Ready(_) | Current::Starting | Current::Ending { .. } => {
                 self.draining.push(successor);
                 Placement::Drains
@@ -236,7 +236,7 @@ impl SlotState {
         self.crashes
     }
 
-    fn seat(&mut self, child: Child) -> Placement {
+    fn place(&mut self, child: Child) -> Placement {
         if self.retired {
             self.draining.push(child);
             return Placement::Drains;

@@ -190,6 +190,23 @@ async fn the_end_of_the_output_is_told_to_everybody_who_waits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn progress_tokens_come_back_as_they_were() {
+    let mut world = World::new(Era::Legacy);
+    for token in ["7", "18446744073709551616", "1.5", r#""7""#, r#""a\"b\\""#] {
+        let params = format!(r#"{{"name":"t","_meta":{{"progressToken":{token}}}}}"#);
+        let params: &serde_json::value::RawValue = serde_json::from_str(&params).unwrap();
+        let mut call = world.child.converse(permitted("tools/call", params, Some(1)), None);
+        let id = world.server.read().await["id"].as_u64().unwrap();
+        let params = json!({ "progressToken": id, "progress": 1 });
+        world.server.send(json!({ "method": "notifications/progress", "params": params })).await;
+        let Event::Progress(params) = call.next().await else { panic!("{token}") };
+        assert!(params.as_str().contains(&format!(r#""progressToken":{token}"#)), "{params:?}");
+        world.server.answer(id, &json!({})).await;
+        assert_eq!(result(&mut call).await, "{}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_mailbox_loses_progress_and_nothing_else() {
     let mut world = World::new(Era::Legacy);
     let params = json!({ "name": "t", "_meta": { "progressToken": "mine" } });
