@@ -4,11 +4,15 @@
 //! [`Slot`](super::slot::Slot) applies transitions.
 //!
 //! ```text
-//!           start           ready             ending            ended
-//!  Empty ──────────▶ Starting ─────▶ Ready ──────────▶ Ending ────────▶ Empty, or Failed after crashes
-//!    ▲  ◀─ Failed ◀── failed ──┘      │ replace, drain, retire
-//!    └───────────────────────────────┴──▶ the child drains beside whatever comes, until it has ended
+//! start           Empty, or Failed long enough ago → Starting
+//! ready           Starting → Ready
+//! failed          Starting → Failed
+//! replace         Ready, Empty or Failed → Ready with the successor
+//! drain, retire   Ready → Empty
+//! ending, ended   Ready → Ending → Empty, or Failed where it keeps crashing
 //! ```
+//!
+//! A child that leaves Ready in another way than by its end drains until that comes, whatever sits in its place.
 
 use std::time::Duration;
 
