@@ -36,7 +36,7 @@ pub enum Event {
     },
     /// The server wanted something that the client cannot do, and was told so.
     Undeclared(Undeclared),
-    /// Its client took the call back (by a [`Canceller`]).
+    /// Its client took the call back (by a [`Canceller`](super::Canceller)).
     Recalled,
     /// Nothing comes after this.
     Done(Outcome),

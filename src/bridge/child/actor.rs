@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::super::trace::{Trace, Tracer};
 use super::handle::{Child, Inbox};
+use super::oversized::id_at_an_end;
 use super::state::ChildState;
 use super::stray_output::StrayOutput;
 use super::subscribers::Subscribers;
@@ -218,20 +219,6 @@ fn take_in(state: &mut ChildState, line: Line, stray_output: &mut StrayOutput) {
             }
         }
     }
-}
-
-/// The id of a response that is too long to be read. Servers write it first or last, and there it is certain:
-/// what precedes the payload is no payload, and the last member before the closing brace is the envelope's.
-fn id_at_an_end(head: &[u8], tail: &[u8]) -> Option<u64> {
-    let number = |text: &str| text.trim().parse().ok();
-    let head = std::str::from_utf8(head).unwrap_or_default();
-    if let Some(rest) = head.strip_prefix(r#"{"jsonrpc":"2.0","id":"#) {
-        return number(rest.split_once(',')?.0);
-    }
-    let start = tail.iter().position(u8::is_ascii).unwrap_or_default();
-    let tail = String::from_utf8_lossy(&tail[start..]);
-    let (before, id) = tail.trim_end().strip_suffix('}')?.rsplit_once(r#""id":"#)?;
-    (!before.ends_with('\\')).then(|| number(id)).flatten()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod handle;
 mod in_flight;
 mod input_required;
 mod notifications;
+mod oversized;
 mod state;
 mod stray_output;
 mod subscribers;

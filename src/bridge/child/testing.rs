@@ -49,7 +49,7 @@ pub(in super::super) fn child(number: u64, hello: Hello) -> Child {
 /// A request of a client that can be asked for everything that is asked here.
 pub(in super::super) fn permitted(
     method: &str,
-    params: &serde_json::Value,
+    params: &(impl serde::Serialize + ?Sized),
     session: Option<u64>,
 ) -> Permitted {
     let capabilities = serde_json::json!({ "elicitation": {}, "sampling": {}, "roots": {} });

@@ -51,3 +51,48 @@ fn too_many(full: Full) -> Unavailable {
     };
     Unavailable { message: message.to_owned(), retry: Retry::Time(Some(FULL_PAUSE)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::child::testing::{child, hello};
+    use super::super::slot::{ChildKey, Seat};
+    use super::*;
+    use crate::auth::Principal;
+    use crate::mcp::Era;
+    use crate::policy::Policy;
+    use crate::server::Profile;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_is_made_waited_for_or_refused() {
+        let principal = Arc::new(Principal::local());
+        let user = principal.user().clone();
+        let (capacity, slots) = (Capacity::new(1, 1), Slots::default());
+        let reserve = || reserve(&capacity, &slots, &user, PATIENCE);
+        let first = reserve().await.unwrap();
+        let began = Instant::now();
+        assert_eq!(reserve().await.unwrap_err().retry, Retry::Time(Some(FULL_PAUSE)));
+        assert_eq!(began.elapsed(), Duration::ZERO, "nothing is about to come back");
+
+        let connect = Policy::WholeServer.connect(&principal).unwrap();
+        let key = ChildKey { user: user.clone(), authority: "a".into(), session: None };
+        let (seat, _) = slots.choose(key, &connect, &Profile::plain(), None, Seat::take);
+        seat.slot().start();
+        seat.slot().ready(child(1, hello(Era::Legacy)));
+        drop(seat);
+        let ending = async {
+            // Its process notices that it was told to close.
+            tokio::task::yield_now().await;
+            first.ending();
+            drop(first);
+        };
+        let (second, ()) = tokio::join!(reserve(), ending);
+        assert!(slots.all().is_empty(), "the unused child made room");
+
+        let second = second.unwrap();
+        second.ending();
+        assert!(reserve().await.is_err(), "it did not come back in time");
+        assert!(began.elapsed() >= PATIENCE);
+    }
+}

@@ -242,3 +242,60 @@ impl Drop for Seat {
         self.slot.users.fetch_sub(1, Ordering::AcqRel);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::child::testing::{child, hello};
+    use super::*;
+
+    fn slot() -> Arc<Slot> {
+        Arc::new(Slot::new(Arc::new(Principal::local()), Profile::plain()))
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_gets_the_child_that_another_one_starts() {
+        let slot = slot();
+        assert_eq!(slot.start(), Start::Granted);
+        assert_eq!(slot.start(), Start::Waits);
+        let waiting = tokio::spawn({
+            let slot = Arc::clone(&slot);
+            async move { slot.settled().await }
+        });
+        assert_eq!(slot.ready(child(1, hello(Era::Legacy))), Placement::Serves);
+        assert_eq!(waiting.await.unwrap().unwrap().map(|child| child.number()), Some(1));
+    }
+
+    #[tokio::test]
+    async fn seats_are_lost_with_a_legacy_child_that_crashed() {
+        for (era, lost) in [(Era::Legacy, true), (Era::Modern, false)] {
+            let (slot, child) = (slot(), child(1, hello(era)));
+            let seat = Seat::take(&slot);
+            assert_eq!(slot.start(), Start::Granted);
+            slot.ready(child.clone());
+            slot.ending(&child);
+            assert!(slot.child().is_none() && !seat.is_lost());
+            let how = "ended".to_owned();
+            slot.ended(&child, &Fate::Crashed { how, lived: Duration::ZERO, era });
+            assert_eq!(seat.is_lost(), lost, "{era:?}");
+            assert!(!Seat::take(&slot).is_lost());
+        }
+    }
+
+    #[tokio::test]
+    async fn seats_go_on_with_a_successor_that_introduces_itself_alike() {
+        let slot = slot();
+        let seat = Seat::take(&slot);
+        let legacy = |number| child(number, hello(Era::Legacy));
+        let (first, second) = (legacy(1), legacy(2));
+        assert_eq!(slot.start(), Start::Granted);
+        slot.ready(first.clone());
+        assert_eq!(slot.replace(&first, &second), Placement::Serves);
+        assert!(!seat.is_lost());
+        assert_eq!(slot.children().len(), 2, "the old one drains beside it");
+
+        let mut other = hello(Era::Legacy);
+        other.version = crate::mcp::ProtocolVersion::V2025_06_18;
+        assert_eq!(slot.replace(&second, &child(3, other)), Placement::Serves);
+        assert!(seat.is_lost());
+    }
+}

@@ -4,11 +4,15 @@
 //! [`Slot`](super::slot::Slot) applies transitions.
 //!
 //! ```text
-//!           start           ready             ending            ended
-//!  Empty ──────────▶ Starting ─────▶ Ready ──────────▶ Ending ────────▶ Empty, or Failed after crashes
-//!    ▲  ◀─ Failed ◀── failed ──┘      │ replace, drain, retire
-//!    └───────────────────────────────┴──▶ the child drains beside whatever comes, until it has ended
+//! start           Empty, or Failed long enough ago → Starting
+//! ready           Starting → Ready
+//! failed          Starting → Failed
+//! replace         Ready, Empty or Failed → Ready with the successor
+//! drain, retire   Ready → Empty
+//! ending, ended   Ready → Ending → Empty, or Failed where it keeps crashing
 //! ```
+//!
+//! A child that leaves Ready in another way than by its end drains until that comes, whatever sits in its place.
 
 use std::time::Duration;
 
@@ -154,7 +158,7 @@ impl SlotState {
     pub(super) fn ready(&mut self, child: Child) -> Placement {
         if self.is_starting() {
             self.current = Current::Empty;
-            return self.seat(child);
+            return self.place(child);
         }
         self.draining.push(child);
         Placement::Drains
@@ -187,9 +191,9 @@ impl SlotState {
         match &self.current {
             Current::Ready(own) if own.number() == old => {
                 self.drain();
-                self.seat(successor)
+                self.place(successor)
             }
-            Current::Empty | Current::Failed { .. } => self.seat(successor),
+            Current::Empty | Current::Failed { .. } => self.place(successor),
             Current::Ready(_) | Current::Starting | Current::Ending { .. } => {
                 self.draining.push(successor);
                 Placement::Drains
@@ -236,7 +240,7 @@ impl SlotState {
         self.crashes
     }
 
-    fn seat(&mut self, child: Child) -> Placement {
+    fn place(&mut self, child: Child) -> Placement {
         if self.retired {
             self.draining.push(child);
             return Placement::Drains;

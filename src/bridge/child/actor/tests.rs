@@ -192,6 +192,23 @@ async fn the_end_of_the_output_is_told_to_everybody_who_waits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn progress_tokens_come_back_as_they_were() {
+    let mut world = World::new(Era::Legacy);
+    for token in ["7", "18446744073709551616", "1.5", r#""7""#, r#""a\"b\\""#] {
+        let params = format!(r#"{{"name":"t","_meta":{{"progressToken":{token}}}}}"#);
+        let params: &serde_json::value::RawValue = serde_json::from_str(&params).unwrap();
+        let mut call = world.child.converse(permitted("tools/call", params, Some(1)), None);
+        let id = world.server.read().await["id"].as_u64().unwrap();
+        let params = json!({ "progressToken": id, "progress": 1 });
+        world.server.send(json!({ "method": "notifications/progress", "params": params })).await;
+        let Event::Progress(params) = call.next().await else { panic!("{token}") };
+        assert!(params.as_str().contains(&format!(r#""progressToken":{token}"#)), "{params:?}");
+        world.server.answer(id, &json!({})).await;
+        assert_eq!(result(&mut call).await, "{}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_mailbox_loses_progress_and_nothing_else() {
     let mut world = World::new(Era::Legacy);
     let params = json!({ "name": "t", "_meta": { "progressToken": "mine" } });
@@ -340,6 +357,20 @@ async fn a_server_that_does_not_read_is_still_heard() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn answers_that_were_given_before_the_server_stopped_reading_count() {
+    let mut world = World::new(Era::Legacy);
+    let (mut first, id) = world.call("a", Some(1)).await;
+    let Server { reader, mut writer } = world.server;
+    drop(reader);
+    let mut second = world.child.converse(tool("b", Some(1)), None);
+    let answer = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{}}}}\n");
+    writer.write_all(answer.as_bytes()).await.unwrap();
+    assert_eq!(result(&mut first).await, "{}");
+    assert!(is_lost(&mut second).await);
+    assert!(matches!(world.running.await.unwrap(), End::Exited));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_close_lets_calls_end() {
     let mut world = World::new(Era::Legacy);
     let (mut call, id) = world.call("t", None).await;
@@ -360,13 +391,4 @@ async fn a_close_waits_no_longer_than_its_grace() {
     assert!(matches!(world.running.await.unwrap(), End::Closed));
     assert_eq!(begun.elapsed(), GRACE);
     assert!(is_lost(&mut call).await);
-}
-
-#[test]
-fn the_id_of_a_huge_answer_is_read_at_its_ends_only() {
-    let some = |head: &str, tail: &str| id_at_an_end(head.as_bytes(), tail.as_bytes());
-    assert_eq!(some(r#"{"jsonrpc":"2.0","id":12,"result":{"#, "xxx"), Some(12));
-    assert_eq!(some(r#"{"result":{"text":"#, r#"x"},"jsonrpc":"2.0","id":34}"#), Some(34));
-    assert_eq!(some(r#"{"result":{"text":"#, r#"\"id":34}"#), None);
-    assert_eq!(some("binary", "\u{fffd}\u{fffd} noise"), None);
 }
