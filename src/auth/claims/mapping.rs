@@ -1,6 +1,7 @@
-//! Makes a principal of checked claims, and judges whether he is let in.
+//! Makes a principal of claims.
 //!
-//! It trusts its input: signature, times and audience have been judged before.
+//! It trusts its input: signature, times and audience have been judged before. Whether he is let in is judged
+//! after.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,51 +9,33 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use super::claims::{Claims, find, names, words};
-use super::clock::Clock;
-use super::denied::{Denied, Reason};
-use super::preset::{Preset, Rules};
-use super::principal::{Kind, Principal, UserId};
-use super::settings::{Allow, Client, Machines, Settings};
+use super::{Claims, find, names, words};
+use crate::auth::clock::Clock;
+use crate::auth::denied::Reason;
+use crate::auth::principal::{Kind, Principal, UserId};
+use crate::auth::settings::Client;
+use crate::auth::settings::preset::{Preset, Rules};
 
 /// RFC 9068 and OpenID Connect allow 255 characters.
 const MAX_NAME: usize = 255;
-/// How a service is written in a list of users.
-const SERVICE: &str = "service:";
 /// A longer chain of actors is a loop or an attack.
 const MAX_ACTORS: usize = 8;
 
 /// How one issuer's claims become a principal.
 #[derive(Debug)]
-pub(super) struct Reading {
-    pub(super) issuer_name: Arc<str>,
-    pub(super) idp: Preset,
-    pub(super) rules: Rules,
-    pub(super) clients: Vec<Client>,
-    pub(super) clock: Clock,
+pub(in crate::auth) struct ClaimMapping {
+    pub(in crate::auth) issuer_name: Arc<str>,
+    pub(in crate::auth) idp: Preset,
+    pub(in crate::auth) rules: Rules,
+    pub(in crate::auth) clients: Vec<Client>,
+    pub(in crate::auth) clock: Clock,
 }
 
-/// Who of the known callers is let in.
-#[derive(Debug)]
-pub(super) struct Door {
-    allow: Allow,
-    machines: Machines,
-    required_scopes: Vec<String>,
-    /// With several issuers a subject alone names nobody.
-    naming: Naming,
-}
+// === impl ClaimMapping ===
 
-#[derive(Debug)]
-enum Naming {
-    Subject,
-    IssuerAndSubject,
-}
-
-// === impl Reading ===
-
-impl Reading {
+impl ClaimMapping {
     /// The caller that these claims of `issuer` describe.
-    pub(super) fn principal(
+    pub(in crate::auth) fn principal(
         &self,
         issuer: &str,
         claims: Claims,
@@ -177,76 +160,5 @@ fn email_is_verified(claims: &Claims) -> bool {
     claims.get("email_verified").is_some_and(|verified| *verified == true || *verified == "true")
 }
 
-// === impl Door ===
-
-impl Door {
-    pub(super) fn new(settings: &Settings) -> Self {
-        Self {
-            allow: settings.allow.clone(),
-            machines: settings.machines,
-            required_scopes: settings.required_scopes.clone(),
-            naming: match settings.issuers.len() {
-                0 | 1 => Naming::Subject,
-                _ => Naming::IssuerAndSubject,
-            },
-        }
-    }
-
-    /// Lets the caller in, or says why not.
-    pub(super) fn admit(&self, idp: Preset, caller: &Principal) -> Result<(), Denied> {
-        let forbidden = |reason| Err(Denied::Forbidden { reason });
-        if caller.kind() == Kind::Machine && self.machines == Machines::Refuse {
-            return forbidden(Reason::Machine);
-        }
-        if !self.lets_in(idp, caller) {
-            let overage = !self.allow.groups.is_empty()
-                && (caller.claim("_claim_names").is_some() || caller.claim("hasgroups").is_some());
-            return forbidden(if overage { Reason::GroupsOverage } else { Reason::NotAllowed });
-        }
-        let granted = |scope: &String| caller.scopes.contains(scope);
-        if !self.required_scopes.iter().all(granted) {
-            return Err(Denied::Scope { required: self.required_scopes.clone() });
-        }
-        Ok(())
-    }
-
-    fn lets_in(&self, idp: Preset, caller: &Principal) -> bool {
-        let Allow { tenants, groups, domains, users } = &self.allow;
-        let own_tenant = |tenant: &String| caller.user().tenant() == Some(tenant);
-        if !tenants.is_empty() && !tenants.iter().any(own_tenant) {
-            return false;
-        }
-        if groups.is_empty() && domains.is_empty() && users.is_empty() {
-            return true;
-        }
-        let domain = match idp {
-            // A consumer account may carry any verified address; only `hd` is the Workspace's own word.
-            Preset::Google => caller.claim("hd").and_then(Value::as_str),
-            _ => caller.email().and_then(|email| email.rsplit_once('@')).map(|(_, domain)| domain),
-        };
-        groups.iter().any(|group| caller.groups.contains(group))
-            || domain
-                .is_some_and(|domain| domains.iter().any(|own| own.eq_ignore_ascii_case(domain)))
-            || users.iter().any(|user| self.names(user, caller))
-    }
-
-    fn names(&self, user: &str, caller: &Principal) -> bool {
-        let user = match self.naming {
-            Naming::Subject => user,
-            Naming::IssuerAndSubject => match user.split_once(':') {
-                Some((issuer, user)) if issuer == caller.issuer_name() => user,
-                _ => return false,
-            },
-        };
-        if caller.kind() == Kind::Machine {
-            // Where clients choose their ids, one may call itself like a person.
-            return user.strip_prefix(SERVICE) == Some(caller.user().subject());
-        }
-        user == caller.user().subject()
-            || caller.email().is_some_and(|email| email.eq_ignore_ascii_case(user))
-    }
-}
-
 #[cfg(test)]
-#[path = "identity_tests.rs"]
 mod tests;

@@ -1,6 +1,7 @@
 //! What an operator decides about who may call: issuers, audiences, claims, lists, limits.
 //!
-//! Types and defaults only; `check` says what is wrong with them.
+//! Types and defaults; `validate` says what is wrong with them, `provider_checks` what is known to go wrong
+//! with real providers, and `preset` what is peculiar about each.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +9,12 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::preset::{Preset, Rules, TokenType};
+use preset::{Preset, Rules, TokenType};
+
+pub(in crate::auth) mod preset;
+pub(in crate::auth) mod problem;
+mod provider_checks;
+mod validate;
 
 /// Everything that decides which callers are let in.
 #[derive(Clone, Debug)]

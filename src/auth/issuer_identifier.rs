@@ -7,14 +7,14 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use url::Url;
 
-use super::preset::{Preset, entra_tenant};
+use super::settings::preset::{Preset, entra_tenant};
 
 /// Stands in Entra's shared metadata for the tenant of the token.
 pub(super) const TENANT_PLACEHOLDER: &str = "{tenantid}";
 
 /// An issuer's identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Identifier {
+pub(super) enum IssuerIdentifier {
     /// One string.
     Exact(String),
     /// `{tenantid}` stands for the token's own tenant.
@@ -26,9 +26,9 @@ pub(super) enum Identifier {
     },
 }
 
-// === impl Identifier ===
+// === impl IssuerIdentifier ===
 
-impl Identifier {
+impl IssuerIdentifier {
     pub(super) fn of(url: &str, idp: Preset) -> Self {
         let tenant = Url::parse(url).ok().and_then(|url| entra_tenant(&url));
         match tenant.as_deref() {
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_slash_makes_another_issuer() {
-        let id = Identifier::of("https://idp.example", Preset::Generic);
+        let id = IssuerIdentifier::of("https://idp.example", Preset::Generic);
         assert!(id.is_of("https://idp.example", &BTreeMap::new()));
         for other in [
             "https://idp.example/",
@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn a_shared_entra_endpoint_takes_the_token_s_own_tenant() {
-        let id = Identifier::of("https://login.microsoftonline.com/common/v2.0", Preset::Entra);
+        let id =
+            IssuerIdentifier::of("https://login.microsoftonline.com/common/v2.0", Preset::Entra);
         assert_eq!(id.in_metadata(), "https://login.microsoftonline.com/{tenantid}/v2.0");
         let iss = format!("https://login.microsoftonline.com/{TENANT}/v2.0");
         assert!(id.is_of(&iss, &claims(TENANT)));

@@ -5,19 +5,18 @@
 use serde::Deserialize;
 use url::Url;
 
+use crate::auth::error::Error;
+use crate::auth::issuer_identifier::IssuerIdentifier;
 use crate::outbound;
-
-use super::error::Error;
-use super::issuer::Identifier;
 
 /// So much of what a stranger wrote goes into a message.
 const MAX_SHOWN: usize = 200;
 
 /// An issuer's endpoints.
 #[derive(Clone, Debug)]
-pub(super) struct Endpoints {
-    pub(super) keys: Option<Url>,
-    pub(super) introspection: Option<Url>,
+pub(in crate::auth) struct Endpoints {
+    pub(in crate::auth) keys: Option<Url>,
+    pub(in crate::auth) introspection: Option<Url>,
 }
 
 #[derive(Deserialize)]
@@ -28,9 +27,9 @@ struct Document {
 }
 
 /// Asks each well-known place until one has the issuer's metadata.
-pub(super) async fn discover(
+pub(in crate::auth) async fn discover(
     http: &outbound::Client,
-    issuer: &Identifier,
+    issuer: &IssuerIdentifier,
 ) -> Result<Endpoints, Error> {
     let mut telling = None;
     for place in places(issuer.url()) {
@@ -74,7 +73,7 @@ fn places(issuer: &str) -> Vec<Url> {
 
 async fn read(
     http: &outbound::Client,
-    issuer: &Identifier,
+    issuer: &IssuerIdentifier,
     place: Url,
 ) -> Result<Endpoints, Error> {
     let url = outbound::shown(&place);

@@ -5,13 +5,19 @@
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use super::denied::{Denied, Reason};
+use crate::auth::denied::{Denied, Reason};
+
+pub(in crate::auth) mod challenge;
+pub mod metadata;
 
 /// No token that we accept is longer.
-pub(super) const MAX_TOKEN: usize = 16 * 1024;
+pub(in crate::auth) const MAX_TOKEN: usize = 16 * 1024;
 
 /// The token of this request.
-pub(super) fn token<'a>(headers: &'a HeaderMap, query: Option<&str>) -> Result<&'a str, Denied> {
+pub(in crate::auth) fn token<'a>(
+    headers: &'a HeaderMap,
+    query: Option<&str>,
+) -> Result<&'a str, Denied> {
     let malformed = |reason| Err(Denied::Malformed { reason });
     if query.is_some_and(carries_token) {
         return malformed(Reason::TokenInQuery);

@@ -12,26 +12,25 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
+use super::verdict::Verdict;
+use crate::auth::claims::Claims;
+use crate::auth::denied::Reason;
+use crate::auth::error::Error;
+use crate::auth::settings::Client;
 use crate::outbound;
-
-use super::claims::Claims;
-use super::denied::Reason;
-use super::error::Error;
-use super::oracle::Verdict;
-use super::settings::Client;
 
 const API: &str = "https://api.github.com";
 
 /// Whether the user's organisations are asked for as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Organisations {
+pub(in crate::auth) enum Organisations {
     Needed,
     Unneeded,
 }
 
 /// GitHub's API and the clients that count.
 #[derive(Debug)]
-pub(super) struct GitHub {
+pub(in crate::auth) struct GitHub {
     http: outbound::Client,
     base: Url,
     clients: Vec<Client>,
@@ -59,7 +58,7 @@ struct Organisation {
 // === impl GitHub ===
 
 impl GitHub {
-    pub(super) fn new(
+    pub(in crate::auth) fn new(
         http: outbound::Client,
         api_url: Option<&str>,
         clients: &[Client],
@@ -73,7 +72,7 @@ impl GitHub {
         })
     }
 
-    pub(super) async fn ask(&self, token: &str) -> Result<Verdict, Error> {
+    pub(in crate::auth) async fn ask(&self, token: &str) -> Result<Verdict, Error> {
         for client in &self.clients {
             let place = self.at(&["applications", &client.id, "token"])?;
             let secret = client.secret.as_ref().map(ExposeSecret::expose_secret);

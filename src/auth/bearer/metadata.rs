@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 use url::Url;
 
-use super::settings::Settings;
+use crate::auth::settings::Settings;
 
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 /// Scopes that are for the client and its log-in, not for this server.
@@ -70,8 +70,8 @@ fn own_path(public_url: &Url) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::preset::Preset;
     use crate::auth::settings::Issuer;
+    use crate::auth::settings::preset::Preset;
 
     #[test]
     fn the_document_names_the_url_exactly_as_given() {

@@ -8,15 +8,14 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::discovery::{self, Endpoints};
+use super::key_set::KeySet;
+use crate::auth::clock::Clock;
+use crate::auth::error::Error;
+use crate::auth::issuer_identifier::IssuerIdentifier;
+use crate::auth::settings::{Algorithm, Limits};
 use crate::outbound;
 use crate::shutdown::Shutdown;
-
-use super::clock::Clock;
-use super::discovery::{self, Endpoints};
-use super::error::Error;
-use super::issuer::Identifier;
-use super::keyset::KeySet;
-use super::settings::{Algorithm, Limits};
 
 /// Metadata are read again at this age.
 const ENDPOINTS_FRESH: Duration = Duration::from_secs(60 * 60);
@@ -28,9 +27,9 @@ const WISH_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One issuer's endpoints and keys.
 #[derive(Debug)]
-pub(super) struct IssuerKeys {
+pub(in crate::auth) struct IssuerKeys {
     name: Arc<str>,
-    issuer: Identifier,
+    issuer: IssuerIdentifier,
     algorithms: Vec<Algorithm>,
     limits: Limits,
     http: outbound::Client,
@@ -42,9 +41,9 @@ pub(super) struct IssuerKeys {
 
 /// The keys in use, with a number that changes whenever a key goes away.
 #[derive(Clone, Debug)]
-pub(super) struct Current {
-    pub(super) keys: Arc<KeySet>,
-    pub(super) generation: u64,
+pub(in crate::auth) struct Current {
+    pub(in crate::auth) keys: Arc<KeySet>,
+    pub(in crate::auth) generation: u64,
 }
 
 /// How well an issuer is known, for readiness and metrics.
@@ -80,9 +79,9 @@ struct Fetched {
 // === impl IssuerKeys ===
 
 impl IssuerKeys {
-    pub(super) fn new(
+    pub(in crate::auth) fn new(
         name: Arc<str>,
-        issuer: Identifier,
+        issuer: IssuerIdentifier,
         algorithms: Vec<Algorithm>,
         limits: Limits,
         http: outbound::Client,
@@ -103,7 +102,7 @@ impl IssuerKeys {
     }
 
     /// The keys in use, unless there are none or they are too old to be trusted.
-    pub(super) fn current(&self) -> Option<Current> {
+    pub(in crate::auth) fn current(&self) -> Option<Current> {
         let state = self.state();
         let keys = state.keys.clone()?;
         let age = self.clock.steady().saturating_sub(state.fetched);
@@ -111,14 +110,14 @@ impl IssuerKeys {
     }
 
     /// The number of the keys in use; `None` where [`current`](Self::current) has none.
-    pub(super) fn generation(&self) -> Option<u64> {
+    pub(in crate::auth) fn generation(&self) -> Option<u64> {
         let state = self.state();
         let age = self.clock.steady().saturating_sub(state.fetched);
         (state.keys.is_some() && age <= self.limits.keys_stale).then_some(state.generation)
     }
 
     /// The keys in use, fetched first if there are none.
-    pub(super) async fn ready(self: &Arc<Self>) -> Option<Current> {
+    pub(in crate::auth) async fn ready(self: &Arc<Self>) -> Option<Current> {
         if let Some(current) = self.current() {
             return Some(current);
         }
@@ -127,13 +126,13 @@ impl IssuerKeys {
     }
 
     /// The keys after one more look at the provider, if the cool-down allows it.
-    pub(super) async fn again(self: &Arc<Self>) -> Option<Current> {
+    pub(in crate::auth) async fn again(self: &Arc<Self>) -> Option<Current> {
         self.refresh(self.limits.keys_cool_down).await;
         self.current()
     }
 
     /// Where opaque tokens are checked, as far as the provider says.
-    pub(super) async fn introspection(self: &Arc<Self>) -> Option<url::Url> {
+    pub(in crate::auth) async fn introspection(self: &Arc<Self>) -> Option<url::Url> {
         let known = || {
             let state = self.state();
             let (endpoints, _) = state.endpoints.as_ref()?;
@@ -147,7 +146,7 @@ impl IssuerKeys {
     }
 
     /// Fetches in the background what has reached its age.
-    pub(super) fn tick(self: &Arc<Self>) {
+    pub(in crate::auth) fn tick(self: &Arc<Self>) {
         let due = {
             let state = self.state();
             let age = self.clock.steady().saturating_sub(state.fetched);
@@ -158,7 +157,7 @@ impl IssuerKeys {
         }
     }
 
-    pub(super) fn status(&self) -> IssuerStatus {
+    pub(in crate::auth) fn status(&self) -> IssuerStatus {
         let current = self.current();
         let state = self.state();
         IssuerStatus {

@@ -10,34 +10,33 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
+use super::verdict::Verdict;
+use crate::auth::claims::json;
+use crate::auth::denied::Reason;
+use crate::auth::error::Error;
+use crate::auth::issuer_identifier::IssuerIdentifier;
+use crate::auth::keys::issuer_keys::IssuerKeys;
 use crate::outbound;
-
-use super::denied::Reason;
-use super::error::Error;
-use super::issuer::Identifier;
-use super::issuer_keys::IssuerKeys;
-use super::oracle::Verdict;
-use super::strict;
 
 /// No answer about one token is larger; answers are kept for a minute.
 const MAX_ANSWER: usize = 64 * 1024;
 
 /// The introspection endpoint of one issuer.
 #[derive(Debug)]
-pub(super) struct Introspect {
-    pub(super) http: outbound::Client,
-    pub(super) issuer: Identifier,
+pub(in crate::auth) struct Introspect {
+    pub(in crate::auth) http: outbound::Client,
+    pub(in crate::auth) issuer: IssuerIdentifier,
     /// Knows the endpoint where it was not configured.
-    pub(super) keys: Arc<IssuerKeys>,
-    pub(super) endpoint: Option<Url>,
-    pub(super) client_id: String,
-    pub(super) client_secret: SecretString,
+    pub(in crate::auth) keys: Arc<IssuerKeys>,
+    pub(in crate::auth) endpoint: Option<Url>,
+    pub(in crate::auth) client_id: String,
+    pub(in crate::auth) client_secret: SecretString,
 }
 
 // === impl Introspect ===
 
 impl Introspect {
-    pub(super) async fn ask(&self, token: &str) -> Result<Verdict, Error> {
+    pub(in crate::auth) async fn ask(&self, token: &str) -> Result<Verdict, Error> {
         let endpoint = match &self.endpoint {
             Some(endpoint) => endpoint.clone(),
             None => self.keys.introspection().await.ok_or_else(|| Error::Incomplete {
@@ -73,7 +72,7 @@ impl Introspect {
 
     /// `None` if the answer is no answer.
     fn judge(&self, body: &[u8]) -> Option<Verdict> {
-        let mut claims = match strict::object(body) {
+        let mut claims = match json::object(body) {
             Ok(claims) => claims,
             Err(Reason::Duplicate) => return Some(Verdict::Refused(Reason::Duplicate)),
             Err(_) => return None,

@@ -8,46 +8,15 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use url::Url;
 
-use crate::outbound;
-
 use super::preset::{Preset, Reach};
-use super::quirks::{caution, check_clients, check_provider, check_reachable};
-use super::settings::{FurtherRules, Introspection, Issuer, Settings};
+use super::problem::Problem;
+use super::provider_checks::{caution, check_clients, check_provider, check_reachable};
+use super::{FurtherRules, Introspection, Issuer, Settings};
+use crate::outbound;
 
 /// More than this hides broken clocks instead of tolerating them.
 const MAX_LEEWAY: Duration = Duration::from_secs(5 * 60);
 const MAX_ISSUER_NAME: usize = 64;
-
-/// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The flag, without its dashes.
-    pub option: &'static str,
-    /// What is wrong, in lower case.
-    pub message: String,
-    /// The remedy.
-    pub hint: String,
-}
-
-// === impl Problem ===
-
-impl Problem {
-    fn new(option: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { option, message: message.into(), hint: hint.into() }
-    }
-
-    pub(super) fn of_issuer(issuer: &Issuer, what: &str) -> Self {
-        Self::new(
-            "oidc",
-            format!("issuer {:?} ({}) {what}", issuer.name, issuer.url),
-            "give the issuer exactly as its own metadata name it",
-        )
-    }
-
-    fn hinting(self, hint: impl Into<String>) -> Self {
-        Self { hint: hint.into(), ..self }
-    }
-}
 
 // === impl Issuer ===
 
@@ -368,5 +337,4 @@ impl Settings {
 }
 
 #[cfg(test)]
-#[path = "check_tests.rs"]
 mod tests;

@@ -9,28 +9,27 @@ use serde_json::Value;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
+use super::verdict::Verdict;
+use crate::auth::claims::Claims;
+use crate::auth::claims::json;
+use crate::auth::denied::Reason;
+use crate::auth::error::Error;
+use crate::auth::settings::Client;
 use crate::outbound;
-
-use super::claims::Claims;
-use super::denied::Reason;
-use super::error::Error;
-use super::oracle::Verdict;
-use super::settings::Client;
-use super::strict;
 
 const TOKEN_CHECK: &str = "https://oauth2.googleapis.com/tokeninfo";
 const PROFILE: &str = "https://openidconnect.googleapis.com/v1/userinfo";
 
 /// Whether the Workspace domain is asked for as well; only the profile tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Workspace {
+pub(in crate::auth) enum Workspace {
     Needed,
     Unneeded,
 }
 
 /// Google's endpoints and the clients that count.
 #[derive(Debug)]
-pub(super) struct Google {
+pub(in crate::auth) struct Google {
     http: outbound::Client,
     check: Url,
     profile: Url,
@@ -41,7 +40,7 @@ pub(super) struct Google {
 // === impl Google ===
 
 impl Google {
-    pub(super) fn new(
+    pub(in crate::auth) fn new(
         http: outbound::Client,
         api_url: Option<&str>,
         clients: &[Client],
@@ -60,7 +59,7 @@ impl Google {
         })
     }
 
-    pub(super) async fn ask(&self, token: &str) -> Result<Verdict, Error> {
+    pub(in crate::auth) async fn ask(&self, token: &str) -> Result<Verdict, Error> {
         let form = Serializer::new(String::new()).append_pair("access_token", token).finish();
         let request = self
             .http
@@ -107,7 +106,7 @@ impl Google {
         let reply = self.http.send(request).await?;
         let url = outbound::shown(place);
         match reply.status {
-            StatusCode::OK => match strict::object(&reply.body) {
+            StatusCode::OK => match json::object(&reply.body) {
                 Ok(claims) => Ok(Ok(claims)),
                 Err(_) => Err(Error::Incomplete { url, member: "sub" }),
             },

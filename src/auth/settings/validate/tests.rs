@@ -1,7 +1,7 @@
 //! Settings that must not start, and those that must.
 
-use super::super::settings::{Algorithm, Allow, AskWhen, Client};
 use super::*;
+use crate::auth::settings::{Algorithm, Allow, AskWhen, Client};
 
 fn settings(issuers: &[(&str, Preset)]) -> Settings {
     Settings {

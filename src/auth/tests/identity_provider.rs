@@ -19,17 +19,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-use super::clock::Clock;
+use crate::auth::clock::Clock;
 
-pub(super) const START: u64 = 1_800_000_000;
-pub(super) const AUDIENCE: &str = "https://mcp.example/mcp";
+pub(in crate::auth) const START: u64 = 1_800_000_000;
+pub(in crate::auth) const AUDIENCE: &str = "https://mcp.example/mcp";
 
 /// Time that stands still until it is moved.
 #[derive(Clone, Default)]
-pub(super) struct Hand(Arc<AtomicU64>);
+pub(in crate::auth) struct Hand(Arc<AtomicU64>);
 
 impl Hand {
-    pub(super) fn clock(&self) -> Clock {
+    pub(in crate::auth) fn clock(&self) -> Clock {
         let (wall, steady) = (self.0.clone(), self.0.clone());
         Clock::new(
             move || UNIX_EPOCH + Duration::from_secs(START + wall.load(Ordering::SeqCst)),
@@ -37,21 +37,21 @@ impl Hand {
         )
     }
 
-    pub(super) fn forward(&self, seconds: u64) {
+    pub(in crate::auth) fn forward(&self, seconds: u64) {
         self.0.fetch_add(seconds, Ordering::SeqCst);
     }
 }
 
-pub(super) enum Secret {
+pub(in crate::auth) enum Secret {
     Rsa(RsaKeyPair),
     Ec(EcdsaKeyPair),
     Ed(Ed25519KeyPair),
 }
 
 /// A key pair; RSA pairs are made once, as making them takes long.
-pub(super) struct Pair {
-    pub(super) id: &'static str,
-    pub(super) secret: Arc<Secret>,
+pub(in crate::auth) struct Pair {
+    pub(in crate::auth) id: &'static str,
+    pub(in crate::auth) secret: Arc<Secret>,
 }
 
 static RSA: LazyLock<[Arc<Secret>; 2]> = LazyLock::new(|| {
@@ -64,23 +64,23 @@ fn b64(bytes: impl AsRef<[u8]>) -> String {
 }
 
 impl Pair {
-    pub(super) fn rsa(id: &'static str, which: usize) -> Self {
+    pub(in crate::auth) fn rsa(id: &'static str, which: usize) -> Self {
         let secret = RSA[which].clone();
         Self { id, secret }
     }
 
-    pub(super) fn ec(id: &'static str) -> Self {
+    pub(in crate::auth) fn ec(id: &'static str) -> Self {
         let secret = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         let secret = Arc::new(Secret::Ec(secret));
         Self { id, secret }
     }
 
-    pub(super) fn ed(id: &'static str) -> Self {
+    pub(in crate::auth) fn ed(id: &'static str) -> Self {
         let secret = Arc::new(Secret::Ed(Ed25519KeyPair::generate().unwrap()));
         Self { id, secret }
     }
 
-    pub(super) fn jwk(&self) -> Value {
+    pub(in crate::auth) fn jwk(&self) -> Value {
         let mut key = match &*self.secret {
             Secret::Rsa(pair) => {
                 let public = pair.public_key();
@@ -103,7 +103,7 @@ impl Pair {
         key
     }
 
-    pub(super) fn sign(&self, algorithm: &str, message: &[u8]) -> Vec<u8> {
+    pub(in crate::auth) fn sign(&self, algorithm: &str, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match &*self.secret {
             Secret::Rsa(pair) => {
@@ -127,7 +127,7 @@ impl Pair {
     }
 
     /// A token with this header and these claims, both as text so that they may be odd.
-    pub(super) fn token_of(&self, header: &str, claims: &str) -> String {
+    pub(in crate::auth) fn token_of(&self, header: &str, claims: &str) -> String {
         let algorithm: Option<Value> = serde_json::from_str(header).ok();
         let algorithm = algorithm
             .and_then(|header| Some(header.get("alg")?.as_str()?.to_owned()))
@@ -137,14 +137,14 @@ impl Pair {
         format!("{message}.{signature}")
     }
 
-    pub(super) fn token(&self, claims: &Value) -> String {
+    pub(in crate::auth) fn token(&self, claims: &Value) -> String {
         let header = json!({"alg": self.algorithm(), "kid": self.id, "typ": "at+jwt"});
         self.token_of(&header.to_string(), &claims.to_string())
     }
 }
 
 /// The claims of a good token.
-pub(super) fn claims(issuer: &str) -> Value {
+pub(in crate::auth) fn claims(issuer: &str) -> Value {
     json!({
         "iss": issuer, "aud": AUDIENCE, "sub": "alice", "client_id": "cli",
         "iat": START, "exp": START + 600, "jti": "1", "scope": "mcp:use",
@@ -152,7 +152,7 @@ pub(super) fn claims(issuer: &str) -> Value {
 }
 
 /// Good claims with some members replaced; null removes one.
-pub(super) fn claims_with(issuer: &str, changes: Value) -> Value {
+pub(in crate::auth) fn claims_with(issuer: &str, changes: Value) -> Value {
     let mut claims = claims(issuer);
     let Value::Object(changes) = changes else { panic!("no object") };
     for (name, value) in changes {
@@ -164,14 +164,14 @@ pub(super) fn claims_with(issuer: &str, changes: Value) -> Value {
     claims
 }
 
-pub(super) fn bearer(token: &str) -> HeaderMap {
+pub(in crate::auth) fn bearer(token: &str) -> HeaderMap {
     let value = format!("Bearer {token}").parse().unwrap();
     HeaderMap::from_iter([(http::header::AUTHORIZATION, value)])
 }
 
 /// What the provider answers at a path.
 #[derive(Clone)]
-pub(super) enum Answer {
+pub(in crate::auth) enum Answer {
     Json(u16, Value),
     /// Redirects to this place.
     Redirect(String),
@@ -184,7 +184,7 @@ pub(super) enum Answer {
 }
 
 #[derive(Default)]
-struct Shared {
+struct Script {
     answers: Mutex<HashMap<String, Answer>>,
     hits: Mutex<HashMap<String, usize>>,
     bodies: Mutex<Vec<String>>,
@@ -192,9 +192,9 @@ struct Shared {
 }
 
 /// An identity provider on loopback; whatever it has no answer for is 404.
-pub(super) struct Provider {
-    pub(super) url: String,
-    shared: Arc<Shared>,
+pub(in crate::auth) struct Provider {
+    pub(in crate::auth) url: String,
+    script: Arc<Script>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -206,7 +206,7 @@ impl Drop for Provider {
 
 impl Provider {
     /// Serves metadata and these keys at the issuer `{url}{path}`.
-    pub(super) async fn with_keys(path: &str, pairs: &[&Pair]) -> Self {
+    pub(in crate::auth) async fn with_keys(path: &str, pairs: &[&Pair]) -> Self {
         let provider = Self::empty(path).await;
         let url = provider.url.clone();
         let root = url.strip_suffix(path).unwrap();
@@ -223,48 +223,48 @@ impl Provider {
     }
 
     /// Serves nothing yet.
-    pub(super) async fn empty(path: &str) -> Self {
+    pub(in crate::auth) async fn empty(path: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}{path}", listener.local_addr().unwrap());
-        let shared = Arc::new(Shared::default());
-        let serving = shared.clone();
+        let script = Arc::new(Script::default());
+        let serving = script.clone();
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(serve(stream, serving.clone()));
             }
         });
-        Self { url, shared, task }
+        Self { url, script, task }
     }
 
-    pub(super) fn answer(&self, path: &str, answer: Answer) {
-        self.shared.answers.lock().unwrap().insert(path.to_owned(), answer);
+    pub(in crate::auth) fn answer(&self, path: &str, answer: Answer) {
+        self.script.answers.lock().unwrap().insert(path.to_owned(), answer);
     }
 
-    pub(super) fn keys(&self, pairs: &[&Pair]) {
+    pub(in crate::auth) fn keys(&self, pairs: &[&Pair]) {
         let keys: Vec<Value> = pairs.iter().map(|pair| pair.jwk()).collect();
         self.answer("/keys", Answer::Json(200, json!({ "keys": keys })));
     }
 
     /// Stops to answer anything useful.
-    pub(super) fn fail(&self) {
-        for answer in self.shared.answers.lock().unwrap().values_mut() {
+    pub(in crate::auth) fn fail(&self) {
+        for answer in self.script.answers.lock().unwrap().values_mut() {
             *answer = Answer::Json(500, json!({}));
         }
     }
 
-    pub(super) fn hits(&self, path: &str) -> usize {
-        *self.shared.hits.lock().unwrap().get(path).unwrap_or(&0)
+    pub(in crate::auth) fn hits(&self, path: &str) -> usize {
+        *self.script.hits.lock().unwrap().get(path).unwrap_or(&0)
     }
 
-    pub(super) fn bodies(&self) -> Vec<String> {
-        self.shared.bodies.lock().unwrap().clone()
+    pub(in crate::auth) fn bodies(&self) -> Vec<String> {
+        self.script.bodies.lock().unwrap().clone()
     }
 
     /// Waits until so many requests came for this path.
-    pub(super) async fn asked(&self, path: &str, times: usize) {
+    pub(in crate::auth) async fn asked(&self, path: &str, times: usize) {
         let asked = async {
             loop {
-                let arrived = self.shared.arrived.notified();
+                let arrived = self.script.arrived.notified();
                 if self.hits(path) >= times {
                     return;
                 }
@@ -275,7 +275,7 @@ impl Provider {
     }
 }
 
-async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
+async fn serve(mut stream: TcpStream, script: Arc<Script>) {
     let mut request = Vec::new();
     let (head, length) = loop {
         let mut chunk = [0; 4096];
@@ -298,10 +298,10 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
     let target = first.split(' ').nth(1).unwrap();
     let path = target.split('?').next().unwrap().to_owned();
     let body = String::from_utf8_lossy(&request[head + 4..head + 4 + length]).into_owned();
-    shared.bodies.lock().unwrap().push(format!("{first}\n{body}"));
-    *shared.hits.lock().unwrap().entry(path.clone()).or_default() += 1;
-    let answer = shared.answers.lock().unwrap().get(&path).cloned();
-    shared.arrived.notify_waiters();
+    script.bodies.lock().unwrap().push(format!("{first}\n{body}"));
+    *script.hits.lock().unwrap().entry(path.clone()).or_default() += 1;
+    let answer = script.answers.lock().unwrap().get(&path).cloned();
+    script.arrived.notify_waiters();
     let (status, extra, body) = match answer {
         None => (404, String::new(), String::new()),
         Some(Answer::Json(status, body)) => (status, String::new(), body.to_string()),

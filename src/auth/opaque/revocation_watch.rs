@@ -10,21 +10,21 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::sync::watch;
 
-use super::principal::Standing;
+use crate::auth::principal::Standing;
 
 /// Beyond this many tokens in use a new one is not watched, and lives only as long as its answer is believed.
 const MAX_WATCHED: usize = 65_536;
 /// A token that the issuer cannot confirm for so long ends as if withdrawn.
 const UNCONFIRMED: Duration = Duration::from_secs(10 * 60);
 
-pub(super) type Digest = [u8; 32];
+pub(in crate::auth) type Digest = [u8; 32];
 
 /// The tokens under watch.
 #[derive(Debug, Default)]
-pub(super) struct Roll(Mutex<HashMap<Digest, Entry>>);
+pub(in crate::auth) struct RevocationWatch(Mutex<HashMap<Digest, WatchedToken>>);
 
 #[derive(Debug)]
-struct Entry {
+struct WatchedToken {
     standing: Weak<watch::Sender<Standing>>,
     token: SecretString,
     issuer: usize,
@@ -34,17 +34,17 @@ struct Entry {
 
 /// A token that should be asked about again.
 #[derive(Debug)]
-pub(super) struct Due {
-    pub(super) digest: Digest,
-    pub(super) token: SecretString,
-    pub(super) issuer: usize,
+pub(in crate::auth) struct Due {
+    pub(in crate::auth) digest: Digest,
+    pub(in crate::auth) token: SecretString,
+    pub(in crate::auth) issuer: usize,
 }
 
-// === impl Roll ===
+// === impl RevocationWatch ===
 
-impl Roll {
-    /// The standing of an active token; every principal of the same token shares it. `None` if the roll is full.
-    pub(super) fn confirm(
+impl RevocationWatch {
+    /// The standing of an active token; every principal of the same token shares it. `None` if too many are watched.
+    pub(in crate::auth) fn confirm(
         &self,
         digest: Digest,
         token: &str,
@@ -69,7 +69,7 @@ impl Roll {
         let standing = Arc::new(watch::Sender::new(Standing::Active));
         entries.insert(
             digest,
-            Entry {
+            WatchedToken {
                 standing: Arc::downgrade(&standing),
                 token: token.into(),
                 issuer,
@@ -81,7 +81,7 @@ impl Roll {
     }
 
     /// Ends everything that waits for this token's end.
-    pub(super) fn revoke(&self, digest: &Digest) {
+    pub(in crate::auth) fn revoke(&self, digest: &Digest) {
         let Some(entry) = self.entries().remove(digest) else {
             return;
         };
@@ -91,7 +91,7 @@ impl Roll {
     }
 
     /// The tokens on whose end somebody waits and that were not asked about for `interval`.
-    pub(super) fn due(&self, now: Duration, interval: Duration) -> Vec<Due> {
+    pub(in crate::auth) fn due(&self, now: Duration, interval: Duration) -> Vec<Due> {
         let mut due = Vec::new();
         self.entries().retain(|digest, entry| {
             let Some(standing) = entry.standing.upgrade() else {
@@ -111,7 +111,7 @@ impl Roll {
         due
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<Digest, Entry>> {
+    fn entries(&self) -> MutexGuard<'_, HashMap<Digest, WatchedToken>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -124,42 +124,42 @@ mod tests {
 
     #[test]
     fn only_a_token_that_somebody_waits_for_is_due() {
-        let roll = Roll::default();
-        let standing = roll.confirm([1; 32], "t", 0, Duration::ZERO).unwrap();
-        assert!(roll.due(MINUTE, MINUTE).is_empty());
+        let watch = RevocationWatch::default();
+        let standing = watch.confirm([1; 32], "t", 0, Duration::ZERO).unwrap();
+        assert!(watch.due(MINUTE, MINUTE).is_empty());
         let _waiter = standing.subscribe();
-        assert!(roll.due(MINUTE / 2, MINUTE).is_empty());
-        assert_eq!(roll.due(MINUTE, MINUTE).len(), 1);
-        assert!(roll.due(MINUTE, MINUTE).is_empty(), "asked a moment ago");
+        assert!(watch.due(MINUTE / 2, MINUTE).is_empty());
+        assert_eq!(watch.due(MINUTE, MINUTE).len(), 1);
+        assert!(watch.due(MINUTE, MINUTE).is_empty(), "asked a moment ago");
     }
 
     #[test]
     fn a_revoked_token_ends_for_all_of_its_principals() {
-        let roll = Roll::default();
-        let first = roll.confirm([1; 32], "t", 0, Duration::ZERO).unwrap();
-        let second = roll.confirm([1; 32], "t", 0, MINUTE).unwrap();
-        roll.revoke(&[1; 32]);
+        let watch = RevocationWatch::default();
+        let first = watch.confirm([1; 32], "t", 0, Duration::ZERO).unwrap();
+        let second = watch.confirm([1; 32], "t", 0, MINUTE).unwrap();
+        watch.revoke(&[1; 32]);
         assert_eq!(*first.borrow(), Standing::Revoked);
         assert_eq!(*second.borrow(), Standing::Revoked);
-        let third = roll.confirm([1; 32], "t", 0, MINUTE).unwrap();
+        let third = watch.confirm([1; 32], "t", 0, MINUTE).unwrap();
         assert_eq!(*third.borrow(), Standing::Active);
     }
 
     #[test]
     fn a_token_that_nobody_can_confirm_ends() {
-        let roll = Roll::default();
-        let standing = roll.confirm([1; 32], "t", 0, Duration::ZERO).unwrap();
+        let watch = RevocationWatch::default();
+        let standing = watch.confirm([1; 32], "t", 0, Duration::ZERO).unwrap();
         let _waiter = standing.subscribe();
-        assert_eq!(roll.due(MINUTE * 10, MINUTE).len(), 1);
-        assert!(roll.due(MINUTE * 12, MINUTE).is_empty());
+        assert_eq!(watch.due(MINUTE * 10, MINUTE).len(), 1);
+        assert!(watch.due(MINUTE * 12, MINUTE).is_empty());
         assert_eq!(*standing.borrow(), Standing::Revoked);
     }
 
     #[test]
     fn a_token_that_nobody_uses_is_forgotten() {
-        let roll = Roll::default();
-        drop(roll.confirm([1; 32], "t", 0, Duration::ZERO));
-        assert!(roll.due(MINUTE, MINUTE).is_empty());
-        assert!(roll.entries().is_empty());
+        let watch = RevocationWatch::default();
+        drop(watch.confirm([1; 32], "t", 0, Duration::ZERO));
+        assert!(watch.due(MINUTE, MINUTE).is_empty());
+        assert!(watch.entries().is_empty());
     }
 }

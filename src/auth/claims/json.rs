@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::denied::Reason;
+use crate::auth::denied::Reason;
 
 /// Real tokens nest three or four levels deep.
 const MAX_DEPTH: usize = 16;
@@ -17,7 +17,7 @@ const MAX_DEPTH: usize = 16;
 const DUPLICATE: &str = "duplicate member";
 
 /// The members of the object in `bytes`.
-pub(super) fn object(bytes: &[u8]) -> Result<BTreeMap<String, Value>, Reason> {
+pub(in crate::auth) fn object(bytes: &[u8]) -> Result<BTreeMap<String, Value>, Reason> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Node { depth: MAX_DEPTH }
         .deserialize(&mut reader)

@@ -227,7 +227,7 @@ impl Reach {
 }
 
 /// The tenant that an Entra URL names, in lower case as Entra itself does not mind.
-pub(super) fn entra_tenant(issuer: &Url) -> Option<String> {
+pub(in crate::auth) fn entra_tenant(issuer: &Url) -> Option<String> {
     if !ENTRA_HOSTS.contains(&issuer.host_str()?) {
         return None;
     }

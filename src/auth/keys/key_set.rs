@@ -9,8 +9,9 @@ use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::denied::Reason;
-use super::settings::Algorithm;
+use crate::auth::denied::Reason;
+use crate::auth::issuer_identifier::TENANT_PLACEHOLDER;
+use crate::auth::settings::Algorithm;
 
 /// Real sets hold two to ten keys.
 const MAX_KEYS: usize = 100;
@@ -23,7 +24,7 @@ const RSA_MIN_EXPONENT: u64 = 65_537;
 
 /// One key that may check signatures.
 #[derive(Debug)]
-pub(super) struct Key {
+pub(in crate::auth) struct Key {
     id: Option<String>,
     algorithms: Vec<Algorithm>,
     decoding: DecodingKey,
@@ -33,7 +34,7 @@ pub(super) struct Key {
 
 /// The keys of one fetch.
 #[derive(Debug)]
-pub(super) struct KeySet {
+pub(in crate::auth) struct KeySet {
     keys: Vec<Key>,
 }
 
@@ -62,7 +63,10 @@ struct Jwk {
 
 impl KeySet {
     /// The usable keys of a set; a key that we cannot use is passed over.
-    pub(super) fn read(body: &[u8], allowed: &[Algorithm]) -> Result<Self, serde_json::Error> {
+    pub(in crate::auth) fn read(
+        body: &[u8],
+        allowed: &[Algorithm],
+    ) -> Result<Self, serde_json::Error> {
         let document: Document = serde_json::from_slice(body)?;
         let keys = document
             .keys
@@ -74,12 +78,12 @@ impl KeySet {
         Ok(Self { keys })
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::auth) fn len(&self) -> usize {
         self.keys.len()
     }
 
     /// Checks a signature with the key that the token names, or with the only one that fits.
-    pub(super) fn verify(&self, signed: &Signed<'_>) -> Result<(), Reason> {
+    pub(in crate::auth) fn verify(&self, signed: &Signed<'_>) -> Result<(), Reason> {
         let named = |key: &&Key| match signed.key_id {
             Some(id) => key.id.as_deref() == Some(id),
             None => key.algorithms.contains(&signed.algorithm),
@@ -111,19 +115,19 @@ impl KeySet {
     }
 
     /// Whether every key of the other set is still here: then nothing that was verified has become doubtful.
-    pub(super) fn covers(&self, other: &Self) -> bool {
+    pub(in crate::auth) fn covers(&self, other: &Self) -> bool {
         other.keys.iter().all(|key| self.keys.contains(key))
     }
 }
 
 /// What a signature is checked against.
-pub(super) struct Signed<'a> {
-    pub(super) message: &'a str,
-    pub(super) signature: &'a str,
-    pub(super) algorithm: Algorithm,
-    pub(super) key_id: Option<&'a str>,
-    pub(super) issuer: &'a str,
-    pub(super) tenant: Option<&'a str>,
+pub(in crate::auth) struct Signed<'a> {
+    pub(in crate::auth) message: &'a str,
+    pub(in crate::auth) signature: &'a str,
+    pub(in crate::auth) algorithm: Algorithm,
+    pub(in crate::auth) key_id: Option<&'a str>,
+    pub(in crate::auth) issuer: &'a str,
+    pub(in crate::auth) tenant: Option<&'a str>,
 }
 
 // === impl Key ===
@@ -168,7 +172,7 @@ impl Key {
             (None, _) => true,
             (Some(issuer), None) => issuer == signed.issuer,
             (Some(issuer), Some(tenant)) => {
-                issuer.replace(super::issuer::TENANT_PLACEHOLDER, tenant) == signed.issuer
+                issuer.replace(TENANT_PLACEHOLDER, tenant) == signed.issuer
             }
         }
     }
@@ -311,7 +315,7 @@ mod tests {
     /// Entra's shared set holds keys of one tenant beside those of all (auth-checklist 13).
     #[test]
     fn a_key_that_names_its_issuer_signs_for_no_other() {
-        let pair = crate::auth::testing::Pair::ed("k");
+        let pair = crate::auth::tests::identity_provider::Pair::ed("k");
         let signature = b64(&pair.sign("EdDSA", b"message"));
         let verify = |key_issuer: &str, issuer: &str, tenant: Option<&str>| {
             let mut key = pair.jwk();
