@@ -44,7 +44,7 @@ const EXCEPTIONS: &[Exception] = &[
         "the demo's identity provider answers for itself, not for mcpwrap",
     ),
     ("src/credentials/vault.rs", "names a status code", "the vault's answers are read here"),
-    ("src/http/connections.rs", "spawns", "a connection is dropped with the listener"),
+    ("src/http/listener.rs", "spawns", "a connection is dropped with the listener"),
     ("src/bridge/launch.rs", "spawns", "drains a child's pipes and ends with them"),
     ("src/process/fallback.rs", "spawns", "waits for the process that it owns and ends with it"),
     (

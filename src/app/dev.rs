@@ -12,7 +12,7 @@ use crate::bridge::{Child, Launcher, Outcome, Place, Pool, Trace};
 use crate::client::{Front, Parts};
 use crate::config::{self, Dev};
 use crate::credentials::{Backends, Delivery, SharedWatch, Sources};
-use crate::http::{Allowed, Endpoint, Proxies};
+use crate::http::{Allowed, Endpoint, Proxies, Routes};
 use crate::mcp::{Object, Raw};
 use crate::policy::Policy;
 use crate::process::{Deadlines, Environment, Program, Spawner};
@@ -58,8 +58,8 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
         parts::pool(&config.child, &config.roots, trace(&config), MOST, audit.clone()),
         &shutdown,
     );
-    let (listener, moved_from) = bind(config.listen).await?;
-    let address = listener.local_addr().map_err(|cause| Error::Runtime { cause })?;
+    let (socket, moved_from) = bind(config.listen).await?;
+    let address = socket.local_addr().map_err(|cause| Error::Runtime { cause })?;
     let url = format!("http://{address}{}", config.endpoint_path);
     tell(News::Listening { url, moved_from });
     let policy = Policy::WholeServer;
@@ -72,15 +72,13 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
         shutdown: shutdown.clone(),
     });
     let endpoint = Endpoint {
-        path: config.endpoint_path.clone(),
+        routes: Routes { mcp: config.endpoint_path.clone(), metadata: None },
         allowed,
         authenticator: Authenticator::Local,
         challenge: None,
-        metadata: None,
         front,
         max_body: config.http.max_body,
         keep_alive: config.http.keep_alive,
-        limits: parts::connections(&config.http),
         proxies: Proxies::default(),
         refusals,
     };
@@ -99,7 +97,8 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
             }
         }
     });
-    until_stopped(listener, endpoint, pool, shutdown, &*tell).await
+    let listener = endpoint.listen_on(socket, parts::connections(&config.http));
+    until_stopped(vec![listener], pool, shutdown, &*tell).await
 }
 
 /// Starts the child before anybody calls, and says what it is.

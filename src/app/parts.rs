@@ -121,7 +121,7 @@ pub(super) fn connections(http: &Http) -> http::Limits {
         most,
         most_of_one: most / 4,
         first: FIRST_HEAD_WITHIN,
-        silence: CONNECTION_SILENCE.max(2 * http.keep_alive),
+        idle: CONNECTION_SILENCE.max(2 * http.keep_alive),
     }
 }
 

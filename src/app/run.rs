@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -229,8 +230,7 @@ pub(super) async fn bind(listen: Listen) -> Result<(TcpListener, Option<u16>), E
 
 /// Serves until a signal or a fault, then sees to it that everything ends.
 pub(super) async fn until_stopped(
-    listener: TcpListener,
-    endpoint: http::Endpoint,
+    listeners: Vec<http::Listener>,
     pool: Pool,
     shutdown: Shutdown,
     tell: &(impl Fn(News) + Sync),
@@ -238,11 +238,11 @@ pub(super) async fn until_stopped(
     let set_up = |cause| Error::Runtime { cause };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(set_up)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(set_up)?;
-    let serving = http::serve(listener, endpoint, shutdown.clone());
+    let serving = join_all(listeners.into_iter().map(|one| one.serve(shutdown.clone())));
     tokio::pin!(serving);
     let mut is_serving = true;
     tokio::select! {
-        () = &mut serving => is_serving = false,
+        _ = &mut serving => is_serving = false,
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
         () = shutdown.finishing() => {}

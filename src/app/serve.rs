@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
 use url::Url;
 
 use super::run::{Error, Fault, News, bind, chain, until_stopped};
@@ -17,7 +16,7 @@ use crate::credentials::{
     Backends, CredentialSpec, Delivery, Facts, SharedWatch, Sources, Template, Vault,
     VaultSettings, check_env, check_per_user,
 };
-use crate::http::{Allowed, Challenge, Endpoint, Metadata, Proxies};
+use crate::http::{Allowed, Challenge, Endpoint, Listener, Metadata, Proxies, Routes};
 use crate::outbound;
 use crate::policy::Policy;
 use crate::process::leftovers;
@@ -41,7 +40,7 @@ pub fn serve(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
             tell(news);
         }
         tell(News::Listening { url: built.url, moved_from: built.moved_from });
-        until_stopped(built.listener, built.endpoint, built.pool, shutdown, &tell).await
+        until_stopped(built.listeners, built.pool, shutdown, &tell).await
     })
 }
 
@@ -69,10 +68,9 @@ pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
                 });
             }
         }
-        drop(built.listener);
         shutdown.finish();
         built.pool.close().await;
-        drop((built.pool, built.endpoint));
+        drop((built.pool, built.listeners));
         shutdown.finished().await;
         if faults.is_empty() {
             Ok(())
@@ -86,8 +84,7 @@ pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
 pub(super) struct Built {
     pub(super) url: String,
     pub(super) moved_from: Option<u16>,
-    pub(super) listener: TcpListener,
-    pub(super) endpoint: Endpoint,
+    pub(super) listeners: Vec<Listener>,
     pub(super) pool: Pool,
     pub(super) verifier: Arc<Verifier>,
     pub(super) news: Vec<News>,
@@ -115,8 +112,8 @@ pub(super) async fn build(
     let env = environment(config, &mut faults);
     let spawner = Spawner::new(Program::Own, Deadlines::default())?;
     let walls = walls::choose(config, &spawner, &mut faults).await?;
-    let (listener, moved_from) = bind(config.listen).await?;
-    let address = listener.local_addr().map_err(|cause| Error::Runtime { cause })?;
+    let (socket, moved_from) = bind(config.listen).await?;
+    let address = socket.local_addr().map_err(|cause| Error::Runtime { cause })?;
     let local = format!("http://{address}{}", config.endpoint_path);
     let public = match &config.public_url {
         PublicUrl::Given(url) => url.to_string(),
@@ -158,25 +155,27 @@ pub(super) async fn build(
     let public_url = Url::parse(&public).map_err(|cause| Error::PublicUrl { cause })?;
     let document = metadata::protected_resource(&public, &settings, &config.name);
     let endpoint = Endpoint {
-        path: config.endpoint_path.clone(),
+        routes: Routes {
+            mcp: config.endpoint_path.clone(),
+            metadata: Some(Metadata {
+                paths: metadata::well_known_paths(&public_url),
+                document: document.to_string().into(),
+            }),
+        },
         allowed,
         authenticator: Authenticator::Oidc(Arc::clone(&verifier)),
         challenge: Some(Challenge {
             metadata_url: metadata::document_url(&public_url),
             scopes: metadata::challenge_scopes(&settings),
         }),
-        metadata: Some(Metadata {
-            paths: metadata::well_known_paths(&public_url),
-            document: document.to_string().into(),
-        }),
         front,
         max_body: config.http.max_body,
         keep_alive: config.http.keep_alive,
-        limits: parts::connections(&config.http),
         proxies: Proxies::new(&config.auth.trusted_proxies),
         refusals,
     };
-    Ok(Built { url: local, moved_from, listener, endpoint, pool, verifier, news })
+    let listeners = vec![endpoint.listen_on(socket, parts::connections(&config.http))];
+    Ok(Built { url: local, moved_from, listeners, pool, verifier, news })
 }
 
 /// What this version does not do is refused, not ignored.

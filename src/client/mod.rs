@@ -10,4 +10,5 @@ mod modern;
 mod reply;
 
 pub use front::{Arrival, ChildScope, Front, LegacySse, Parts, Settings};
+pub use legacy::SESSION_ID;
 pub use reply::{Content, Frame, Frames, Refusal, Reply, Status};

@@ -185,8 +185,7 @@ async fn served(
     let config = options(scratch, &issuer, &chosen, rounds)?;
     let secrets = fill_store(&config, &issuer).await?;
     let client = outbound_client()?;
-    let Built { url, listener, endpoint, pool, news, .. } =
-        build(&config, shutdown, &client).await?;
+    let Built { url, listeners, pool, news, .. } = build(&config, shutdown, &client).await?;
     provider.serve_tokens_for(&url);
     let cautions = news.into_iter().filter_map(|news| match news {
         run::News::Caution { text } => Some(text),
@@ -221,7 +220,7 @@ async fn served(
         walked
     };
     let silent = |_| {};
-    let serving = until_stopped(listener, endpoint, pool, shutdown.clone(), &silent);
+    let serving = until_stopped(listeners, pool, shutdown.clone(), &silent);
     let (served, walked) = tokio::join!(serving, walking);
     served?;
     walked

@@ -32,7 +32,7 @@ use crate::mcp::{
 use crate::policy::Operation;
 
 /// The session's header, in any case.
-pub(super) const SESSION_ID: &str = "mcp-session-id";
+pub const SESSION_ID: &str = "mcp-session-id";
 const LAST_EVENT_ID: &str = "last-event-id";
 /// The most messages that one batch may have.
 const LARGEST_BATCH: usize = 100;

@@ -1,4 +1,4 @@
-//! What has happened on one connection: requests, answers under way, bytes that were sent.
+//! Whether a connection is idle: it counts requests, answers under way, and bytes that were sent.
 
 use std::io;
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// What has happened on one connection.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ pub(super) struct Activity {
 
 impl Activity {
     /// Whether nothing has happened since the last look; `requests` is how many there were then.
-    pub(super) fn is_silent_since(&self, requests: &mut usize) -> bool {
+    pub(super) fn is_idle_since(&self, requests: &mut usize) -> bool {
         let now = self.requests.load(Ordering::Relaxed);
         let before = std::mem::replace(requests, now);
         let sent = self.sent.swap(false, Ordering::Relaxed);
@@ -51,12 +51,12 @@ impl Drop for UnderWay {
 }
 
 /// A stream that notes when something was sent.
-pub(super) struct Watched {
-    pub(super) io: TokioIo<TcpStream>,
+pub(super) struct Watched<IO> {
+    pub(super) io: TokioIo<IO>,
     pub(super) activity: Arc<Activity>,
 }
 
-impl Watched {
+impl<IO> Watched<IO> {
     fn note(&self, sent: &Poll<io::Result<usize>>) {
         if matches!(sent, Poll::Ready(Ok(1..))) {
             self.activity.sent.store(true, Ordering::Relaxed);
@@ -64,7 +64,7 @@ impl Watched {
     }
 }
 
-impl Read for Watched {
+impl<IO: AsyncRead + Unpin> Read for Watched<IO> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -74,7 +74,7 @@ impl Read for Watched {
     }
 }
 
-impl Write for Watched {
+impl<IO: AsyncWrite + Unpin> Write for Watched<IO> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,4 +1,4 @@
-//! The listener, and the straight line that one HTTP request takes (DESIGN.md section 3).
+//! The MCP endpoint: the straight line that one HTTP request takes (DESIGN.md section 3).
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,66 +11,57 @@ use hyper::body::Incoming;
 use tokio::net::TcpListener;
 
 use super::body;
-use super::connections::{self, Limits};
+use super::connection::Limits;
 use super::guard::Allowed;
+use super::listener::Listener;
 use super::peer::{Network, Proxies};
-use super::status::{self, Challenge, Unread};
+use super::rejection::Rejection;
+use super::route::{Route, Routes};
+use super::status::{self, Challenge};
 use crate::audit::Refusals;
 use crate::auth::Authenticator;
 use crate::client::{Arrival, Front};
-use crate::shutdown::Shutdown;
 
 /// Everything one endpoint needs.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// Where MCP is served, e.g. `/mcp`.
-    pub path: String,
+    /// What is served where.
+    pub routes: Routes,
     /// Hosts and origins.
     pub allowed: Allowed,
     /// Who is asking.
     pub authenticator: Authenticator,
     /// What a caller without a good token is told about getting one.
     pub challenge: Option<Challenge>,
-    /// The RFC 9728 document, where there is authentication.
-    pub metadata: Option<Metadata>,
     /// The client side.
     pub front: Arc<Front>,
     /// The largest body, in bytes.
     pub max_body: usize,
     /// A stream that is quiet for this long gets a comment.
     pub keep_alive: Duration,
-    /// What connections may use.
-    pub limits: Limits,
     /// Who vouches for the address of a client.
     pub proxies: Proxies,
     /// Counts who is refused before he is known.
     pub refusals: Arc<Refusals>,
 }
 
-/// The document that tells clients where to get a token (RFC 9728).
-#[derive(Clone, Debug)]
-pub struct Metadata {
-    /// Where it is served.
-    pub paths: Vec<String>,
-    /// It.
-    pub document: bytes::Bytes,
-}
+// === impl Endpoint ===
 
-/// Serves until the process finishes; streams then end in peace.
-pub async fn serve(listener: TcpListener, endpoint: Endpoint, shutdown: Shutdown) {
-    let (limits, proxies) = (endpoint.limits, endpoint.proxies.clone());
-    let endpoint = Arc::new(endpoint);
-    let handle = move |request, peer| handle(Arc::clone(&endpoint), request, peer);
-    tokio::select! {
-        () = connections::serve(listener, limits, &proxies, &shutdown, handle) => {}
-        () = shutdown.aborting() => {}
+impl Endpoint {
+    /// Puts the endpoint behind a bound socket.
+    #[must_use]
+    pub fn listen_on(self, socket: TcpListener, limits: Limits) -> Listener {
+        let proxies = self.proxies.clone();
+        let endpoint = Arc::new(self);
+        Listener::new(socket, limits, proxies, move |request, peer| {
+            let endpoint = Arc::clone(&endpoint);
+            async move { answer(&endpoint, request, peer).await.unwrap_or_else(status::rejected) }
+        })
     }
-}
 
-async fn handle(endpoint: Arc<Endpoint>, request: Request<Incoming>, peer: IpAddr) -> Response {
-    match answer(&endpoint, request, peer).await {
-        Ok(response) => response,
-        Err(why) => status::unread(why),
+    fn refused(&self, peer: IpAddr, headers: &HeaderMap, reason: &'static str) {
+        let from = Network::around(self.proxies.client(peer, headers));
+        self.refusals.count(from.to_string(), reason);
     }
 }
 
@@ -78,21 +69,18 @@ async fn answer(
     endpoint: &Endpoint,
     request: Request<Incoming>,
     peer: IpAddr,
-) -> Result<Response, Unread> {
+) -> Result<Response, Rejection> {
     let (parts, body) = request.into_parts();
     if !endpoint.allowed.admits(&parts.uri, &parts.headers) {
         tracing::debug!(host = ?parts.headers.get("host"), origin = ?parts.headers.get("origin"),
             "refused a request with a foreign host or origin");
         endpoint.refused(peer, &parts.headers, "foreign_host_or_origin");
-        return Err(Unread::Foreign);
+        return Err(Rejection::Foreign);
     }
-    if parts.uri.path() != endpoint.path {
-        let metadata = endpoint.metadata.as_ref();
-        let asked = metadata.filter(|own| own.paths.iter().any(|path| path == parts.uri.path()));
-        return match asked {
-            Some(metadata) if parts.method == Method::GET => Ok(status::document(metadata)),
-            _ => Err(Unread::Path),
-        };
+    match endpoint.routes.find(&parts.method, parts.uri.path()) {
+        Some(Route::Mcp) => {}
+        Some(Route::ProtectedResourceMetadata(metadata)) => return Ok(status::document(metadata)),
+        None => return Err(Rejection::Path),
     }
     let principal =
         match endpoint.authenticator.authenticate(&parts.headers, parts.uri.query()).await {
@@ -103,7 +91,7 @@ async fn answer(
             }
         };
     let body = match parts.method {
-        Method::POST if !is_json(&parts.headers) => return Err(Unread::ContentType),
+        Method::POST if !is_json(&parts.headers) => return Err(Rejection::ContentType),
         Method::POST => body::read(body, endpoint.max_body).await?,
         _ => bytes::Bytes::new(),
     };
@@ -111,13 +99,6 @@ async fn answer(
     let arrival = Arrival { principal, method: parts.method, query, headers: parts.headers, body };
     let reply = endpoint.front.serve(arrival).await;
     Ok(status::write(reply, endpoint.keep_alive))
-}
-
-impl Endpoint {
-    fn refused(&self, peer: IpAddr, headers: &HeaderMap, reason: &'static str) {
-        let from = Network::around(self.proxies.client(peer, headers));
-        self.refusals.count(from.to_string(), reason);
-    }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
