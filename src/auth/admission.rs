@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::denied::{Denied, Reason};
-use super::principal::{Kind, Principal};
+use super::principal::Principal;
+use super::principal::user_id::Kind;
 use super::settings::preset::Preset;
 use super::settings::{Allow, Machines, Settings};
 

@@ -1,6 +1,7 @@
 //! Who is asking: turns what a request carries into a [`Principal`], or refuses it.
 //!
-//! Only this module makes a [`Principal`]. It knows nothing of children, credentials to inject or MCP.
+//! Only this module makes a [`Principal`]. It knows nothing of children, credentials to inject or MCP, and reads no file:
+//! the secrets of clients come with the [`Settings`] and are spent in `opaque`.
 //!
 //! How a token becomes a [`Principal`], in the order that `verifier` keeps:
 //!
@@ -43,7 +44,9 @@ pub use clock::Clock;
 pub use denied::{Denied, Reason};
 pub use error::Error;
 pub use keys::issuer_keys::IssuerStatus;
-pub use principal::{End, Fingerprint, Kind, Principal, UserId};
+pub use principal::Principal;
+pub use principal::token_life::{End, Fingerprint};
+pub use principal::user_id::{Kind, UserId};
 pub use settings::preset::{Preset, Reach, Rules, TokenType, UnknownPreset};
 pub use settings::problem::Problem;
 pub use settings::{

@@ -60,7 +60,7 @@ impl TrustedIssuer {
             ))
         });
         let opaque = OpaqueTokens::of(issuer, settings, http, keys.as_ref())
-            .map_err(|_| Problem::of_issuer(issuer, "has an address that cannot be used"))?;
+            .map_err(|_| issuer.problem("has an address that cannot be used"))?;
         let introspection = settings.introspection_of(issuer);
         let when = introspection.map_or(AskWhen::Opaque, |introspection| introspection.when);
         Ok(Self { identifier, mapping, keys, opaque, when })

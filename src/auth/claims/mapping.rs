@@ -12,7 +12,8 @@ use serde_json::Value;
 use super::{Claims, find, names, words};
 use crate::auth::clock::Clock;
 use crate::auth::denied::Reason;
-use crate::auth::principal::{Kind, Principal, UserId};
+use crate::auth::principal::Principal;
+use crate::auth::principal::user_id::{Kind, UserId};
 use crate::auth::settings::Client;
 use crate::auth::settings::preset::{Preset, Rules};
 

@@ -14,9 +14,9 @@ const MAX_SHOWN: usize = 200;
 
 /// An issuer's endpoints.
 #[derive(Clone, Debug)]
-pub(in crate::auth) struct Endpoints {
-    pub(in crate::auth) keys: Option<Url>,
-    pub(in crate::auth) introspection: Option<Url>,
+pub(super) struct Endpoints {
+    pub(super) keys: Option<Url>,
+    pub(super) introspection: Option<Url>,
 }
 
 #[derive(Deserialize)]
@@ -27,7 +27,7 @@ struct Document {
 }
 
 /// Asks each well-known place until one has the issuer's metadata.
-pub(in crate::auth) async fn discover(
+pub(super) async fn discover(
     http: &outbound::Client,
     issuer: &IssuerIdentifier,
 ) -> Result<Endpoints, Error> {

@@ -2,6 +2,6 @@
 //!
 //! It knows nothing of what a token claims.
 
-pub(in crate::auth) mod discovery;
+mod discovery;
 pub(in crate::auth) mod issuer_keys;
 pub(in crate::auth) mod key_set;

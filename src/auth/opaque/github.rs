@@ -23,14 +23,14 @@ const API: &str = "https://api.github.com";
 
 /// Whether the user's organisations are asked for as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::auth) enum Organisations {
+pub(super) enum Organisations {
     Needed,
     Unneeded,
 }
 
 /// GitHub's API and the clients that count.
 #[derive(Debug)]
-pub(in crate::auth) struct GitHub {
+pub(super) struct GitHub {
     http: outbound::Client,
     base: Url,
     clients: Vec<Client>,
@@ -58,7 +58,7 @@ struct Organisation {
 // === impl GitHub ===
 
 impl GitHub {
-    pub(in crate::auth) fn new(
+    pub(super) fn new(
         http: outbound::Client,
         api_url: Option<&str>,
         clients: &[Client],
@@ -72,7 +72,7 @@ impl GitHub {
         })
     }
 
-    pub(in crate::auth) async fn ask(&self, token: &str) -> Result<Verdict, Error> {
+    pub(super) async fn ask(&self, token: &str) -> Result<Verdict, Error> {
         for client in &self.clients {
             let place = self.at(&["applications", &client.id, "token"])?;
             let secret = client.secret.as_ref().map(ExposeSecret::expose_secret);

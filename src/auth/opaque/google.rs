@@ -22,14 +22,14 @@ const PROFILE: &str = "https://openidconnect.googleapis.com/v1/userinfo";
 
 /// Whether the Workspace domain is asked for as well; only the profile tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::auth) enum Workspace {
+pub(super) enum Workspace {
     Needed,
     Unneeded,
 }
 
 /// Google's endpoints and the clients that count.
 #[derive(Debug)]
-pub(in crate::auth) struct Google {
+pub(super) struct Google {
     http: outbound::Client,
     check: Url,
     profile: Url,
@@ -40,7 +40,7 @@ pub(in crate::auth) struct Google {
 // === impl Google ===
 
 impl Google {
-    pub(in crate::auth) fn new(
+    pub(super) fn new(
         http: outbound::Client,
         api_url: Option<&str>,
         clients: &[Client],
@@ -59,7 +59,7 @@ impl Google {
         })
     }
 
-    pub(in crate::auth) async fn ask(&self, token: &str) -> Result<Verdict, Error> {
+    pub(super) async fn ask(&self, token: &str) -> Result<Verdict, Error> {
         let form = Serializer::new(String::new()).append_pair("access_token", token).finish();
         let request = self
             .http

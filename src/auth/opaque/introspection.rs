@@ -23,20 +23,20 @@ const MAX_ANSWER: usize = 64 * 1024;
 
 /// The introspection endpoint of one issuer.
 #[derive(Debug)]
-pub(in crate::auth) struct Introspect {
-    pub(in crate::auth) http: outbound::Client,
-    pub(in crate::auth) issuer: IssuerIdentifier,
+pub(super) struct Introspect {
+    pub(super) http: outbound::Client,
+    pub(super) issuer: IssuerIdentifier,
     /// Knows the endpoint where it was not configured.
-    pub(in crate::auth) keys: Arc<IssuerKeys>,
-    pub(in crate::auth) endpoint: Option<Url>,
-    pub(in crate::auth) client_id: String,
-    pub(in crate::auth) client_secret: SecretString,
+    pub(super) keys: Arc<IssuerKeys>,
+    pub(super) endpoint: Option<Url>,
+    pub(super) client_id: String,
+    pub(super) client_secret: SecretString,
 }
 
 // === impl Introspect ===
 
 impl Introspect {
-    pub(in crate::auth) async fn ask(&self, token: &str) -> Result<Verdict, Error> {
+    pub(super) async fn ask(&self, token: &str) -> Result<Verdict, Error> {
         let endpoint = match &self.endpoint {
             Some(endpoint) => endpoint.clone(),
             None => self.keys.introspection().await.ok_or_else(|| Error::Incomplete {

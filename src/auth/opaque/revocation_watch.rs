@@ -10,7 +10,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::sync::watch;
 
-use crate::auth::principal::Standing;
+use crate::auth::principal::token_life::Standing;
 
 /// Beyond this many tokens in use a new one is not watched, and lives only as long as its answer is believed.
 const MAX_WATCHED: usize = 65_536;

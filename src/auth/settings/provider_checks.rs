@@ -7,11 +7,7 @@ use super::preset::{Preset, entra_tenant};
 use super::{Client, Issuer, Settings};
 
 /// What is known about the providers themselves.
-pub(in crate::auth) fn check_provider(
-    issuer: &Issuer,
-    url: &Url,
-    wrong: &mut impl FnMut(&str, &str),
-) {
+pub(super) fn check_provider(issuer: &Issuer, url: &Url, wrong: &mut impl FnMut(&str, &str)) {
     let host = url.host_str().unwrap_or_default();
     let is = |domain: &str| {
         host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
@@ -68,7 +64,7 @@ pub(in crate::auth) fn check_provider(
 }
 
 /// Whether the clients are there without which an opaque token is bound to nothing.
-pub(in crate::auth) fn check_clients(issuer: &Issuer, wrong: &mut impl FnMut(&str, &str)) {
+pub(super) fn check_clients(issuer: &Issuer, wrong: &mut impl FnMut(&str, &str)) {
     if issuer.clients.is_empty() || issuer.clients.iter().any(|client| client.id.is_empty()) {
         wrong(
             "needs the ids of the clients whose tokens count",
@@ -91,7 +87,7 @@ pub(in crate::auth) fn check_clients(issuer: &Issuer, wrong: &mut impl FnMut(&st
 }
 
 /// Whether the lists can let anybody of this issuer in at all.
-pub(in crate::auth) fn check_reachable(
+pub(super) fn check_reachable(
     issuer: &Issuer,
     settings: &Settings,
     wrong: &mut impl FnMut(&str, &str),
@@ -114,7 +110,7 @@ pub(in crate::auth) fn check_reachable(
 }
 
 /// What an operator should hear about a provider although nothing is wrong: the matter and the remedy.
-pub(in crate::auth) fn caution(idp: Preset) -> Option<(&'static str, &'static str)> {
+pub(super) fn caution(idp: Preset) -> Option<(&'static str, &'static str)> {
     match idp {
         Preset::Google | Preset::GitHub => Some((
             "binds its tokens to a client id and not to this server: whoever runs a listed client can use \

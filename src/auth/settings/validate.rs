@@ -21,6 +21,14 @@ const MAX_ISSUER_NAME: usize = 64;
 // === impl Issuer ===
 
 impl Issuer {
+    pub(in crate::auth) fn problem(&self, what: &str) -> Problem {
+        Problem::new(
+            "oidc",
+            format!("issuer {:?} ({}) {what}", self.name, self.url),
+            "give the issuer exactly as its own metadata name it",
+        )
+    }
+
     /// Reads `[NAME=]URL`; the name defaults to the URL's host.
     ///
     /// # Errors
@@ -91,7 +99,7 @@ impl Settings {
     pub fn cautions(&self) -> Vec<Problem> {
         let told = self.issuers.iter().filter_map(|issuer| {
             let (message, hint) = caution(issuer.idp)?;
-            Some(Problem::of_issuer(issuer, message).hinting(hint))
+            Some(issuer.problem(message).hinting(hint))
         });
         told.collect()
     }
@@ -102,7 +110,7 @@ impl Settings {
 
     fn check_issuer(&self, issuer: &Issuer, problems: &mut Vec<Problem>) {
         let mut wrong = |what: &str, hint: &str| {
-            problems.push(Problem::of_issuer(issuer, what).hinting(hint));
+            problems.push(issuer.problem(what).hinting(hint));
         };
         let plain_name = !issuer.name.is_empty()
             && issuer.name.len() <= MAX_ISSUER_NAME
@@ -169,29 +177,27 @@ impl Settings {
             // Their tokens do not say whose they are, so that one's would be sent to the other.
             if issuer.idp.is_weaker() && !weaker.insert(issuer.idp.name()) {
                 problems.push(
-                    Problem::of_issuer(
-                        issuer,
-                        "is the second of its kind, and nothing tells their tokens apart",
-                    )
-                    .hinting("serve the users of each with a mcpwrap of its own"),
+                    issuer
+                        .problem("is the second of its kind, and nothing tells their tokens apart")
+                        .hinting("serve the users of each with a mcpwrap of its own"),
                 );
             }
             if issuer.api_url.as_ref().is_some_and(|url| !api_urls.insert(url)) {
                 problems.push(
-                    Problem::of_issuer(issuer, "has the API address of another issuer")
+                    issuer
+                        .problem("has the API address of another issuer")
                         .hinting("say whose it is: --api-url NAME=URL"),
                 );
             }
             if !names.insert(&issuer.name) {
                 problems.push(
-                    Problem::of_issuer(issuer, "has the name of another issuer")
+                    issuer
+                        .problem("has the name of another issuer")
                         .hinting("name them apart: --oidc one=https://… --oidc two=https://…"),
                 );
             }
             if !urls.insert(&issuer.url) {
-                problems.push(
-                    Problem::of_issuer(issuer, "is given twice").hinting("remove one of them"),
-                );
+                problems.push(issuer.problem("is given twice").hinting("remove one of them"));
             }
         }
     }
