@@ -1,4 +1,4 @@
-//! The one place where a bearer token becomes a principal (auth-checklist 14).
+//! The one place where a bearer token becomes a principal (auth-checklist 14); `upkeep` is what it does meanwhile.
 //!
 //! A token that was verified before costs a hash and a look-up. Everything that decides is in the modules it
 //! calls; it knows their order and what may be remembered for how long.
@@ -8,27 +8,27 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use moka::future::Cache;
-use secrecy::ExposeSecret;
 use sha2::{Digest as _, Sha256};
 
-use super::admission::Admission;
-use super::bearer;
-use super::claims::times::Ending;
-use super::claims::{Claims, audience, purpose, times};
-use super::clock::Clock;
-use super::denied::{Denied, Reason};
-use super::jwt::{self, Jwt};
-use super::keys::issuer_keys::IssuerStatus;
-use super::opaque::opaque_token::OpaqueTokens;
-use super::opaque::revocation_watch::{Digest, Due, RevocationWatch};
-use super::opaque::verdict::Verdict;
-use super::principal::Principal;
-use super::principal::token_life::{Fingerprint, Life};
-use super::settings::problem::Problem;
-use super::settings::{AskWhen, Settings};
-use super::trusted_issuer::TrustedIssuer;
+use crate::auth::admission::Admission;
+use crate::auth::bearer;
+use crate::auth::claims::times::Ending;
+use crate::auth::claims::{Claims, audience, purpose, times};
+use crate::auth::clock::Clock;
+use crate::auth::denied::{Denied, Reason};
+use crate::auth::jwt::{self, Jwt};
+use crate::auth::opaque::opaque_token::OpaqueTokens;
+use crate::auth::opaque::revocation_watch::{Digest, RevocationWatch};
+use crate::auth::opaque::verdict::Verdict;
+use crate::auth::principal::Principal;
+use crate::auth::principal::token_life::{Fingerprint, Life};
+use crate::auth::settings::problem::Problem;
+use crate::auth::settings::{AskWhen, Settings};
+use crate::auth::trusted_issuer::TrustedIssuer;
 use crate::outbound;
 use crate::shutdown::Shutdown;
+
+mod upkeep;
 
 /// The verified tokens together take no more than this.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
@@ -37,10 +37,6 @@ const CACHE_IDLE: Duration = Duration::from_secs(10 * 60);
 /// How long an issuer's "not active" is believed.
 const REFUSAL_CACHE: Duration = Duration::from_secs(10);
 const MAX_REFUSALS: u64 = 10_000;
-/// How often keys and watched tokens are looked at.
-const TICK: Duration = Duration::from_secs(5);
-/// Watched tokens are asked about no more often than this, whatever the cache.
-const MIN_WATCH: Duration = Duration::from_secs(10);
 
 /// Verifies bearer tokens of the configured issuers.
 #[derive(Debug)]
@@ -69,32 +65,7 @@ struct Verified {
 // === impl Verifier ===
 
 impl Verifier {
-    /// Builds the verifier and starts to keep its keys fresh.
-    ///
-    /// # Errors
-    /// Every problem of the settings, as [`Settings::validate`] lists them.
-    pub fn start(
-        settings: Settings,
-        http: &outbound::Client,
-        clock: Clock,
-        shutdown: &Shutdown,
-    ) -> Result<Arc<Self>, Vec<Problem>> {
-        let verifier = Self::build(settings, http, clock, shutdown)?;
-        let (ticking, stop) = (verifier.clone(), shutdown.clone());
-        shutdown.spawn("identity-providers", async move {
-            let mut ticks = tokio::time::interval(TICK);
-            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            loop {
-                tokio::select! {
-                    () = stop.finishing() => return,
-                    _ = ticks.tick() => ticking.tick(),
-                }
-            }
-        });
-        Ok(verifier)
-    }
-
-    pub(super) fn build(
+    pub(in crate::auth) fn build(
         settings: Settings,
         http: &outbound::Client,
         clock: Clock,
@@ -149,55 +120,6 @@ impl Verifier {
             tracing::debug!(reason = denied.reason().label(), "a request was refused");
         }
         outcome
-    }
-
-    /// Fetches the keys of every issuer now.
-    pub async fn warm_up(&self) -> Vec<IssuerStatus> {
-        for issuer in &self.issuers {
-            if let Some(keys) = &issuer.keys {
-                keys.ready().await;
-            }
-        }
-        self.status()
-    }
-
-    /// How well each issuer with keys is known; one without any answers 503 to its users.
-    #[must_use]
-    pub fn status(&self) -> Vec<IssuerStatus> {
-        let keys = self.issuers.iter().filter_map(|issuer| issuer.keys.as_ref());
-        keys.map(|keys| keys.status()).collect()
-    }
-
-    /// Refreshes what has reached its age, in the background.
-    pub(super) fn tick(self: &Arc<Self>) {
-        for issuer in &self.issuers {
-            if let Some(keys) = &issuer.keys {
-                keys.tick();
-            }
-        }
-        let interval = self.settings.limits.introspection_cache.max(MIN_WATCH);
-        for due in self.revocations.due(self.clock.steady(), interval) {
-            let verifier = self.clone();
-            self.shutdown.spawn_work(async move { verifier.ask_again(due).await });
-        }
-    }
-
-    async fn ask_again(&self, due: Due) {
-        let issuer = &self.issuers[due.issuer];
-        let Some(opaque) = &issuer.opaque else { return };
-        let token = due.token.expose_secret();
-        match opaque.ask(token).await {
-            Ok(Verdict::Active(_)) => {
-                let now = self.clock.steady();
-                self.revocations.confirm(due.digest, token, due.issuer, now);
-            }
-            Ok(Verdict::Refused(reason)) => {
-                tracing::info!(issuer = %issuer.mapping.issuer_name, %reason, "a token was withdrawn");
-                self.verified.invalidate(&due.digest).await;
-                self.revocations.revoke(&due.digest);
-            }
-            Err(error) => issuer.complain(&error),
-        }
     }
 
     async fn identify(
