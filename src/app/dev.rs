@@ -58,8 +58,8 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
         parts::pool(&config.child, &config.roots, trace(&config), MOST, audit.clone()),
         &shutdown,
     );
-    let (socket, moved_from) = bind(config.listen).await?;
-    let address = socket.local_addr().map_err(|cause| Error::Runtime { cause })?;
+    let (listener, moved_from) = bind(config.listen).await?;
+    let address = listener.local_addr().map_err(|cause| Error::Runtime { cause })?;
     let url = format!("http://{address}{}", config.endpoint_path);
     tell(News::Listening { url, moved_from });
     let policy = Policy::WholeServer;
@@ -97,8 +97,8 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
             }
         }
     });
-    let listener = endpoint.listen_on(socket, parts::connections(&config.http));
-    until_stopped(vec![listener], pool, shutdown, &*tell).await
+    let listeners = vec![endpoint.listen_on(listener, parts::connections(&config.http))];
+    until_stopped(listeners, pool, shutdown, &*tell).await
 }
 
 /// Starts the child before anybody calls, and says what it is.

@@ -112,8 +112,8 @@ pub(super) async fn build(
     let env = environment(config, &mut faults);
     let spawner = Spawner::new(Program::Own, Deadlines::default())?;
     let walls = walls::choose(config, &spawner, &mut faults).await?;
-    let (socket, moved_from) = bind(config.listen).await?;
-    let address = socket.local_addr().map_err(|cause| Error::Runtime { cause })?;
+    let (listener, moved_from) = bind(config.listen).await?;
+    let address = listener.local_addr().map_err(|cause| Error::Runtime { cause })?;
     let local = format!("http://{address}{}", config.endpoint_path);
     let public = match &config.public_url {
         PublicUrl::Given(url) => url.to_string(),
@@ -174,7 +174,7 @@ pub(super) async fn build(
         proxies: Proxies::new(&config.auth.trusted_proxies),
         refusals,
     };
-    let listeners = vec![endpoint.listen_on(socket, parts::connections(&config.http))];
+    let listeners = vec![endpoint.listen_on(listener, parts::connections(&config.http))];
     Ok(Built { url: local, moved_from, listeners, pool, verifier, news })
 }
 
