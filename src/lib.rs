@@ -141,12 +141,17 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod credentials;
+pub mod hex;
 pub mod http;
 pub mod mcp;
 pub mod outbound;
 pub mod policy;
+pub mod private_file;
+pub mod problem;
 pub mod process;
 pub mod redact;
+#[cfg(test)]
+mod scratch;
 pub mod seal;
 pub mod server;
 pub mod shutdown;

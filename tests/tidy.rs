@@ -30,7 +30,8 @@ const ORDER: [&[&str]; 17] = [
     &["mcp"],
 ];
 /// What everybody may use.
-const GROUND: [&str; 3] = ["redact", "shutdown", "telemetry"];
+const GROUND: [&str; 7] =
+    ["hex", "private_file", "problem", "redact", "scratch", "shutdown", "telemetry"];
 
 /// A file that may do what others may not, the rule, and why.
 type Exception = (&'static str, &'static str, &'static str);

@@ -8,7 +8,7 @@ use url::Url;
 use super::run::{Fault, chain};
 use crate::auth;
 use crate::config::{self, Audience, Claim, Serve};
-use crate::credentials::local;
+use crate::private_file::{self, Readers};
 
 /// The resource server's settings, from what the operator said.
 pub(super) fn settings(
@@ -86,7 +86,7 @@ fn read_issuer(issuer: &config::Issuer, unread: &mut Vec<Fault>) -> auth::Issuer
 
 /// A client's secret, whose file must be as safe as that of any credential.
 fn secret(option: &str, file: &Path, unread: &mut Vec<Fault>) -> Option<SecretString> {
-    match local::read(file) {
+    match private_file::read_secret(file, Readers::Others) {
         Ok(secret) => Some(secret),
         Err(error) => {
             unread.push(Fault {

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::clock::Clock;
 use crate::audit::Who;
+use crate::hex;
 
 /// How long [`Principal::ended`] sleeps at most before it looks at the wall clock again: a suspended machine
 /// wakes up later than any timer thinks.
@@ -123,7 +124,7 @@ impl UserId {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
-        Some(hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+        Some(hex::encode(&hash.finalize()[..16]))
     }
 
     /// A name that is safe in any path, variable or log line: 32 hex digits over all three parts.
@@ -146,12 +147,8 @@ impl UserId {
                 None => hash.update([0]),
             }
         }
-        hex(&hash.finalize()[..16])
+        hex::encode(&hash.finalize()[..16])
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl fmt::Debug for UserId {
@@ -178,7 +175,7 @@ impl Fingerprint {
 
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Fingerprint({})", hex(&self.0[..4]))
+        write!(f, "Fingerprint({})", hex::encode(&self.0[..4]))
     }
 }
 

@@ -9,7 +9,6 @@ use std::time::SystemTime;
 use secrecy::SecretString;
 
 pub mod files;
-pub mod local;
 mod shared;
 mod sources;
 mod spec;

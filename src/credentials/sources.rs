@@ -10,10 +10,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
 use super::spec::Source;
-use super::template::{RenderError, hex};
+use super::template::RenderError;
 use super::vault::{Error as VaultError, Vault};
-use super::{Credential, CredentialSet, CredentialSpec, Error, SharedWatch, WatchError, local};
+use super::{Credential, CredentialSet, CredentialSpec, Error, SharedWatch, WatchError};
 use crate::auth::{Kind, Principal, UserId};
+use crate::hex;
+use crate::private_file::{self, Readers};
 use crate::seal::bound;
 use crate::store::{Store, UserRef, os_keyring};
 
@@ -114,7 +116,7 @@ impl Sources {
         hash.update(list(parts.iter().map(String::as_str)));
         hash.update(list(principal.actors().iter().map(AsRef::as_ref)));
         hash.update(list(extra.iter().copied()));
-        Ok(hex(&hash.finalize()[..16]))
+        Ok(hex::encode(&hash.finalize()[..16]))
     }
 
     /// The names of all credentials, in the order of the options.
@@ -197,14 +199,16 @@ impl Inner {
             }
             (Source::File { .. }, [path]) => {
                 let path = std::path::PathBuf::from(path);
-                let work = tokio::task::spawn_blocking(move || local::read(&path));
+                let work = tokio::task::spawn_blocking(move || {
+                    private_file::read_secret(&path, Readers::Others)
+                });
                 let read = match tokio::time::timeout(FILE_DEADLINE, work).await {
                     Ok(Ok(read)) => read,
                     Ok(Err(cause)) => return Err(failed(spec, cause)),
                     Err(cause) => return Err(failed(spec, cause)),
                 };
                 read.map_err(|cause| match cause {
-                    local::Error::Absent { .. } => absent(spec, Some(cause.into())),
+                    private_file::Error::Absent { .. } => absent(spec, Some(cause.into())),
                     cause => failed(spec, cause),
                 })?
             }
@@ -215,7 +219,7 @@ impl Inner {
         };
         // A value that no variable can hold would fail later, where nobody knows whose fault it is.
         let text = value.expose_secret();
-        if text.is_empty() || text.contains('\0') || text.len() > local::MAX_VALUE {
+        if text.is_empty() || text.contains('\0') || text.len() > private_file::MAX_SECRET {
             return Err(missing());
         }
         Ok(value)

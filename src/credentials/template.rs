@@ -8,6 +8,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::auth::Principal;
+use crate::hex;
 
 const MAX_PATH_CLAIM: usize = 128;
 const MAX_ENV_CLAIM: usize = 63;
@@ -284,15 +285,7 @@ impl Slot {
 
 fn tenant_hash(issuer: &str, tenant: &str) -> String {
     let bound = crate::seal::bound(b"mcpwrap tenant 1", &[issuer.as_bytes(), tenant.as_bytes()]);
-    hex(&Sha256::digest(bound)[..16])
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(&Sha256::digest(bound)[..16])
 }
 
 #[cfg(test)]

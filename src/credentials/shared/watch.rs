@@ -9,8 +9,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 
-use super::super::template::hex;
 use crate::auth::UserId;
+use crate::hex;
 
 /// Values that no child holds any more are forgotten beyond this many.
 pub const MAX_VALUES: usize = 100_000;
@@ -134,7 +134,7 @@ impl SharedWatch {
     /// Names a value in logs without telling it: good for this process alone.
     #[must_use]
     pub fn fingerprint(&self, value: &SecretString) -> String {
-        hex(&self.digest(value)[..8])
+        hex::encode(&self.digest(value)[..8])
     }
 
     #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::credentials::Delivery;
+use crate::scratch::Scratch;
 use crate::seal::Keyring;
-use crate::seal::tests::Scratch;
 use serde_json::json;
 
 fn user(subject: &str) -> Principal {
@@ -19,9 +19,8 @@ fn sources(specs: &[&str], backends: Backends, allow_shared: &[String]) -> Sourc
 /// A directory with one file per user.
 fn files(entries: &[(&str, &str)]) -> Scratch {
     let dir = Scratch::new();
-    std::fs::create_dir(&dir.0).unwrap();
     for (name, value) in entries {
-        std::fs::write(dir.0.join(name), value).unwrap();
+        std::fs::write(dir.join(name), value).unwrap();
         #[cfg(unix)]
         chmod(&dir, name, 0o600);
     }
@@ -32,11 +31,11 @@ fn files(entries: &[(&str, &str)]) -> Scratch {
 fn chmod(dir: &Scratch, name: &str, mode: u32) {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = std::fs::Permissions::from_mode(mode);
-    std::fs::set_permissions(dir.0.join(name), mode).unwrap();
+    std::fs::set_permissions(dir.join(name), mode).unwrap();
 }
 
 fn from_files(dir: &Scratch, allow_shared: &[String]) -> Sources {
-    let spec = format!("TOKEN=file:{}/{{sub}}", dir.0.display());
+    let spec = format!("TOKEN=file:{}/{{sub}}", dir.display());
     sources(&[&spec], Backends::default(), allow_shared)
 }
 
@@ -106,11 +105,11 @@ async fn a_hostile_subject_reaches_no_file() {
 #[cfg(unix)]
 #[tokio::test]
 async fn files_that_are_no_credentials_are_refused() {
-    let big = "x".repeat(local::MAX_VALUE + 1);
+    let big = "x".repeat(private_file::MAX_SECRET + 1);
     let dir = files(&[("open", "v"), ("empty", "\n"), ("big", &big), ("nul", "a\0b")]);
     chmod(&dir, "open", 0o620);
-    std::fs::create_dir(dir.0.join("dir")).unwrap();
-    nix::unistd::mkfifo(&dir.0.join("pipe"), nix::sys::stat::Mode::S_IRUSR).unwrap();
+    std::fs::create_dir(dir.join("dir")).unwrap();
+    nix::unistd::mkfifo(&dir.join("pipe"), nix::sys::stat::Mode::S_IRUSR).unwrap();
     let sources = from_files(&dir, &[]);
     for subject in ["open", "empty", "big", "nul", "dir", "pipe"] {
         let error = sources.fetch(&user(subject)).await.unwrap_err();
@@ -118,15 +117,15 @@ async fn files_that_are_no_credentials_are_refused() {
             error.for_user().starts_with("your credential TOKEN could not be fetched"),
             "{subject}"
         );
-        assert!(!error.for_user().contains(&*dir.0.to_string_lossy()));
+        assert!(!error.for_user().contains(&*dir.to_string_lossy()));
     }
 }
 
 #[tokio::test]
 async fn the_store_is_asked_for_the_caller_alone() {
     let dir = Scratch::new();
-    let keys = Keyring::load_or_create(&dir.0).unwrap();
-    let store = Store::open(&dir.0.join("store.sqlite"), keys).unwrap();
+    let keys = Keyring::load_or_create(&dir).unwrap();
+    let store = Store::open(&dir.join("store.sqlite"), keys).unwrap();
     let alice = user_ref(user("alice").user());
     store.set(&alice, "github", &SecretString::from("for alice")).await.unwrap();
     let backends = Backends { store: Some(store), vault: None };
@@ -144,7 +143,7 @@ async fn one_flight_serves_all_who_wait() {
     let (one, two) = tokio::join!(sources.fetch(&alice), sources.fetch(&alice));
     assert_eq!((value(&one.unwrap()), value(&two.unwrap())), ("v", "v"));
     // A new value is seen by the next call: a flight is no cache.
-    std::fs::write(dir.0.join("alice"), "w").unwrap();
+    std::fs::write(dir.join("alice"), "w").unwrap();
     assert_eq!(value(&sources.fetch(&alice).await.unwrap()), "w");
 }
 

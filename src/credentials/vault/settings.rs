@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use url::Url;
 
-use super::super::local;
 use crate::outbound;
+use crate::private_file::{self, Readers};
 
 /// Where the vault is and how to log in.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ pub enum SettingsError {
         variable: &'static str,
         /// What is wrong with it.
         #[source]
-        cause: local::Error,
+        cause: private_file::Error,
     },
 }
 
@@ -99,7 +99,8 @@ impl VaultSettings {
         }
         let ca_pem = get("VAULT_CACERT")
             .map(|path| {
-                local::read_public(path.as_ref())
+                private_file::read_given(path.as_ref(), Readers::Others)
+                    .map(|bytes| bytes.to_vec())
                     .map_err(|cause| SettingsError::File { variable: "VAULT_CACERT", cause })
             })
             .transpose()?;
@@ -139,9 +140,8 @@ impl Place {
     pub(super) fn read(&self) -> Result<SecretString, SettingsError> {
         match self {
             Self::Value(value) => Ok(value.clone()),
-            Self::File(path) => local::read(path).map_err(|cause| SettingsError::File {
-                variable: "the file with the vault's login",
-                cause,
+            Self::File(path) => private_file::read_secret(path, Readers::Others).map_err(|cause| {
+                SettingsError::File { variable: "the file with the vault's login", cause }
             }),
         }
     }
