@@ -134,7 +134,8 @@ fn launcher(config: &Dev) -> Result<Launcher, Error> {
     for (name, value) in &child.env {
         env.set(name, value.clone());
     }
-    let specs = parts::specs(&child.credentials, Delivery::Env, &config.origins)?;
+    let specs = parts::specs(&child.credentials, Delivery::Env)
+        .map_err(|problems| Error::problems(problems, &config.origins))?;
     let watch = SharedWatch::new(&[]).map_err(|cause| Error::Watching { cause })?;
     let sources = Sources::new(specs, Backends::default(), watch)
         .map_err(|cause| Error::Sources { cause })?;

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::run::{Error, Fault};
+use super::run::Error;
 use crate::bridge::{self, Trace};
-use crate::config::{Audit, Child, ChildEra, ChildScope, Http, LegacySse, NamedSource, Origins};
+use crate::config::{Audit, Child, ChildEra, ChildScope, Http, LegacySse, NamedSource};
 use crate::credentials::{CredentialSpec, Delivery};
 use crate::mcp::{Era, Raw};
+use crate::problem::{Problem, chain};
 use crate::server::EraChoice;
 use crate::shutdown::Shutdown;
 use crate::{audit, client, http, process};
@@ -34,10 +35,9 @@ pub(super) struct Children {
 pub(super) fn specs(
     named: &[NamedSource],
     delivery: Delivery,
-    origins: &Origins,
-) -> Result<Vec<CredentialSpec>, Error> {
+) -> Result<Vec<CredentialSpec>, Vec<Problem>> {
     let mut specs = Vec::new();
-    let mut faults = Vec::new();
+    let mut problems = Vec::new();
     for NamedSource { name, source, .. } in named {
         match CredentialSpec::parse_for(&format!("{name}={source}"), delivery) {
             Ok(spec) => specs.push(spec),
@@ -46,19 +46,11 @@ pub(super) fn specs(
                     Delivery::Env => "credential",
                     Delivery::File => "credential-file",
                 };
-                faults.push(Fault {
-                    option: flag.to_owned(),
-                    message: super::run::chain(&error),
-                    hint: error.hint().to_owned(),
-                });
+                problems.push(Problem::new(flag, chain(&error), error.hint()));
             }
         }
     }
-    if faults.is_empty() {
-        Ok(specs)
-    } else {
-        Err(Error::Faults { faults, origins: origins.clone() })
-    }
+    if problems.is_empty() { Ok(specs) } else { Err(problems) }
 }
 
 pub(super) fn pool(

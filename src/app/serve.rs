@@ -6,10 +6,10 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use url::Url;
 
-use super::run::{Error, Fault, News, bind, chain, until_stopped};
+use super::run::{Error, News, bind, until_stopped};
 use super::{callers, parts, walls};
 use crate::audit::{self, Refusals};
-use crate::auth::{self, Authenticator, Clock, Verifier, metadata};
+use crate::auth::{Authenticator, Clock, Verifier, metadata};
 use crate::bridge::{Launcher, Place, Pool, Stranger, Trace};
 use crate::client::{Front, Parts};
 use crate::config::{Claim, PublicUrl, Serve};
@@ -20,6 +20,7 @@ use crate::credentials::{
 use crate::http::{Allowed, Challenge, Endpoint, Metadata, Proxies};
 use crate::outbound;
 use crate::policy::Policy;
+use crate::problem::{Problem, chain};
 use crate::process::leftovers;
 use crate::process::{Deadlines, Program, Spawner};
 use crate::redact::Redactor;
@@ -58,15 +59,14 @@ pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
         for news in built.news {
             tell(news);
         }
-        let mut faults = Vec::new();
+        let mut problems = Vec::new();
         for issuer in built.verifier.warm_up().await {
             if issuer.keys == 0 {
-                faults.push(Fault {
-                    option: "oidc".to_owned(),
-                    message: format!("no keys could be fetched from {}", issuer.name),
-                    hint: "the log above says why; tokens cannot be verified without them"
-                        .to_owned(),
-                });
+                problems.push(Problem::new(
+                    "oidc",
+                    format!("no keys could be fetched from {}", issuer.name),
+                    "the log above says why; tokens cannot be verified without them",
+                ));
             }
         }
         drop(built.listener);
@@ -74,11 +74,7 @@ pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
         built.pool.close().await;
         drop((built.pool, built.endpoint));
         shutdown.finished().await;
-        if faults.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::Faults { faults, origins: config.origins })
-        }
+        if problems.is_empty() { Ok(()) } else { Err(Error::problems(problems, &config.origins)) }
     })
 }
 
@@ -110,11 +106,11 @@ pub(super) async fn build(
     shutdown: &Shutdown,
     outbound: &outbound::Client,
 ) -> Result<Built, Error> {
-    let mut faults = not_yet(config);
-    let specs = sources(config, &mut faults)?;
-    let env = environment(config, &mut faults);
+    let mut problems = not_yet(config);
+    let specs = sources(config, &mut problems);
+    let env = environment(config, &mut problems);
     let spawner = Spawner::new(Program::Own, Deadlines::default())?;
-    let walls = walls::choose(config, &spawner, &mut faults).await?;
+    let walls = walls::choose(config, &spawner, &mut problems).await?;
     let (listener, moved_from) = bind(config.listen).await?;
     let address = listener.local_addr().map_err(|cause| Error::Runtime { cause })?;
     let local = format!("http://{address}{}", config.endpoint_path);
@@ -122,24 +118,24 @@ pub(super) async fn build(
         PublicUrl::Given(url) => url.to_string(),
         PublicUrl::FromListen => local.clone(),
     };
-    let settings = callers::settings(config, &public, &mut faults);
+    let settings = callers::settings(config, &public, &mut problems);
     let verifier = match &settings {
         Some(settings) => {
             match Verifier::start(settings.clone(), outbound, Clock::system(), shutdown) {
                 Ok(verifier) => Some(verifier),
-                Err(problems) => {
-                    faults.extend(problems.into_iter().map(fault_of));
+                Err(found) => {
+                    problems.extend(found);
                     None
                 }
             }
         }
         None => None,
     };
-    let (Some(settings), Some(verifier), true) = (settings, verifier, faults.is_empty()) else {
-        return Err(Error::Faults { faults, origins: config.origins.clone() });
+    let (Some(settings), Some(verifier), true) = (settings, verifier, problems.is_empty()) else {
+        return Err(Error::problems(problems, &config.origins));
     };
     let mut news: Vec<News> = Vec::new();
-    news.extend(settings.cautions().into_iter().map(|c| News::Caution { text: c.message }));
+    news.extend(settings.cautions().into_iter().map(|c| News::Caution { text: c.what }));
     news.extend(walls.open.iter().map(|text| News::Caution { text: (*text).to_owned() }));
     let sources = credentials(config, specs, shutdown).await?;
     let allowed = allowed(config, &public)?;
@@ -180,15 +176,17 @@ pub(super) async fn build(
 }
 
 /// What this version does not do is refused, not ignored.
-fn not_yet(config: &Serve) -> Vec<Fault> {
+fn not_yet(config: &Serve) -> Vec<Problem> {
     let later = |option: &str, given: bool| {
-        given.then(|| Fault {
-            option: option.to_owned(),
-            message: "is not part of this version".to_owned(),
-            hint: format!("leave --{option} out"),
+        given.then(|| {
+            Problem::new(
+                option,
+                "is not part of this version".to_owned(),
+                format!("leave --{option} out"),
+            )
         })
     };
-    let mut faults: Vec<Fault> = [
+    let mut problems: Vec<Problem> = [
         later("policy", config.policy.is_some()),
         later("rate-limit", config.limits.rate.is_some()),
         later("admin-listen", config.admin_listen.is_some()),
@@ -199,28 +197,23 @@ fn not_yet(config: &Serve) -> Vec<Fault> {
     .collect();
     let open = !config.listen.addr.ip().is_loopback();
     if open && config.auth.trusted_proxies.is_empty() {
-        faults.push(Fault {
-            option: "listen".to_owned(),
-            message: format!(
-                "{} is not loopback, and tokens would travel unencrypted",
-                config.listen.addr
-            ),
-            hint: "put a proxy that speaks TLS in front and name it with --trusted-proxy"
-                .to_owned(),
-        });
+        problems.push(Problem::new(
+            "listen",
+            format!("{} is not loopback, and tokens would travel unencrypted", config.listen.addr),
+            "put a proxy that speaks TLS in front and name it with --trusted-proxy",
+        ));
     }
-    faults
+    problems
 }
 
-fn sources(config: &Serve, faults: &mut Vec<Fault>) -> Result<Vec<CredentialSpec>, Error> {
+fn sources(config: &Serve, problems: &mut Vec<Problem>) -> Vec<CredentialSpec> {
     let mut specs = Vec::new();
     for (named, delivery) in
         [(&config.child.credentials, Delivery::Env), (&config.credentials.files, Delivery::File)]
     {
-        match parts::specs(named, delivery, &config.origins) {
+        match parts::specs(named, delivery) {
             Ok(read) => specs.extend(read),
-            Err(Error::Faults { faults: found, .. }) => faults.extend(found),
-            Err(error) => return Err(error),
+            Err(found) => problems.extend(found),
         }
     }
     let tenant_claim = matches!(config.auth.tenant_claim, Claim::Named(_))
@@ -228,37 +221,23 @@ fn sources(config: &Serve, faults: &mut Vec<Fault>) -> Result<Vec<CredentialSpec
     let facts =
         Facts { issuers: config.auth.issuers.len(), tenant_claim, machines: config.auth.machines };
     let shared = check_per_user(&specs, &facts, &config.credentials.shared);
-    faults.extend(shared.into_iter().map(|problem| {
-        // The option comes with the credential's name, which belongs to the message here.
-        let (flag, name) = problem.option.split_once(' ').unwrap_or((&problem.option, ""));
-        Fault {
-            option: flag.trim_start_matches('-').to_owned(),
-            message: format!("{name}: {}", problem.message),
-            hint: problem.hint,
-        }
-    }));
-    Ok(specs)
+    problems.extend(shared);
+    specs
 }
 
-fn environment(config: &Serve, faults: &mut Vec<Fault>) -> Vec<(String, Template)> {
+fn environment(config: &Serve, problems: &mut Vec<Problem>) -> Vec<(String, Template)> {
     let mut env = Vec::new();
     for (name, value) in &config.child.env {
         match Template::parse(value) {
             Ok(template) => env.push((name.clone(), template)),
-            Err(error) => faults.push(Fault {
-                option: "env".to_owned(),
-                message: format!("{name}: {}", chain(&error)),
-                hint: "write {user}, {sub}, {iss}, {tenant}, {tenant_id}, {email} or {claim:NAME}"
-                    .to_owned(),
-            }),
+            Err(error) => {
+                let hint =
+                    "write {user}, {sub}, {iss}, {tenant}, {tenant_id}, {email} or {claim:NAME}";
+                problems.push(Problem::new("env", format!("{name}: {}", chain(&error)), hint));
+            }
         }
     }
-    let literal = check_env(&env, &config.credentials.shared);
-    faults.extend(literal.into_iter().map(|problem| Fault {
-        option: "env".to_owned(),
-        message: format!("{}: {}", problem.option, problem.message),
-        hint: problem.hint,
-    }));
+    problems.extend(check_env(&env, &config.credentials.shared));
     env
 }
 
@@ -357,8 +336,4 @@ fn allowed(config: &Serve, public: &str) -> Result<Allowed, Error> {
         hosts.push(host.to_owned());
     }
     Ok(Allowed::new(&hosts, &config.http.allowed_origins)?)
-}
-
-fn fault_of(problem: auth::Problem) -> Fault {
-    Fault { option: problem.option.to_owned(), message: problem.message, hint: problem.hint }
 }

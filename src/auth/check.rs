@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use crate::outbound;
+use crate::problem::Problem;
 
 use super::preset::{Preset, Reach};
 use super::quirks::{caution, check_clients, check_provider, check_reachable};
@@ -18,40 +19,17 @@ use super::settings::{FurtherRules, Introspection, Issuer, Settings};
 const MAX_LEEWAY: Duration = Duration::from_secs(5 * 60);
 const MAX_ISSUER_NAME: usize = 64;
 
-/// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The flag, without its dashes.
-    pub option: &'static str,
-    /// What is wrong, in lower case.
-    pub message: String,
-    /// The remedy.
-    pub hint: String,
-}
+// === impl Issuer ===
 
-// === impl Problem ===
-
-impl Problem {
-    fn new(option: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { option, message: message.into(), hint: hint.into() }
-    }
-
-    pub(super) fn of_issuer(issuer: &Issuer, what: &str) -> Self {
-        Self::new(
+impl Issuer {
+    pub(super) fn problem(&self, what: &str) -> Problem {
+        Problem::new(
             "oidc",
-            format!("issuer {:?} ({}) {what}", issuer.name, issuer.url),
+            format!("issuer {:?} ({}) {what}", self.name, self.url),
             "give the issuer exactly as its own metadata name it",
         )
     }
 
-    fn hinting(self, hint: impl Into<String>) -> Self {
-        Self { hint: hint.into(), ..self }
-    }
-}
-
-// === impl Issuer ===
-
-impl Issuer {
     /// Reads `[NAME=]URL`; the name defaults to the URL's host.
     ///
     /// # Errors
@@ -122,7 +100,7 @@ impl Settings {
     pub fn cautions(&self) -> Vec<Problem> {
         let told = self.issuers.iter().filter_map(|issuer| {
             let (message, hint) = caution(issuer.idp)?;
-            Some(Problem::of_issuer(issuer, message).hinting(hint))
+            Some(issuer.problem(message).hinting(hint))
         });
         told.collect()
     }
@@ -133,7 +111,7 @@ impl Settings {
 
     fn check_issuer(&self, issuer: &Issuer, problems: &mut Vec<Problem>) {
         let mut wrong = |what: &str, hint: &str| {
-            problems.push(Problem::of_issuer(issuer, what).hinting(hint));
+            problems.push(issuer.problem(what).hinting(hint));
         };
         let plain_name = !issuer.name.is_empty()
             && issuer.name.len() <= MAX_ISSUER_NAME
@@ -200,29 +178,27 @@ impl Settings {
             // Their tokens do not say whose they are, so that one's would be sent to the other.
             if issuer.idp.is_weaker() && !weaker.insert(issuer.idp.name()) {
                 problems.push(
-                    Problem::of_issuer(
-                        issuer,
-                        "is the second of its kind, and nothing tells their tokens apart",
-                    )
-                    .hinting("serve the users of each with a mcpwrap of its own"),
+                    issuer
+                        .problem("is the second of its kind, and nothing tells their tokens apart")
+                        .hinting("serve the users of each with a mcpwrap of its own"),
                 );
             }
             if issuer.api_url.as_ref().is_some_and(|url| !api_urls.insert(url)) {
                 problems.push(
-                    Problem::of_issuer(issuer, "has the API address of another issuer")
+                    issuer
+                        .problem("has the API address of another issuer")
                         .hinting("say whose it is: --api-url NAME=URL"),
                 );
             }
             if !names.insert(&issuer.name) {
                 problems.push(
-                    Problem::of_issuer(issuer, "has the name of another issuer")
+                    issuer
+                        .problem("has the name of another issuer")
                         .hinting("name them apart: --oidc one=https://… --oidc two=https://…"),
                 );
             }
             if !urls.insert(&issuer.url) {
-                problems.push(
-                    Problem::of_issuer(issuer, "is given twice").hinting("remove one of them"),
-                );
+                problems.push(issuer.problem("is given twice").hinting("remove one of them"));
             }
         }
     }

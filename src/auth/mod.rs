@@ -41,7 +41,6 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use check::Problem;
 pub use clock::Clock;
 pub use denied::{Denied, Reason, challenge};
 pub use error::Error;

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use crate::outbound;
+use crate::problem::Problem;
 use crate::shutdown::Shutdown;
 
-use super::check::Problem;
 use super::clock::Clock;
 use super::denied::{Denied, Reason};
 use super::error::Error;
@@ -54,7 +54,7 @@ impl Source {
             clock: clock.clone(),
         };
         let api_url = issuer.api_url.as_deref();
-        let unusable = |_| Problem::of_issuer(issuer, "has an address that cannot be used");
+        let unusable = |_| issuer.problem("has an address that cannot be used");
         let keys = || {
             Arc::new(IssuerKeys::new(
                 reading.issuer_name.clone(),

@@ -12,10 +12,10 @@ use secrecy::ExposeSecret;
 use sha2::{Digest as _, Sha256};
 
 use crate::outbound;
+use crate::problem::Problem;
 use crate::shutdown::Shutdown;
 
 use super::bearer;
-use super::check::Problem;
 use super::claims::{self, Claims, Ending};
 use super::clock::Clock;
 use super::denied::{Denied, Reason};

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use crate::config::{Problem, Warning};
+use crate::problem::{self, Problem};
 use crate::telemetry::{Colour, Newlines, printable};
 
 /// A run that ends badly.
@@ -52,14 +52,15 @@ impl Failure {
     #[must_use]
     pub fn of(error: &dyn Error) -> Self {
         let mut failure = Self::runtime(error.to_string());
-        failure.causes = chain(error.source());
+        failure.causes = problem::causes(error).map(ToString::to_string).collect();
         failure
     }
 
     /// Adds a cause and its causes.
     #[must_use]
     pub fn because(mut self, error: &dyn Error) -> Self {
-        self.causes.extend(chain(Some(error)));
+        self.causes.push(error.to_string());
+        self.causes.extend(problem::causes(error).map(ToString::to_string));
         self
     }
 
@@ -117,9 +118,9 @@ pub(super) fn report(failures: &[Failure]) -> ExitCode {
 }
 
 /// Says what works but should be known.
-pub(super) fn warn(warnings: &[Warning]) {
+pub(super) fn warn(warnings: &[Problem]) {
     let colour = Colour::of_stderr();
-    for Warning(problem) in warnings {
+    for problem in warnings {
         let text = printable(&problem.to_string(), Newlines::Keep);
         say(&format!("{} {text}\n", colour.paint("1;33", "warning:")));
         if let Some(hint) = &problem.hint {
@@ -137,15 +138,6 @@ pub(super) fn hint_line(hint: &str) -> String {
 /// Writes to stderr; where that is gone nobody can be told.
 pub(super) fn say(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
-}
-
-fn chain(mut error: Option<&dyn Error>) -> Vec<String> {
-    let mut causes = Vec::new();
-    while let Some(cause) = error {
-        causes.push(cause.to_string());
-        error = cause.source();
-    }
-    causes
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use super::key;
 use super::layers::Layers;
-use super::problem::{Origin, Problem, Warning, Wrong};
+use super::wrong::Wrong;
 use super::{secret_like, value};
+use crate::problem::{Origin, Problem};
 
 /// How long a child may take until it answers `initialize`.
 pub(super) const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -103,11 +104,8 @@ impl Child {
         for credential in &credentials {
             if env.iter().any(|(name, _)| *name == credential.name) {
                 let wrong = Wrong::new(format!("{} is also set by --env", credential.name));
-                layers.problems.push(Problem::new(
-                    &key::CREDENTIAL,
-                    credential.origin.clone(),
-                    wrong.hint("remove one of the two"),
-                ));
+                let wrong = wrong.hint("remove one of the two");
+                layers.problems.push(wrong.with(&key::CREDENTIAL, credential.origin.clone()));
             }
         }
         Self {
@@ -139,7 +137,7 @@ fn command(layers: &mut Layers<'_>) -> Vec<OsString> {
         layers.found(&key::COMMAND).into_iter().map(|found| found.value).collect();
     if argv.first().is_none_or(|program| program.is_empty()) {
         layers.problems.push(Problem {
-            setting: "CMD".to_owned(),
+            key: key::COMMAND.name.to_owned(),
             origin: layers.origin(&key::COMMAND),
             what: "no command to run".to_owned(),
             hint: Some(
@@ -157,9 +155,9 @@ fn environment(layers: &mut Layers<'_>, rules: &Rules) -> Vec<(String, String)> 
         if literal && !rules.shared.contains(&name) {
             let wrong = Wrong::new(format!("{name} looks like a secret that stands here as it is"));
             let wrong = wrong.hint(format!("take it from a source: --credential {name}=SOURCE"));
-            let problem = Problem::new(&key::ENV, origin, wrong);
+            let problem = wrong.with(&key::ENV, origin);
             match rules.literal {
-                LiteralSecret::Warn => layers.warnings.push(Warning(problem)),
+                LiteralSecret::Warn => layers.warnings.push(problem),
                 LiteralSecret::Refuse => layers.problems.push(Problem {
                     what: format!("{name} looks like a secret that all users would share"),
                     ..problem

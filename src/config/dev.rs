@@ -8,8 +8,9 @@ use super::file::File;
 use super::http::{self, Http, Listen};
 use super::layers::{Layers, Origins, Typed};
 use super::output::{self, Audit, Trace};
-use super::problem::{Problem, Warning, Wrong};
+use super::wrong::Wrong;
 use super::{key, name, value};
+use crate::problem::Problem;
 use crate::telemetry;
 
 /// One developer, one child, loopback.
@@ -42,7 +43,7 @@ pub struct Dev {
     /// Who said what, for faults that are found later.
     pub origins: Origins,
     /// What the operator should know though it works.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<Problem>,
 }
 
 /// A client application whose settings we can write.

@@ -10,7 +10,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::key::{self, Key, Values};
-use super::problem::{Origin, Problem, Wrong};
+use super::wrong::Wrong;
+use crate::problem::{Origin, Problem};
 
 /// What the file says, by key.
 #[derive(Debug, Default)]
@@ -70,7 +71,7 @@ impl Source<'_> {
 
     fn syntax(&self, error: &toml::de::Error) -> Problem {
         Problem {
-            setting: "file".to_owned(),
+            key: "file".to_owned(),
             origin: self.origin(&error.span().unwrap_or_default()),
             what: error.message().trim().replace('\n', ", "),
             hint: Some("the file is TOML, like: call-timeout = \"10m\"".to_owned()),
@@ -81,7 +82,7 @@ impl Source<'_> {
         let written = name.get_ref();
         let meant = key::of_serve(&written.to_lowercase().replace('_', "-"));
         Problem {
-            setting: written.to_string(),
+            key: written.to_string(),
             origin: self.origin(&name.span()),
             what: "unknown key".to_owned(),
             hint: Some(meant.map_or_else(
@@ -132,7 +133,7 @@ impl Source<'_> {
         };
         let wrong =
             Wrong::new(format!("expected {expected}, found {}", value.get_ref().type_str()));
-        Problem::new(key, self.origin(&value.span()), wrong)
+        wrong.with(key, self.origin(&value.span()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What was typed, exported and written down, turned into what the program needs.
 //!
 //! Flags beat environment (`MCPWRAP_…`) beats file beats default; a setting has one [name](key) in all of them.
-//! Everything here is pure: no file is opened, nothing is printed. A [`Problem`] says who said what is wrong.
+//! Everything here is pure: no file is opened, nothing is printed. A [`Problem`](crate::problem::Problem) says who said what is wrong.
 
 mod auth;
 mod child;
@@ -14,7 +14,6 @@ pub mod key;
 mod layers;
 mod name;
 mod output;
-mod problem;
 mod secret;
 mod secret_like;
 mod serve;
@@ -22,6 +21,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod value;
+mod wrong;
 
 pub use auth::{Admission, Audience, Auth, Claim, Introspection};
 pub use child::{Child, ChildEra, ChildScope, NamedSource};
@@ -31,7 +31,6 @@ pub use http::{Http, LegacySse, Listen, Port};
 pub use issuer::{Client, Issuer};
 pub use layers::{Origins, Typed};
 pub use output::{Audit, Trace};
-pub use problem::{Origin, Problem, Warning};
 pub use secret::{
     Owner, Place, Secret, SecretAction, SecretInput, TypedOwner, TypedSecret, secret,
 };

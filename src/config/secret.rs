@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::problem::{Origin, Problem};
 use super::state::{self, Store};
 use super::{Typed, value};
+use crate::problem::{Origin, Problem};
 
 /// A change or a look at the kept secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,10 +149,10 @@ impl TypedOwner {
         let (Some(issuer), Some(subject)) = (self.issuer, self.subject) else {
             let what = "a secret in the store belongs to one user";
             let hint = "say who: --issuer URL --subject SUB, as his tokens do, and --tenant where one is configured";
-            return Err(problem("--subject", Origin::Default, what, hint));
+            return Err(problem("subject", Origin::Default, what, hint));
         };
         if let Err(wrong) = value::secure_url(&issuer) {
-            return Err(problem("--issuer", Origin::Flag, &wrong.what, "write it as in --oidc"));
+            return Err(problem("issuer", Origin::Flag, &wrong.what, "write it as in --oidc"));
         }
         Ok(Owner { issuer, tenant: self.tenant, subject })
     }
@@ -162,7 +162,7 @@ fn place(source: &str, owner: TypedOwner) -> Result<Place, Problem> {
     let wrong = || {
         // The text is not repeated: it may be the secret itself.
         let hint = "write store:NAME or keyring:SERVICE/ACCOUNT; the value is read from stdin";
-        problem("SOURCE", Origin::Flag, "not a place where secrets are kept", hint)
+        problem("source", Origin::Flag, "not a place where secrets are kept", hint)
     };
     match source.split_once(':') {
         Some(("store", name)) if !name.is_empty() => {
@@ -178,13 +178,8 @@ fn place(source: &str, owner: TypedOwner) -> Result<Place, Problem> {
     }
 }
 
-fn problem(setting: &str, origin: Origin, what: &str, hint: &str) -> Problem {
-    Problem {
-        setting: setting.to_owned(),
-        origin,
-        what: what.to_owned(),
-        hint: Some(hint.to_owned()),
-    }
+fn problem(key: &str, origin: Origin, what: &str, hint: &str) -> Problem {
+    Problem { key: key.to_owned(), origin, what: what.to_owned(), hint: Some(hint.to_owned()) }
 }
 
 #[cfg(test)]

@@ -14,10 +14,11 @@ use super::file::File;
 use super::http::{self, Http, Listen};
 use super::layers::{Layers, Origins, Typed};
 use super::output::{self, Audit};
-use super::problem::{Problem, Warning, Wrong};
 use super::state::MASTER_KEY_SOURCES;
 use super::value::{self, Rate};
+use super::wrong::Wrong;
 use super::{key, state};
+use crate::problem::Problem;
 use crate::telemetry;
 
 /// The largest configuration file that we read.
@@ -67,7 +68,7 @@ pub struct Serve {
     /// Who said what, for faults that are found later.
     pub origins: Origins,
     /// What the operator should know though it works.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<Problem>,
 }
 
 /// What clients call the endpoint.
@@ -206,7 +207,7 @@ fn shared(layers: &mut Layers<'_>) -> Vec<String> {
             "{name} is the same for all users, who act under one identity with it"
         ));
         let wrong = wrong.hint("give each user his own: a source with {user}, or an exchange");
-        layers.warnings.push(Warning(Problem::new(key, origin, wrong)));
+        layers.warnings.push(wrong.with(key, origin));
         names.push(name);
     }
     names
@@ -252,12 +253,8 @@ fn credentials(
     let files = child::sources(layers, &key::CREDENTIAL_FILE, rules);
     if let Some(double) = child::shared_twice(&child.credentials, &files) {
         let wrong = Wrong::new(format!("{} is also set by --credential", double.name));
-        let origin = double.origin.clone();
-        layers.problems.push(Problem::new(
-            &key::CREDENTIAL_FILE,
-            origin,
-            wrong.hint("remove one of the two"),
-        ));
+        let wrong = wrong.hint("remove one of the two");
+        layers.problems.push(wrong.with(&key::CREDENTIAL_FILE, double.origin.clone()));
     }
     Credentials {
         files,

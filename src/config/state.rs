@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use super::file::File;
 use super::layers::{Layers, Typed};
-use super::problem::Problem;
 use super::{child, key};
+use crate::problem::Problem;
 
 /// Where the encrypted store is, and its key.
 #[derive(Clone, Debug, PartialEq, Eq)]

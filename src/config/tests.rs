@@ -6,6 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use super::*;
+use crate::problem::Problem;
 
 mod callers;
 
@@ -337,7 +338,7 @@ fn a_preset_is_for_one_issuer_or_for_all() {
 fn a_fault_found_later_still_names_who_said_it() {
     let vars = [("MCPWRAP_OIDC", "https://a.example")];
     let origins = serve_of("--policy p.cedar -- srv", &vars, "").unwrap().origins;
-    let said = |name| origins.problem(name, "no", "do").to_string();
+    let said = |name| origins.attribute(Problem::new(name, "no", "do")).to_string();
     assert_eq!(said("oidc"), "MCPWRAP_OIDC (environment): no");
     assert_eq!(said("policy"), "--policy (command line): no");
     assert_eq!(said("audience"), "--audience (not set): no");

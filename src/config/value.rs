@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::problem::Wrong;
+use super::wrong::Wrong;
 use crate::http::{Network, NotANetwork};
 
 /// Longer times are typing errors, and some clocks overflow.

@@ -15,9 +15,7 @@ mod spec;
 mod template;
 mod vault;
 
-pub use shared::{
-    Facts, Held, MAX_VALUES, Problem, SharedWatch, WatchError, check_env, check_per_user,
-};
+pub use shared::{Facts, Held, MAX_VALUES, SharedWatch, WatchError, check_env, check_per_user};
 pub use sources::{Backends, FETCH_DEADLINE, Sources};
 pub use spec::{CredentialSpec, Delivery, SpecError, is_variable};
 pub use template::{ParseError, RenderError, Slot, Template};

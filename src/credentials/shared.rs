@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::spec::{CredentialSpec, Source};
 use super::template::{Part, Slot, Template};
 use crate::auth::Machines;
+use crate::problem::Problem;
 
 mod watch;
 
@@ -64,17 +65,6 @@ pub struct Facts {
     pub machines: Machines,
 }
 
-/// One thing that is wrong with the configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The flag and the name it was given.
-    pub option: String,
-    /// What is wrong.
-    pub message: String,
-    /// The remedy.
-    pub hint: String,
-}
-
 /// Refuses sources that would give several users one value.
 #[must_use]
 pub fn check_per_user(
@@ -86,7 +76,7 @@ pub fn check_per_user(
         .iter()
         .filter(|spec| !allow_shared.contains(&spec.name))
         .filter_map(|spec| {
-            let (message, hint) = match &spec.source {
+            let (what, hint) = match &spec.source {
                 // The store's key is the user himself.
                 Source::Store { .. } => return None,
                 Source::Env { .. } => (
@@ -99,11 +89,7 @@ pub fn check_per_user(
                     remedy(facts),
                 ),
             };
-            Some(Problem {
-                option: format!("{} {}", spec.delivery.flag(), spec.name),
-                message,
-                hint,
-            })
+            Some(Problem::new(spec.delivery.key(), format!("{}: {what}", spec.name), hint))
         })
         .collect()
 }
@@ -113,13 +99,10 @@ pub fn check_per_user(
 pub fn check_env(env: &[(String, Template)], allow_shared: &[String]) -> Vec<Problem> {
     env.iter()
         .filter(|(name, value)| !allow_shared.contains(name) && looks_secret(name, value))
-        .map(|(name, _)| Problem {
-            option: format!("--env {name}"),
-            message: "its name or value looks like a secret, and every user's process would hold it"
-                .to_owned(),
-            hint: format!(
+        .map(|(name, _)| {
+            Problem::new("env", format!("{name}: its name or value looks like a secret, and every user's process would hold it"), format!(
                 "use --credential {name}=SOURCE, or --allow-shared-credential {name} if it really is nobody's"
-            ),
+            ))
         })
         .collect()
 }

@@ -146,10 +146,11 @@ impl CredentialSpec {
 // === impl Delivery ===
 
 impl Delivery {
-    pub(super) fn flag(self) -> &'static str {
+    /// The setting that asks for it.
+    pub(super) fn key(self) -> &'static str {
         match self {
-            Self::Env => "--credential",
-            Self::File => "--credential-file",
+            Self::Env => "credential",
+            Self::File => "credential-file",
         }
     }
 }
