@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use super::run::Error;
 use crate::bridge::{self, Trace};
-use crate::config::{Audit, Child, ChildEra, ChildScope, Http, LegacySse, NamedSource};
-use crate::credentials::{CredentialSpec, Delivery};
+use crate::config::{Audit, Child, ChildEra, ChildScope, Http, LegacySse};
 use crate::mcp::{Era, Raw};
-use crate::problem::{Problem, chain};
 use crate::server::EraChoice;
 use crate::shutdown::Shutdown;
 use crate::{audit, client, http, process};
@@ -29,28 +27,6 @@ const DRAIN: Duration = Duration::from_secs(5);
 pub(super) struct Children {
     pub(super) of_all: usize,
     pub(super) of_one: usize,
-}
-
-/// Reads credential sources.
-pub(super) fn specs(
-    named: &[NamedSource],
-    delivery: Delivery,
-) -> Result<Vec<CredentialSpec>, Vec<Problem>> {
-    let mut specs = Vec::new();
-    let mut problems = Vec::new();
-    for NamedSource { name, source, .. } in named {
-        match CredentialSpec::parse_for(&format!("{name}={source}"), delivery) {
-            Ok(spec) => specs.push(spec),
-            Err(error) => {
-                let flag = match delivery {
-                    Delivery::Env => "credential",
-                    Delivery::File => "credential-file",
-                };
-                problems.push(Problem::new(flag, chain(&error), error.hint()));
-            }
-        }
-    }
-    if problems.is_empty() { Ok(specs) } else { Err(problems) }
 }
 
 pub(super) fn pool(

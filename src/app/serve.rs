@@ -14,8 +14,8 @@ use crate::bridge::{Launcher, Place, Pool, Stranger, Trace};
 use crate::client::{Front, Parts};
 use crate::config::{Claim, PublicUrl, Serve};
 use crate::credentials::{
-    Backends, CredentialSpec, Delivery, Facts, SharedWatch, Sources, Template, Vault,
-    VaultSettings, check_env, check_per_user,
+    Backends, CredentialSpec, Facts, SharedWatch, Sources, Template, Vault, VaultSettings,
+    check_per_user,
 };
 use crate::http::{Allowed, Challenge, Endpoint, Metadata, Proxies};
 use crate::outbound;
@@ -207,21 +207,12 @@ fn not_yet(config: &Serve) -> Vec<Problem> {
 }
 
 fn sources(config: &Serve, problems: &mut Vec<Problem>) -> Vec<CredentialSpec> {
-    let mut specs = Vec::new();
-    for (named, delivery) in
-        [(&config.child.credentials, Delivery::Env), (&config.credentials.files, Delivery::File)]
-    {
-        match parts::specs(named, delivery) {
-            Ok(read) => specs.extend(read),
-            Err(found) => problems.extend(found),
-        }
-    }
+    let specs = [config.child.credentials.as_slice(), &config.credentials.files].concat();
     let tenant_claim = matches!(config.auth.tenant_claim, Claim::Named(_))
         || config.auth.issuers.iter().any(|issuer| issuer.idp.rules().tenant_claim.is_some());
     let facts =
         Facts { issuers: config.auth.issuers.len(), tenant_claim, machines: config.auth.machines };
-    let shared = check_per_user(&specs, &facts, &config.credentials.shared);
-    problems.extend(shared);
+    problems.extend(check_per_user(&specs, &facts, &config.credentials.shared));
     specs
 }
 
@@ -237,7 +228,6 @@ fn environment(config: &Serve, problems: &mut Vec<Problem>) -> Vec<(String, Temp
             }
         }
     }
-    problems.extend(check_env(&env, &config.credentials.shared));
     env
 }
 
@@ -265,7 +255,7 @@ async fn credentials(
     let store = match specs.iter().any(CredentialSpec::needs_store) {
         false => None,
         true => Some(
-            open_store(config.state_dir.clone(), config.credentials.master_key.as_deref()).await?,
+            open_store(config.state_dir.clone(), config.credentials.master_key.as_ref()).await?,
         ),
     };
     let watch =
@@ -276,14 +266,11 @@ async fn credentials(
 /// Opens the embedded store with its master key.
 pub(super) async fn open_store(
     state_dir: PathBuf,
-    master_key: Option<&str>,
+    master_key: Option<&KeySource>,
 ) -> Result<Store, Error> {
     let keyring = match master_key {
         None => Keyring::load_or_create(&state_dir)?,
-        Some(source) => {
-            let source = KeySource::parse(source).map_err(|cause| Error::MasterKey { cause })?;
-            source.load().await.map_err(|cause| Error::MasterKey { cause })?
-        }
+        Some(source) => source.load().await.map_err(|cause| Error::MasterKey { cause })?,
     };
     let path = state_dir.join("store.sqlite");
     let opened = tokio::task::spawn_blocking(move || Store::open(&path, keyring)).await;

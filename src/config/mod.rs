@@ -15,7 +15,6 @@ mod layers;
 mod name;
 mod output;
 mod secret;
-mod secret_like;
 mod serve;
 mod state;
 #[cfg(test)]
@@ -24,7 +23,7 @@ mod value;
 mod wrong;
 
 pub use auth::{Admission, Audience, Auth, Claim, Introspection};
-pub use child::{Child, ChildEra, ChildScope, NamedSource};
+pub use child::{Child, ChildEra, ChildScope};
 pub use demo::{Demo, Rounds, demo};
 pub use dev::{ClientApp, Dev, dev};
 pub use http::{Http, LegacySse, Listen, Port};
@@ -32,7 +31,7 @@ pub use issuer::{Client, Issuer};
 pub use layers::{Origins, Typed};
 pub use output::{Audit, Trace};
 pub use secret::{
-    Owner, Place, Secret, SecretAction, SecretInput, TypedOwner, TypedSecret, secret,
+    Owner, Secret, SecretAction, SecretInput, SecretLocation, TypedOwner, TypedSecret, secret,
 };
 pub use serve::{
     Credentials, Isolation, IsolationLevel, Limits, MAX_FILE, PublicUrl, Serve, Tls, UidRange,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::state::{self, Store};
 use super::{Typed, value};
+use crate::credentials::{KeyringEntry, Source, Users};
 use crate::problem::{Origin, Problem};
 
 /// A change or a look at the kept secrets.
@@ -22,7 +23,7 @@ pub enum SecretAction {
     /// Keep a value.
     Set {
         /// Where.
-        place: Place,
+        location: SecretLocation,
         /// The value's origin, which is never the command line.
         value: SecretInput,
     },
@@ -34,7 +35,7 @@ pub enum SecretAction {
     /// Forget a value.
     Remove {
         /// Where.
-        place: Place,
+        location: SecretLocation,
     },
 }
 
@@ -49,7 +50,7 @@ pub enum SecretInput {
 
 /// Where one secret is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum SecretLocation {
     /// In the OS keyring.
     Keyring {
         /// The service.
@@ -123,10 +124,10 @@ pub fn secret(
     };
     let action = match asked {
         TypedSecret::Set { source, value } => {
-            place(&source, owner).map(|place| SecretAction::Set { place, value })
+            location(&source, owner).map(|location| SecretAction::Set { location, value })
         }
         TypedSecret::Remove { source } => {
-            place(&source, owner).map(|place| SecretAction::Remove { place })
+            location(&source, owner).map(|location| SecretAction::Remove { location })
         }
         TypedSecret::List if owner == TypedOwner::default() => {
             Ok(SecretAction::List { owner: None })
@@ -158,24 +159,24 @@ impl TypedOwner {
     }
 }
 
-fn place(source: &str, owner: TypedOwner) -> Result<Place, Problem> {
-    let wrong = || {
+fn location(source: &str, owner: TypedOwner) -> Result<SecretLocation, Problem> {
+    let keyring = |entry: &KeyringEntry| {
+        let (service, account) = entry.literal()?;
+        Some(SecretLocation::Keyring { service, account })
+    };
+    let location = match Source::parse(source, Users::Many) {
+        Ok(Source::Store(entry)) => {
+            let (name, owner) = (entry.name().to_owned(), owner.resolve()?);
+            Some(SecretLocation::Store { name, owner })
+        }
+        Ok(Source::Keyring(entry)) => keyring(&entry),
+        _ => None,
+    };
+    location.ok_or_else(|| {
         // The text is not repeated: it may be the secret itself.
         let hint = "write store:NAME or keyring:SERVICE/ACCOUNT; the value is read from stdin";
         problem("source", Origin::Flag, "not a place where secrets are kept", hint)
-    };
-    match source.split_once(':') {
-        Some(("store", name)) if !name.is_empty() => {
-            Ok(Place::Store { name: name.to_owned(), owner: owner.resolve()? })
-        }
-        Some(("keyring", rest)) => match rest.split_once('/') {
-            Some((service, account)) if !service.is_empty() && !account.is_empty() => {
-                Ok(Place::Keyring { service: service.to_owned(), account: account.to_owned() })
-            }
-            _ => Err(wrong()),
-        },
-        _ => Err(wrong()),
-    }
+    })
 }
 
 fn problem(key: &str, origin: Origin, what: &str, hint: &str) -> Problem {

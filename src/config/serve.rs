@@ -8,17 +8,18 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use super::auth::Auth;
-use super::child::{self, Child, LiteralSecret, NamedSource, Rules};
+use super::child::{self, Child, Rules};
 use super::dev::server_name;
 use super::file::File;
 use super::http::{self, Http, Listen};
 use super::layers::{Layers, Origins, Typed};
 use super::output::{self, Audit};
-use super::state::MASTER_KEY_SOURCES;
 use super::value::{self, Rate};
 use super::wrong::Wrong;
 use super::{key, state};
+use crate::credentials::{CredentialSpec, Delivery, Users};
 use crate::problem::Problem;
+use crate::store::keys::KeySource;
 use crate::telemetry;
 
 /// The largest configuration file that we read.
@@ -93,11 +94,11 @@ pub struct Tls {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
     /// Credentials that are files in the child's home; the variable holds the path.
-    pub files: Vec<NamedSource>,
+    pub files: Vec<CredentialSpec>,
     /// Names that the operator declares shared by all users.
     pub shared: Vec<String>,
     /// Where the key of the encrypted store comes from; off means a key file in the state directory.
-    pub master_key: Option<String>,
+    pub master_key: Option<KeySource>,
 }
 
 /// How many and how often.
@@ -138,8 +139,6 @@ pub struct UidRange {
     pub last: u32,
 }
 
-const SOURCES: &[&str] = &["vault", "exchange", "store", "keyring", "file", "exec"];
-
 /// What `serve` needs, from what was typed, the environment and the file, which `read` reads.
 ///
 /// # Errors
@@ -153,7 +152,7 @@ pub fn serve(
     let mut layers = Layers::new(typed, &env, file);
     layers.problems = problems;
     let shared = shared(&mut layers);
-    let rules = Rules { sources: SOURCES, literal: LiteralSecret::Refuse, shared: shared.clone() };
+    let rules = Rules { users: Users::Many, shared: shared.clone() };
     let child = Child::resolve(&mut layers, &rules);
     let listen = Listen::resolve(&mut layers, Ok);
     let serve = Serve {
@@ -206,7 +205,7 @@ fn shared(layers: &mut Layers<'_>) -> Vec<String> {
         let wrong = Wrong::new(format!(
             "{name} is the same for all users, who act under one identity with it"
         ));
-        let wrong = wrong.hint("give each user his own: a source with {user}, or an exchange");
+        let wrong = wrong.hint("give each user his own: a source with {user}");
         layers.warnings.push(wrong.with(key, origin));
         names.push(name);
     }
@@ -250,20 +249,14 @@ fn credentials(
     child: &Child,
     shared: Vec<String>,
 ) -> Credentials {
-    let files = child::sources(layers, &key::CREDENTIAL_FILE, rules);
-    if let Some(double) = child::shared_twice(&child.credentials, &files) {
-        let wrong = Wrong::new(format!("{} is also set by --credential", double.name));
-        let wrong = wrong.hint("remove one of the two");
-        layers.problems.push(wrong.with(&key::CREDENTIAL_FILE, double.origin.clone()));
+    let mut files = Vec::new();
+    for (spec, origin) in child::specs(layers, &key::CREDENTIAL_FILE, Delivery::File, rules) {
+        if child.credentials.iter().any(|other| other.name() == spec.name()) {
+            child::set_twice(layers, &key::CREDENTIAL_FILE, origin, &spec, &key::CREDENTIAL);
+        }
+        files.push(spec);
     }
-    Credentials {
-        files,
-        shared,
-        master_key: layers.maybe(&key::MASTER_KEY, |source| {
-            child::known_scheme(source, MASTER_KEY_SOURCES)?;
-            Ok(source.to_owned())
-        }),
-    }
+    Credentials { files, shared, master_key: state::master_key(layers) }
 }
 
 fn limits(layers: &mut Layers<'_>) -> Limits {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::spec::is_variable;
+use super::variable::is_variable;
 use crate::private_file::{self, Draft};
 
 /// Why there is no file.

@@ -23,19 +23,19 @@ pub struct VaultSettings {
 #[derive(Clone, Debug)]
 pub enum Login {
     /// A token that somebody else made.
-    Token(Place),
+    Token(ValueOrFile),
     /// A role and its secret.
     AppRole {
         /// Which role.
-        role_id: Place,
+        role_id: ValueOrFile,
         /// The role's secret.
-        secret_id: Place,
+        secret_id: ValueOrFile,
     },
 }
 
 /// A secret, or the file that holds it.
 #[derive(Clone, Debug)]
-pub enum Place {
+pub enum ValueOrFile {
     /// The secret itself.
     Value(SecretString),
     /// A file that only its owner may change.
@@ -114,12 +114,12 @@ impl Login {
     fn from_env(get: &impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let place = |value: &str, file: &str| {
             get(value)
-                .map(|text| Place::Value(SecretString::from(text)))
-                .or_else(|| get(file).map(|path| Place::File(path.into())))
+                .map(|text| ValueOrFile::Value(SecretString::from(text)))
+                .or_else(|| get(file).map(|path| ValueOrFile::File(path.into())))
         };
         let role_id = place("VAULT_ROLE_ID", "VAULT_ROLE_ID_FILE");
         let secret_id = place("VAULT_SECRET_ID", "VAULT_SECRET_ID_FILE");
-        let token = get("VAULT_TOKEN").map(|text| Place::Value(SecretString::from(text)));
+        let token = get("VAULT_TOKEN").map(|text| ValueOrFile::Value(SecretString::from(text)));
         match (token, role_id, secret_id) {
             (Some(_), Some(_), _) | (Some(_), _, Some(_)) => Err(SettingsError::TwoLogins),
             (Some(token), None, None) => Ok(Self::Token(token)),
@@ -127,16 +127,16 @@ impl Login {
             (None, None, None) => get("HOME")
                 .map(|home| PathBuf::from(home).join(".vault-token"))
                 .filter(|path| path.exists())
-                .map(|path| Self::Token(Place::File(path)))
+                .map(|path| Self::Token(ValueOrFile::File(path)))
                 .ok_or(SettingsError::NoLogin),
             (None, _, _) => Err(SettingsError::HalfRole),
         }
     }
 }
 
-// === impl Place ===
+// === impl ValueOrFile ===
 
-impl Place {
+impl ValueOrFile {
     pub(super) fn read(&self) -> Result<SecretString, SettingsError> {
         match self {
             Self::Value(value) => Ok(value.clone()),
