@@ -25,6 +25,7 @@
 //! | [`seal`] | authenticated encryption with named keys |
 //! | [`outbound`] | the one bounded HTTP client |
 //! | [`mcp`] | the wire, pure: envelopes, framing, revisions, error codes |
+//! | [`problem`], [`private_file`], [`hex`] | what an operator is told, files for their owner alone, bytes as text |
 //! | [`redact`], [`shutdown`], [`telemetry`] | masking, the end of the process, the log |
 //!
 //! `main.rs` asks [`process::stage_main`] first whether this process is a stage of a child, then

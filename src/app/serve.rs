@@ -106,7 +106,7 @@ pub(super) async fn build(
     shutdown: &Shutdown,
     outbound: &outbound::Client,
 ) -> Result<Built, Error> {
-    let mut problems = not_yet(config);
+    let mut problems = Vec::from_iter(check_exposure(config));
     let specs = sources(config, &mut problems);
     let env = environment(config, &mut problems);
     let spawner = Spawner::new(Program::Own, Deadlines::default())?;
@@ -175,35 +175,16 @@ pub(super) async fn build(
     Ok(Built { url: local, moved_from, listener, endpoint, pool, verifier, news })
 }
 
-/// What this version does not do is refused, not ignored.
-fn not_yet(config: &Serve) -> Vec<Problem> {
-    let later = |option: &str, given: bool| {
-        given.then(|| {
-            Problem::new(
-                option,
-                "is not part of this version".to_owned(),
-                format!("leave --{option} out"),
-            )
-        })
-    };
-    let mut problems: Vec<Problem> = [
-        later("policy", config.policy.is_some()),
-        later("rate-limit", config.limits.rate.is_some()),
-        later("admin-listen", config.admin_listen.is_some()),
-        later("tls-cert", config.tls.is_some()),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+/// Where tokens would travel unencrypted.
+fn check_exposure(config: &Serve) -> Option<Problem> {
     let open = !config.listen.addr.ip().is_loopback();
-    if open && config.auth.trusted_proxies.is_empty() {
-        problems.push(Problem::new(
+    (open && config.auth.trusted_proxies.is_empty()).then(|| {
+        Problem::new(
             "listen",
             format!("{} is not loopback, and tokens would travel unencrypted", config.listen.addr),
             "put a proxy that speaks TLS in front and name it with --trusted-proxy",
-        ));
-    }
-    problems
+        )
+    })
 }
 
 fn sources(config: &Serve, problems: &mut Vec<Problem>) -> Vec<CredentialSpec> {

@@ -12,7 +12,7 @@ use crate::telemetry::{Colour, Newlines, printable};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// Whose fault it is, which gives the exit code.
-    pub kind: Kind,
+    pub kind: FailureKind,
     /// What failed, lower case, without a full stop.
     pub message: String,
     /// Why, from the outside in.
@@ -23,7 +23,7 @@ pub struct Failure {
 
 /// Whose fault it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FailureKind {
     /// The command line or the configuration: exit code 2.
     Usage,
     /// The world: exit code 1.
@@ -39,13 +39,13 @@ impl Failure {
     /// Something that the operator wrote is wrong.
     #[must_use]
     pub fn usage(message: impl Into<String>) -> Self {
-        Self::new(Kind::Usage, message.into())
+        Self::new(FailureKind::Usage, message.into())
     }
 
     /// Something went wrong while running.
     #[must_use]
     pub fn runtime(message: impl Into<String>) -> Self {
-        Self::new(Kind::Runtime, message.into())
+        Self::new(FailureKind::Runtime, message.into())
     }
 
     /// Something went wrong while running, with all its causes.
@@ -71,7 +71,7 @@ impl Failure {
         self
     }
 
-    fn new(kind: Kind, message: String) -> Self {
+    fn new(kind: FailureKind, message: String) -> Self {
         Self { kind, message, causes: Vec::new(), hints: Vec::new() }
     }
 
@@ -110,7 +110,7 @@ pub(super) fn report(failures: &[Failure]) -> ExitCode {
     let colour = Colour::of_stderr();
     let text: String = failures.iter().map(|failure| failure.lines(colour)).collect();
     say(&text);
-    if failures.iter().any(|failure| failure.kind == Kind::Usage) {
+    if failures.iter().any(|failure| failure.kind == FailureKind::Usage) {
         ExitCode::from(MISUSED)
     } else {
         ExitCode::from(FAILED)

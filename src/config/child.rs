@@ -67,7 +67,7 @@ pub enum ChildScope {
     Session,
 }
 
-pub(super) struct Rules {
+pub(super) struct CredentialRules {
     /// Whom the sources must suit; a secret that stands in `--env` as it is would be the same for all of many.
     pub(super) users: Users,
     /// Credentials that the operator declares shared on purpose.
@@ -77,7 +77,7 @@ pub(super) struct Rules {
 // === impl Child ===
 
 impl Child {
-    pub(super) fn resolve(layers: &mut Layers<'_>, rules: &Rules) -> Self {
+    pub(super) fn resolve(layers: &mut Layers<'_>, rules: &CredentialRules) -> Self {
         let env = environment(layers, rules);
         let mut credentials = Vec::new();
         for (spec, origin) in specs(layers, &key::CREDENTIAL, Delivery::Env, rules) {
@@ -126,7 +126,7 @@ fn command(layers: &mut Layers<'_>) -> Vec<OsString> {
     argv
 }
 
-fn environment(layers: &mut Layers<'_>, rules: &Rules) -> Vec<(String, String)> {
+fn environment(layers: &mut Layers<'_>, rules: &CredentialRules) -> Vec<(String, String)> {
     let mut env: Vec<(String, String)> = Vec::new();
     for ((name, text), origin) in layers.many_with_origin(&key::ENV, pair) {
         if is_secret_like(&name, &text) && !rules.shared.contains(&name) {
@@ -156,7 +156,7 @@ pub(super) fn specs(
     layers: &mut Layers<'_>,
     key: &key::Key,
     delivery: Delivery,
-    rules: &Rules,
+    rules: &CredentialRules,
 ) -> Vec<(CredentialSpec, Origin)> {
     let mut specs: Vec<(CredentialSpec, Origin)> = Vec::new();
     let parse = |text: &str| {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::child::{Child, Rules};
+use super::child::{Child, CredentialRules};
 use super::file::File;
 use super::http::{self, Http, Listen};
 use super::layers::{Layers, Origins, Typed};
@@ -83,7 +83,7 @@ impl ClientApp {
 /// Everything that is wrong, at once.
 pub fn dev(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<Dev, Vec<Problem>> {
     let mut layers = Layers::new(typed, &env, File::default());
-    let rules = Rules { users: Users::One, shared: Vec::new() };
+    let rules = CredentialRules { users: Users::One, shared: Vec::new() };
     let child = Child::resolve(&mut layers, &rules);
     let listen = Listen::resolve(&mut layers, http::loopback_only);
     let print = layers.maybe(&key::PRINT_CONFIG, |text| value::choice(text, ClientApp::ALL));

@@ -27,7 +27,7 @@ pub(super) struct Entry {
 }
 
 /// Turns byte offsets into places in one file.
-struct Source<'a> {
+struct Positions<'a> {
     path: &'a Path,
     text: &'a str,
 }
@@ -37,16 +37,17 @@ struct Source<'a> {
 impl File {
     /// Reads the text of the file at `path`; everything that is wrong with it is reported at once.
     pub(super) fn parse(path: &Path, text: &str) -> (Self, Vec<Problem>) {
-        let source = Source { path, text };
+        let positions = Positions { path, text };
         let (table, errors) = DeTable::parse_recoverable(text);
-        let mut problems: Vec<Problem> = errors.iter().map(|error| source.syntax(error)).collect();
+        let mut problems: Vec<Problem> =
+            errors.iter().map(|error| positions.syntax(error)).collect();
         let mut file = Self::default();
         for (name, value) in table.get_ref() {
             let Some(key) = key::of_serve(name.get_ref()).filter(|key| **key != key::CONFIG) else {
-                problems.push(source.unknown(name));
+                problems.push(positions.unknown(name));
                 continue;
             };
-            match source.texts(key, value) {
+            match positions.texts(key, value) {
                 Ok(entries) => {
                     file.entries.insert(key.name, entries);
                 }
@@ -61,9 +62,9 @@ impl File {
     }
 }
 
-// === impl Source ===
+// === impl Positions ===
 
-impl Source<'_> {
+impl Positions<'_> {
     fn origin(&self, span: &Range<usize>) -> Origin {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         Origin::File { path: PathBuf::from(self.path), line: before.matches('\n').count() + 1 }

@@ -34,8 +34,6 @@ pub use secret::{
     Owner, Secret, SecretAction, SecretInput, SecretLocation, TypedOwner, TypedSecret, secret,
 };
 pub use serve::{
-    Credentials, Isolation, IsolationLevel, Limits, MAX_FILE, PublicUrl, Serve, Tls, UidRange,
-    serve,
+    Credentials, Isolation, IsolationLevel, Limits, MAX_FILE, PublicUrl, Serve, UidRange, serve,
 };
 pub use state::{Store, store};
-pub use value::Rate;

@@ -2,19 +2,18 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use url::Url;
 
 use super::auth::Auth;
-use super::child::{self, Child, Rules};
+use super::child::{self, Child, CredentialRules};
 use super::dev::server_name;
 use super::file::File;
 use super::http::{self, Http, Listen};
 use super::layers::{Layers, Origins, Typed};
 use super::output::{self, Audit};
-use super::value::{self, Rate};
+use super::value;
 use super::wrong::Wrong;
 use super::{key, state};
 use crate::credentials::{CredentialSpec, Delivery, Users};
@@ -44,26 +43,20 @@ pub struct Serve {
     pub child: Child,
     /// How to speak HTTP.
     pub http: Http,
-    /// Certificate and key; off means plain HTTP, for loopback or behind a proxy.
-    pub tls: Option<Tls>,
     /// Who may come in.
     pub auth: Auth,
     /// Credentials beyond those in the child's environment.
     pub credentials: Credentials,
-    /// How many and how often.
+    /// How many.
     pub limits: Limits,
     /// The walls around a child.
     pub isolation: Isolation,
-    /// The rules of what is allowed; off means that whoever comes in may do everything.
-    pub policy: Option<PathBuf>,
     /// Where audit records go.
     pub audit: Audit,
     /// What is logged, and how.
     pub log: telemetry::Settings,
     /// Where to keep state.
     pub state_dir: PathBuf,
-    /// Where operators look in; off means nowhere.
-    pub admin_listen: Option<SocketAddr>,
     /// The answer to a child that asks for its roots outside any call.
     pub roots: Vec<PathBuf>,
     /// Who said what, for faults that are found later.
@@ -81,15 +74,6 @@ pub enum PublicUrl {
     Given(Url),
 }
 
-/// Certificate and key, as PEM files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tls {
-    /// The chain.
-    pub cert: PathBuf,
-    /// The private key.
-    pub key: PathBuf,
-}
-
 /// Credentials beyond those in the child's environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
@@ -101,11 +85,9 @@ pub struct Credentials {
     pub master_key: Option<KeySource>,
 }
 
-/// How many and how often.
+/// How many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Calls of one user; off means unlimited.
-    pub rate: Option<Rate>,
     /// Children in all.
     pub max_children: usize,
     /// Children of one user.
@@ -152,7 +134,7 @@ pub fn serve(
     let mut layers = Layers::new(typed, &env, file);
     layers.problems = problems;
     let shared = shared(&mut layers);
-    let rules = Rules { users: Users::Many, shared: shared.clone() };
+    let rules = CredentialRules { users: Users::Many, shared: shared.clone() };
     let child = Child::resolve(&mut layers, &rules);
     let listen = Listen::resolve(&mut layers, Ok);
     let serve = Serve {
@@ -161,16 +143,13 @@ pub fn serve(
         public_url: public_url(&mut layers, listen),
         name: server_name(&mut layers, &child),
         http: Http::resolve(&mut layers),
-        tls: tls(&mut layers),
         auth: Auth::resolve(&mut layers),
         credentials: credentials(&mut layers, &rules, &child, shared),
         limits: limits(&mut layers),
         isolation: isolation(&mut layers),
-        policy: layers.path(&key::POLICY),
         audit: output::audit(&mut layers, Audit::Stderr),
         log: output::log(&mut layers),
         state_dir: state::dir(&mut layers),
-        admin_listen: layers.maybe(&key::ADMIN_LISTEN, value::address),
         roots: layers.paths(&key::ROOTS),
         origins: layers.origins(key::serve()),
         warnings: std::mem::take(&mut layers.warnings),
@@ -226,26 +205,9 @@ fn public_url(layers: &mut Layers<'_>, listen: Listen) -> PublicUrl {
     given.map_or(PublicUrl::FromListen, PublicUrl::Given)
 }
 
-fn tls(layers: &mut Layers<'_>) -> Option<Tls> {
-    match (layers.path(&key::TLS_CERT), layers.path(&key::TLS_KEY)) {
-        (Some(cert), Some(key)) => Some(Tls { cert, key }),
-        (None, None) => None,
-        (cert, _) => {
-            let (missing, given) = if cert.is_some() {
-                (key::TLS_KEY, key::TLS_CERT)
-            } else {
-                (key::TLS_CERT, key::TLS_KEY)
-            };
-            let wrong = Wrong::new(format!("{} is of no use alone", given.flag()));
-            layers.problem(&missing, wrong.hint("give both, as PEM files"));
-            None
-        }
-    }
-}
-
 fn credentials(
     layers: &mut Layers<'_>,
-    rules: &Rules,
+    rules: &CredentialRules,
     child: &Child,
     shared: Vec<String>,
 ) -> Credentials {
@@ -261,7 +223,6 @@ fn credentials(
 
 fn limits(layers: &mut Layers<'_>) -> Limits {
     Limits {
-        rate: layers.maybe(&key::RATE_LIMIT, value::rate),
         max_children: layers.one(&key::MAX_CHILDREN, MAX_CHILDREN, value::count),
         max_children_per_user: layers.one(
             &key::MAX_CHILDREN_PER_USER,

@@ -218,13 +218,11 @@ fn sources_belong_to_modes() {
 
 #[test]
 fn settings_that_belong_together_are_asked_for_together() {
-    let words =
-        format!("{SERVE} --introspection-endpoint https://a.example/i --tls-cert c.pem -- srv");
+    let words = format!("{SERVE} --introspection-endpoint https://a.example/i -- srv");
     let problems = serve_of(&words, &[], "\n").unwrap_err();
     assert_eq!(
         problems,
         [
-            "--tls-key (not set): --tls-cert is of no use alone",
             "--introspection-client-id (not set): asking the issuer about tokens needs it too",
             "--introspection-client-secret-file (not set): asking the issuer about tokens needs it too",
         ]
@@ -328,9 +326,9 @@ fn a_preset_is_for_one_issuer_or_for_all() {
 #[test]
 fn a_fault_found_later_still_names_who_said_it() {
     let vars = [("MCPWRAP_OIDC", "https://a.example")];
-    let origins = serve_of("--policy p.cedar -- srv", &vars, "").unwrap().origins;
+    let origins = serve_of("--max-children 9 -- srv", &vars, "").unwrap().origins;
     let said = |name| origins.attribute(Problem::new(name, "no", "do")).to_string();
     assert_eq!(said("oidc"), "MCPWRAP_OIDC (environment): no");
-    assert_eq!(said("policy"), "--policy (command line): no");
+    assert_eq!(said("max-children"), "--max-children (command line): no");
     assert_eq!(said("audience"), "--audience (not set): no");
 }

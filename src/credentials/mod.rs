@@ -23,7 +23,7 @@ pub use fetched::{FetchError, Fetched};
 pub use secret_like::is_secret_like;
 pub use shared_watch::{LiveValue, MAX_VALUES, SharedWatch, WatchError};
 pub use source::{
-    Backends, Facts, Form, KeyringEntry, NotPerUser, Source, SourceError, StoreEntry, UserFile,
+    Backends, Facts, KeyringEntry, NotPerUser, Scheme, Source, SourceError, StoreEntry, UserFile,
     Users, Variable, VaultField,
 };
 pub use sources::{FETCH_DEADLINE, Sources};

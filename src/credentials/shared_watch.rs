@@ -32,10 +32,10 @@ struct Inner {
 #[derive(Default)]
 struct Seen {
     clock: u64,
-    values: HashMap<[u8; 32], Owner>,
+    values: HashMap<[u8; 32], ValueUse>,
 }
 
-struct Owner {
+struct ValueUse {
     user: UserId,
     live: usize,
     last: u64,
@@ -121,7 +121,7 @@ impl SharedWatch {
             if seen.values.len() >= self.inner.limit {
                 return Err(WatchError::Full { name: name.to_owned(), limit: self.inner.limit });
             }
-            let owner = Owner { user: user.clone(), live: 1, last: now };
+            let owner = ValueUse { user: user.clone(), live: 1, last: now };
             seen.values.insert(value, owner);
         }
         drop(seen);

@@ -4,10 +4,10 @@ use secrecy::SecretString;
 
 use super::super::fetched::{FetchError, Fetched};
 use super::super::variable::is_variable;
-use super::form::{Form, SourceError, Users};
 use super::per_user::NotPerUser;
+use super::scheme::{Scheme, SourceError, Users};
 
-pub(super) const FORM: Form = Form { scheme: "env", rest: "VAR", users: &[Users::One] };
+pub(super) const SCHEME: Scheme = Scheme { name: "env", rest: "VAR", users: &[Users::One] };
 
 /// A variable of our own environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl Variable {
     pub(super) fn parse(rest: &str) -> Result<Self, SourceError> {
         match is_variable(rest) {
             true => Ok(Self { name: rest.to_owned() }),
-            false => Err(SourceError::Form { form: FORM }),
+            false => Err(SourceError::Form { scheme: SCHEME }),
         }
     }
 

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::super::fetched::{FetchError, Fetched};
 use super::super::template::{RenderError, Template};
-use super::form::{Form, SourceError, Users};
 use super::per_user::{self, Facts, NotPerUser};
+use super::scheme::{Scheme, SourceError, Users};
 use crate::auth::Principal;
 use crate::private_file::{self, Readers};
 
-pub(super) const FORM: Form =
-    Form { scheme: "file", rest: "PATH", users: &[Users::One, Users::Many] };
+pub(super) const SCHEME: Scheme =
+    Scheme { name: "file", rest: "PATH", users: &[Users::One, Users::Many] };
 
 /// A file system that hangs is given up after this.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -30,7 +30,7 @@ impl UserFile {
         let sketch = path.sketch();
         let climbs = sketch.split('/').any(|segment| segment == "..");
         if sketch.is_empty() || sketch.ends_with('/') || sketch.contains('\0') || climbs {
-            return Err(SourceError::Form { form: FORM });
+            return Err(SourceError::Form { scheme: SCHEME });
         }
         Ok(Self { path })
     }

@@ -2,13 +2,13 @@
 
 use super::super::fetched::{FetchError, Fetched};
 use super::super::template::{RenderError, Template};
-use super::form::{Form, SourceError, Users};
 use super::per_user::{self, Facts, NotPerUser};
+use super::scheme::{Scheme, SourceError, Users};
 use crate::auth::Principal;
 use crate::store::os_keyring;
 
-pub(super) const FORM: Form =
-    Form { scheme: "keyring", rest: "SERVICE/ACCOUNT", users: &[Users::One, Users::Many] };
+pub(super) const SCHEME: Scheme =
+    Scheme { name: "keyring", rest: "SERVICE/ACCOUNT", users: &[Users::One, Users::Many] };
 
 /// An entry of the keyring of the user under whom mcpwrap runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl KeyringEntry {
             Some((service, account)) if !service.is_empty() && !account.is_empty() => {
                 Ok(Self { service: Template::parse(service)?, account: Template::parse(account)? })
             }
-            _ => Err(SourceError::Form { form: FORM }),
+            _ => Err(SourceError::Form { scheme: SCHEME }),
         }
     }
 

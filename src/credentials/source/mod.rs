@@ -6,18 +6,18 @@
 mod backends;
 mod env;
 mod file;
-mod form;
 mod keyring;
 mod per_user;
+mod scheme;
 mod store;
 mod vault;
 
 pub use backends::Backends;
 pub use env::Variable;
 pub use file::UserFile;
-pub use form::{Form, SourceError, Users};
 pub use keyring::KeyringEntry;
 pub use per_user::{Facts, NotPerUser};
+pub use scheme::{Scheme, SourceError, Users};
 pub use store::StoreEntry;
 pub use vault::VaultField;
 
@@ -43,12 +43,12 @@ pub enum Source {
 type Parse = fn(&str) -> Result<Source, SourceError>;
 
 /// All that there are, in the order in which they are told.
-const ALL: [(Form, Parse); 5] = [
-    (vault::FORM, |rest| VaultField::parse(rest).map(Source::Vault)),
-    (store::FORM, |rest| StoreEntry::parse(rest).map(Source::Store)),
-    (keyring::FORM, |rest| KeyringEntry::parse(rest).map(Source::Keyring)),
-    (file::FORM, |rest| UserFile::parse(rest).map(Source::File)),
-    (env::FORM, |rest| Variable::parse(rest).map(Source::Env)),
+const ALL: [(Scheme, Parse); 5] = [
+    (vault::SCHEME, |rest| VaultField::parse(rest).map(Source::Vault)),
+    (store::SCHEME, |rest| StoreEntry::parse(rest).map(Source::Store)),
+    (keyring::SCHEME, |rest| KeyringEntry::parse(rest).map(Source::Keyring)),
+    (file::SCHEME, |rest| UserFile::parse(rest).map(Source::File)),
+    (env::SCHEME, |rest| Variable::parse(rest).map(Source::Env)),
 ];
 
 // === impl Source ===
@@ -59,20 +59,22 @@ impl Source {
     /// # Errors
     /// [`SourceError`], which never repeats a text that may be the secret itself.
     pub fn parse(text: &str, users: Users) -> Result<Self, SourceError> {
-        let (scheme, rest) = text.split_once(':').unwrap_or(("", text));
-        let known = || Self::forms(users).map(|form| form.to_string()).collect();
-        match ALL.iter().find(|(form, _)| form.scheme == scheme) {
+        let (name, rest) = text.split_once(':').unwrap_or(("", text));
+        let known = || Self::schemes(users).map(|scheme| scheme.to_string()).collect();
+        match ALL.iter().find(|(scheme, _)| scheme.name == name) {
             None => Err(SourceError::Unknown { known: known() }),
-            Some((form, _)) if !form.users.contains(&users) => {
-                Err(SourceError::NotHere { scheme: form.scheme, known: known() })
+            Some((scheme, _)) if !scheme.users.contains(&users) => {
+                Err(SourceError::NotHere { scheme: scheme.name, known: known() })
             }
             Some((_, parse)) => parse(rest),
         }
     }
 
     /// How the sources for these users are written.
-    pub fn forms(users: Users) -> impl Iterator<Item = Form> {
-        ALL.into_iter().map(|(form, _)| form).filter(move |form| form.users.contains(&users))
+    pub fn schemes(users: Users) -> impl Iterator<Item = Scheme> {
+        ALL.into_iter()
+            .map(|(scheme, _)| scheme)
+            .filter(move |scheme| scheme.users.contains(&users))
     }
 
     /// Whether each user gets a value of his own, as far as the text tells.

@@ -2,12 +2,12 @@
 
 use super::super::fetched::{FetchError, Fetched};
 use super::backends::Backends;
-use super::form::{Form, SourceError, Users};
 use super::per_user::NotPerUser;
+use super::scheme::{Scheme, SourceError, Users};
 use crate::auth::{Kind, Principal, UserId};
 use crate::store::UserRef;
 
-pub(super) const FORM: Form = Form { scheme: "store", rest: "NAME", users: &[Users::Many] };
+pub(super) const SCHEME: Scheme = Scheme { name: "store", rest: "NAME", users: &[Users::Many] };
 
 /// An entry that each user has for himself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl StoreEntry {
         if (1..=128).contains(&rest.len()) && rest.bytes().all(plain) {
             return Ok(Self { name: rest.to_owned() });
         }
-        Err(SourceError::Form { form: FORM })
+        Err(SourceError::Form { scheme: SCHEME })
     }
 
     /// What the entry is called.

@@ -4,12 +4,12 @@ use super::super::fetched::{FetchError, Fetched};
 use super::super::template::{RenderError, Template};
 use super::super::vault::Error;
 use super::backends::Backends;
-use super::form::{Form, SourceError, Users};
 use super::per_user::{self, Facts, NotPerUser};
+use super::scheme::{Scheme, SourceError, Users};
 use crate::auth::Principal;
 
-pub(super) const FORM: Form =
-    Form { scheme: "vault", rest: "MOUNT/PATH#FIELD", users: &[Users::Many] };
+pub(super) const SCHEME: Scheme =
+    Scheme { name: "vault", rest: "MOUNT/PATH#FIELD", users: &[Users::Many] };
 
 /// A field of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct VaultField {
 
 impl VaultField {
     pub(super) fn parse(rest: &str) -> Result<Self, SourceError> {
-        let wrong = SourceError::Form { form: FORM };
+        let wrong = SourceError::Form { scheme: SCHEME };
         let Some((path, field)) = rest.rsplit_once('#') else { return Err(wrong) };
         let (path, field) = (Template::parse(path)?, Template::parse(field)?);
         if field.sketch().is_empty() || !is_secret_path(&path.sketch()) {

@@ -6,9 +6,9 @@ use super::super::template::ParseError;
 
 /// How one kind of source is written; its `Display` is `scheme:rest`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Form {
+pub struct Scheme {
     /// What stands before the colon.
-    pub scheme: &'static str,
+    pub name: &'static str,
     /// What stands after it, in capitals what the operator chooses.
     pub rest: &'static str,
     /// For whom it is.
@@ -42,10 +42,10 @@ pub enum SourceError {
         known: Vec<String>,
     },
     /// The rest does not have the scheme's form.
-    #[error("the source is not of the form {form}")]
+    #[error("the source is not of the form {scheme}")]
     Form {
-        /// The form.
-        form: Form,
+        /// The scheme.
+        scheme: Scheme,
     },
     /// The rest holds a wrong placeholder.
     #[error("read the source")]
@@ -56,11 +56,11 @@ pub enum SourceError {
     },
 }
 
-// === impl Form ===
+// === impl Scheme ===
 
-impl fmt::Display for Form {
+impl fmt::Display for Scheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.scheme, self.rest)
+        write!(f, "{}:{}", self.name, self.rest)
     }
 }
 
