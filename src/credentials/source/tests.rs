@@ -56,18 +56,16 @@ fn wrong_forms_are_refused_with_a_hint() {
 
 #[test]
 fn an_unknown_source_is_answered_with_those_that_there_are() {
-    for text in ["", "ghp_value", "s3:x", "exec:helper", "account:github"] {
+    for text in ["", "ghp_value", "nonsense:x"] {
         let error = Source::parse(text, Users::Many).unwrap_err();
         assert_eq!(error.to_string(), "the source has no known scheme", "{text}");
-        assert_eq!(
-            error.hint(),
-            "write one of vault:MOUNT/PATH#FIELD, store:NAME, keyring:SERVICE/ACCOUNT, file:PATH; \
-             a value itself never stands here"
-        );
+        for known in Source::schemes(Users::Many) {
+            assert!(error.hint().contains(&known.to_string()), "{known}");
+        }
     }
     let error = Source::parse("vault:a/b#c", Users::One).unwrap_err();
     assert_eq!(error.to_string(), "vault: is not for this command");
-    assert!(error.hint().starts_with("write one of keyring:SERVICE/ACCOUNT, file:PATH, env:VAR;"));
+    assert!(error.hint().starts_with("write one of keyring:SERVICE/ACCOUNT, file:PATH, env:VAR"));
 }
 
 #[test]
