@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::state::{self, Store};
 use super::{Typed, value};
-use crate::credentials::{KeyringEntry, Source, Users};
+use crate::credentials::{Source, Users};
 use crate::problem::{Origin, Problem};
 
 /// A change or a look at the kept secrets.
@@ -160,16 +160,14 @@ impl TypedOwner {
 }
 
 fn location(source: &str, owner: TypedOwner) -> Result<SecretLocation, Problem> {
-    let keyring = |entry: &KeyringEntry| {
-        let (service, account) = entry.literal()?;
-        Some(SecretLocation::Keyring { service, account })
-    };
     let location = match Source::parse(source, Users::Many) {
         Ok(Source::Store(entry)) => {
             let (name, owner) = (entry.name().to_owned(), owner.resolve()?);
             Some(SecretLocation::Store { name, owner })
         }
-        Ok(Source::Keyring(entry)) => keyring(&entry),
+        Ok(Source::Keyring(entry)) => {
+            entry.literal().map(|(service, account)| SecretLocation::Keyring { service, account })
+        }
         _ => None,
     };
     location.ok_or_else(|| {

@@ -22,10 +22,7 @@ mod vault;
 pub use fetched::{FetchError, Fetched};
 pub use secret_like::is_secret_like;
 pub use shared_watch::{LiveValue, MAX_VALUES, SharedWatch, WatchError};
-pub use source::{
-    Backends, Facts, KeyringEntry, NotPerUser, Scheme, Source, SourceError, StoreEntry, UserFile,
-    Users, Variable, VaultField,
-};
+pub use source::{Backends, Facts, NotPerUser, Scheme, Source, SourceError, Users};
 pub use sources::{FETCH_DEADLINE, Sources};
 pub use spec::{CredentialSpec, Delivery, check_per_user};
 pub use template::{ParseError, Placeholder, RenderError, Template};

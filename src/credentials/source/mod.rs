@@ -13,13 +13,14 @@ mod store;
 mod vault;
 
 pub use backends::Backends;
-pub use env::Variable;
-pub use file::UserFile;
-pub use keyring::KeyringEntry;
 pub use per_user::{Facts, NotPerUser};
 pub use scheme::{Scheme, SourceError, Users};
-pub use store::StoreEntry;
-pub use vault::VaultField;
+
+use env::Variable;
+use file::UserFile;
+use keyring::KeyringEntry;
+use store::StoreEntry;
+use vault::VaultField;
 
 use super::fetched::{FetchError, Fetched};
 use super::template::RenderError;
