@@ -29,8 +29,9 @@ const ORDER: [&[&str]; 17] = [
     &["outbound"],
     &["mcp"],
 ];
-/// What everybody may use.
-const GROUND: [&str; 3] = ["redact", "shutdown", "telemetry"];
+/// What everybody may use, and of these each those after it.
+const GROUND: [&str; 7] =
+    ["scratch", "telemetry", "redact", "shutdown", "private_file", "problem", "hex"];
 
 /// A file that may do what others may not, the rule, and why.
 type Exception = (&'static str, &'static str, &'static str);
@@ -167,8 +168,8 @@ impl Findings {
 }
 
 fn rank(module: &str) -> Option<usize> {
-    if GROUND.contains(&module) {
-        return Some(ORDER.len());
+    if let Some(at) = GROUND.iter().position(|ground| *ground == module) {
+        return Some(ORDER.len() + at);
     }
     ORDER.iter().position(|row| row.contains(&module))
 }

@@ -11,7 +11,7 @@ use crate::auth::{Authenticator, Principal};
 use crate::bridge::{Child, Launcher, Outcome, Place, Pool, Trace};
 use crate::client::{Front, Parts};
 use crate::config::{self, Dev};
-use crate::credentials::{Backends, Delivery, SharedWatch, Sources};
+use crate::credentials::{Backends, SharedWatch, Sources};
 use crate::http::{Allowed, Endpoint, Proxies, Routes};
 use crate::mcp::{Object, Raw};
 use crate::policy::Policy;
@@ -133,9 +133,8 @@ fn launcher(config: &Dev) -> Result<Launcher, Error> {
     for (name, value) in &child.env {
         env.set(name, value.clone());
     }
-    let specs = parts::specs(&child.credentials, Delivery::Env, &config.origins)?;
     let watch = SharedWatch::new(&[]).map_err(|cause| Error::Watching { cause })?;
-    let sources = Sources::new(specs, Backends::default(), watch)
+    let sources = Sources::new(child.credentials.clone(), Backends::default(), watch)
         .map_err(|cause| Error::Sources { cause })?;
     let mut argv = child.argv.iter().cloned();
     Ok(Launcher {

@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::run::{Error, Fault};
+use super::run::Error;
 use crate::bridge::{self, Trace};
-use crate::config::{Audit, Child, ChildEra, ChildScope, Http, LegacySse, NamedSource, Origins};
-use crate::credentials::{CredentialSpec, Delivery};
+use crate::config::{Audit, Child, ChildEra, ChildScope, Http, LegacySse};
 use crate::mcp::{Era, Raw};
 use crate::server::EraChoice;
 use crate::shutdown::Shutdown;
@@ -28,37 +27,6 @@ const DRAIN: Duration = Duration::from_secs(5);
 pub(super) struct Children {
     pub(super) of_all: usize,
     pub(super) of_one: usize,
-}
-
-/// Reads credential sources.
-pub(super) fn specs(
-    named: &[NamedSource],
-    delivery: Delivery,
-    origins: &Origins,
-) -> Result<Vec<CredentialSpec>, Error> {
-    let mut specs = Vec::new();
-    let mut faults = Vec::new();
-    for NamedSource { name, source, .. } in named {
-        match CredentialSpec::parse_for(&format!("{name}={source}"), delivery) {
-            Ok(spec) => specs.push(spec),
-            Err(error) => {
-                let flag = match delivery {
-                    Delivery::Env => "credential",
-                    Delivery::File => "credential-file",
-                };
-                faults.push(Fault {
-                    option: flag.to_owned(),
-                    message: super::run::chain(&error),
-                    hint: error.hint().to_owned(),
-                });
-            }
-        }
-    }
-    if faults.is_empty() {
-        Ok(specs)
-    } else {
-        Err(Error::Faults { faults, origins: origins.clone() })
-    }
 }
 
 pub(super) fn pool(

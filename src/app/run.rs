@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::bridge::Pool;
 use crate::config::{Listen, Origins, Port};
 use crate::credentials;
+use crate::problem::Problem;
 use crate::shutdown::Shutdown;
 use crate::{audit, http, outbound, process, seal};
 
@@ -56,30 +57,6 @@ pub enum News {
     Stopping,
 }
 
-/// One thing that is wrong with the configuration, found when the parts were put together.
-#[derive(Clone, Debug)]
-pub struct Fault {
-    /// The setting, without dashes.
-    pub option: String,
-    /// What is wrong.
-    pub message: String,
-    /// The remedy.
-    pub hint: String,
-}
-
-/// An error and its causes in one line, for a fault's message.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
-}
-
 /// Why a mode ends with an error.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -122,11 +99,9 @@ pub enum Error {
     Seal(#[from] seal::Error),
     /// The configuration is wrong in one or more places.
     #[error("the configuration is wrong")]
-    Faults {
+    Problems {
         /// All of them.
-        faults: Vec<Fault>,
-        /// Who said what.
-        origins: Origins,
+        problems: Vec<Problem>,
     },
     /// The memory of who holds which credential could not be set up.
     #[error("set up the watch for shared credentials")]
@@ -203,6 +178,16 @@ pub enum Error {
     /// A part of the process ended by itself.
     #[error("a part of the process ended unexpectedly; the log says which")]
     Part,
+}
+
+// === impl Error ===
+
+impl Error {
+    /// Problems that were found when the parts were put together, now with who said what.
+    pub(super) fn problems(problems: Vec<Problem>, origins: &Origins) -> Self {
+        let problems = problems.into_iter().map(|problem| origins.attribute(problem));
+        Self::Problems { problems: problems.collect() }
+    }
 }
 
 /// Binds the address; a default port that is taken gives way to the next free one.

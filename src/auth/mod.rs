@@ -48,7 +48,6 @@ pub use principal::Principal;
 pub use principal::token_life::{End, Fingerprint};
 pub use principal::user_id::{Kind, UserId};
 pub use settings::preset::{Preset, Reach, Rules, TokenType, UnknownPreset};
-pub use settings::problem::Problem;
 pub use settings::{
     Algorithm, Allow, AskWhen, Client, FurtherRules, Introspection, Issuer, Limits, Machines,
     Settings, UnknownAlgorithm,

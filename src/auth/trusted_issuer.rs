@@ -13,9 +13,9 @@ use super::jwt::Jwt;
 use super::keys::issuer_keys::{Current, IssuerKeys};
 use super::keys::key_set::Signed;
 use super::opaque::opaque_token::OpaqueTokens;
-use super::settings::problem::Problem;
 use super::settings::{AskWhen, Issuer, Settings};
 use crate::outbound;
+use crate::problem::Problem;
 use crate::shutdown::Shutdown;
 
 /// One issuer with all that is needed to judge its tokens.

@@ -22,10 +22,10 @@ use super::opaque::revocation_watch::{Digest, RevocationWatch};
 use super::opaque::verdict::Verdict;
 use super::principal::Principal;
 use super::principal::token_life::{Fingerprint, Life};
-use super::settings::problem::Problem;
 use super::settings::{AskWhen, Settings};
 use super::trusted_issuer::TrustedIssuer;
 use crate::outbound;
+use crate::problem::Problem;
 use crate::shutdown::Shutdown;
 
 mod upkeep;

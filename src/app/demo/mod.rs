@@ -15,6 +15,7 @@ use self::walk::Walk;
 use super::run::{self, until_stopped};
 use super::serve::{Built, build, open_store, outbound_client, runtime};
 use crate::config::{self, Rounds, Typed};
+use crate::problem::Problem;
 use crate::shutdown::Shutdown;
 use crate::store::UserRef;
 use crate::{outbound, process, store};
@@ -79,7 +80,7 @@ pub enum Error {
     #[error("read the demo's own options: {}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Options {
         /// What is wrong.
-        problems: Vec<config::Problem>,
+        problems: Vec<Problem>,
     },
     /// The directory for everything that is kept cannot be made.
     #[error("make a directory in {}", path.display())]

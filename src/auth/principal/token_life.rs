@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 
-use super::user_id::hex;
 use crate::auth::clock::Clock;
+use crate::hex;
 
 /// How long [`Life::ended`] sleeps at most before it looks at the wall clock again: a suspended machine
 /// wakes up later than any timer thinks.
@@ -60,7 +60,7 @@ impl Fingerprint {
 
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Fingerprint({})", hex(&self.0[..4]))
+        write!(f, "Fingerprint({})", hex::encode(&self.0[..4]))
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::hex;
+
 /// One user of one tenant of one issuer: what isolation is about.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserId {
@@ -72,7 +74,7 @@ impl UserId {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
-        Some(hex(&hash.finalize()[..16]))
+        Some(hex::encode(&hash.finalize()[..16]))
     }
 
     /// A name that is safe in any path, variable or log line: 32 hex digits over all three parts.
@@ -95,12 +97,8 @@ impl UserId {
                 None => hash.update([0]),
             }
         }
-        hex(&hash.finalize()[..16])
+        hex::encode(&hash.finalize()[..16])
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl fmt::Debug for UserId {

@@ -12,7 +12,6 @@ use secrecy::SecretString;
 use preset::{Preset, Rules, TokenType};
 
 pub(in crate::auth) mod preset;
-pub(in crate::auth) mod problem;
 mod provider_checks;
 mod validate;
 

@@ -9,10 +9,10 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::preset::{Preset, Reach};
-use super::problem::Problem;
 use super::provider_checks::{caution, check_clients, check_provider, check_reachable};
 use super::{FurtherRules, Introspection, Issuer, Settings};
 use crate::outbound;
+use crate::problem::Problem;
 
 /// More than this hides broken clocks instead of tolerating them.
 const MAX_LEEWAY: Duration = Duration::from_secs(5 * 60);

@@ -11,8 +11,8 @@ use crate::auth::keys::issuer_keys::IssuerStatus;
 use crate::auth::opaque::revocation_watch::Due;
 use crate::auth::opaque::verdict::Verdict;
 use crate::auth::settings::Settings;
-use crate::auth::settings::problem::Problem;
 use crate::outbound;
+use crate::problem::Problem;
 use crate::shutdown::Shutdown;
 
 /// How often keys and watched tokens are looked at.

@@ -12,6 +12,7 @@ use crate::bridge::Role;
 use crate::client::call::NotBegun;
 use crate::client::front::{Arrival, ChildScope, Front, LARGEST_INTRODUCTION, bad};
 use crate::client::reply::{Content, Frame, Reply, Status};
+use crate::hex;
 use crate::mcp::{Era, ErrorObject, Object, Params, ProtocolVersion, Raw, RequestId, codes};
 use crate::server::{Hello, Profile};
 
@@ -170,5 +171,5 @@ pub(super) fn fresh_id() -> Result<String, ErrorObject> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
         .map_err(|_| ErrorObject::internal("no random numbers for a session id"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(&bytes))
 }

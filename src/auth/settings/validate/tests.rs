@@ -13,8 +13,8 @@ fn settings(issuers: &[(&str, Preset)]) -> Settings {
 
 fn messages(settings: &Settings) -> String {
     let problems = settings.validate();
-    assert!(problems.iter().all(|problem| !problem.hint.is_empty()));
-    problems.iter().map(|problem| format!("{}: {}\n", problem.option, problem.message)).collect()
+    assert!(problems.iter().all(|problem| !problem.hint.as_ref().unwrap().is_empty()));
+    problems.iter().map(|problem| format!("{}: {}\n", problem.key, problem.what)).collect()
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn all_problems_come_at_once() {
     ] {
         assert!(messages.contains(part), "{part} in {messages}");
     }
-    assert!(Settings::default().validate()[0].message.contains("no issuer"));
+    assert!(Settings::default().validate()[0].what.contains("no issuer"));
 }
 
 #[test]
@@ -188,5 +188,5 @@ fn weaker_presets_are_marked() {
     ]);
     let cautions = settings.cautions();
     assert_eq!(cautions.len(), 2);
-    assert!(cautions[0].message.contains("client id"));
+    assert!(cautions[0].what.contains("client id"));
 }

@@ -9,8 +9,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 
-use super::super::template::hex;
 use crate::auth::UserId;
+use crate::hex;
 
 /// Values that no child holds any more are forgotten beyond this many.
 pub const MAX_VALUES: usize = 100_000;
@@ -32,18 +32,18 @@ struct Inner {
 #[derive(Default)]
 struct Seen {
     clock: u64,
-    values: HashMap<[u8; 32], Owner>,
+    values: HashMap<[u8; 32], ValueUse>,
 }
 
-struct Owner {
+struct ValueUse {
     user: UserId,
     live: usize,
     last: u64,
 }
 
-/// As long as this lives, its value is not forgotten.
+/// A value that a child holds: as long as this lives, its value is not forgotten.
 #[must_use = "the value may be forgotten once this is dropped"]
-pub struct Held {
+pub struct LiveValue {
     watch: SharedWatch,
     value: Option<[u8; 32]>,
 }
@@ -78,10 +78,7 @@ impl SharedWatch {
         Self::with_limit(allow_shared, MAX_VALUES)
     }
 
-    pub(super) fn with_limit(
-        allow_shared: &[String],
-        limit: usize,
-    ) -> Result<Self, getrandom::Error> {
+    fn with_limit(allow_shared: &[String], limit: usize) -> Result<Self, getrandom::Error> {
         let mut key = [0; 64];
         getrandom::fill(&mut key)?;
         let inner = Inner {
@@ -102,8 +99,8 @@ impl SharedWatch {
         name: &str,
         user: &UserId,
         value: &SecretString,
-    ) -> Result<Held, WatchError> {
-        let pass = |value| Held { watch: self.clone(), value };
+    ) -> Result<LiveValue, WatchError> {
+        let pass = |value| LiveValue { watch: self.clone(), value };
         if self.inner.exempt.contains(name) {
             return Ok(pass(None));
         }
@@ -124,7 +121,7 @@ impl SharedWatch {
             if seen.values.len() >= self.inner.limit {
                 return Err(WatchError::Full { name: name.to_owned(), limit: self.inner.limit });
             }
-            let owner = Owner { user: user.clone(), live: 1, last: now };
+            let owner = ValueUse { user: user.clone(), live: 1, last: now };
             seen.values.insert(value, owner);
         }
         drop(seen);
@@ -134,11 +131,11 @@ impl SharedWatch {
     /// Names a value in logs without telling it: good for this process alone.
     #[must_use]
     pub fn fingerprint(&self, value: &SecretString) -> String {
-        hex(&self.digest(value)[..8])
+        hex::encode(&self.digest(value)[..8])
     }
 
     #[cfg(test)]
-    pub(super) fn remembered(&self) -> usize {
+    fn remembered(&self) -> usize {
         self.lock().values.len()
     }
 
@@ -174,15 +171,15 @@ impl Seen {
     }
 }
 
-// === impl Held ===
+// === impl LiveValue ===
 
-impl std::fmt::Debug for Held {
+impl std::fmt::Debug for LiveValue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Held").finish_non_exhaustive()
+        f.debug_struct("LiveValue").finish_non_exhaustive()
     }
 }
 
-impl Drop for Held {
+impl Drop for LiveValue {
     fn drop(&mut self) {
         if let Some(value) = self.value {
             let mut seen = self.watch.lock();
@@ -192,3 +189,6 @@ impl Drop for Held {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
