@@ -74,10 +74,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -s v -l verbose -d 
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -s h -l help -d 'Print help'
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l config -d 'Read settings from this TOML file, keys named like the flags' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l public-url -d 'Tell clients that this is the endpoint' -r -f
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l tls-cert -d 'Serve TLS with this certificate chain' -r -F
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l tls-key -d 'Serve TLS with this private key' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l trusted-proxy -d 'Believe these proxies when X-Forwarded-For says who is behind them (repeatable)' -r
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l admin-listen -d 'Serve health and metrics on this address' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l oidc -d 'Accept tokens of this issuer (repeatable)' -r -f
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l idp -d 'Expect the habits of this identity provider, of one issuer or all [default: generic]' -r -f -a "generic\t''
 okta\t''
@@ -131,8 +128,6 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l uid-range -d '
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l credential-file -d 'Put a credential into a file of the child, its path into the variable (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-shared-credential -d 'Accept that all users share this credential (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l master-key -d 'Take the key of the encrypted store from here [default: a file in the state directory]' -r
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l policy -d 'Allow only what this policy permits' -r -F
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l rate-limit -d 'Allow each user so many calls, like 100/1m' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l max-children -d 'Run at most so many children [default: 256]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l max-children-per-user -d 'Run at most so many children for a user [default: 4]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l listen -d 'Listen on this address, port 0 for a free one [default: 127.0.0.1:8808]' -r
@@ -158,10 +153,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand demo" -s v -l verbose -d
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l config -d 'Read settings from this TOML file, keys named like the flags' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l public-url -d 'Tell clients that this is the endpoint' -r -f
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l tls-cert -d 'Serve TLS with this certificate chain' -r -F
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l tls-key -d 'Serve TLS with this private key' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l trusted-proxy -d 'Believe these proxies when X-Forwarded-For says who is behind them (repeatable)' -r
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l admin-listen -d 'Serve health and metrics on this address' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l oidc -d 'Accept tokens of this issuer (repeatable)' -r -f
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l idp -d 'Expect the habits of this identity provider, of one issuer or all [default: generic]' -r -f -a "generic\t''
 okta\t''
@@ -215,8 +207,6 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l uid-range -d '
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l credential-file -d 'Put a credential into a file of the child, its path into the variable (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-shared-credential -d 'Accept that all users share this credential (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l master-key -d 'Take the key of the encrypted store from here [default: a file in the state directory]' -r
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l policy -d 'Allow only what this policy permits' -r -F
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l rate-limit -d 'Allow each user so many calls, like 100/1m' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l max-children -d 'Run at most so many children [default: 256]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l max-children-per-user -d 'Run at most so many children for a user [default: 4]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l listen -d 'Listen on this address, port 0 for a free one [default: 127.0.0.1:8808]' -r

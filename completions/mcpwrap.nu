@@ -102,10 +102,7 @@ module completions {
   export extern "mcpwrap serve" [
     --config: path            # Read settings from this TOML file, keys named like the flags
     --public-url: string      # Tell clients that this is the endpoint
-    --tls-cert: path          # Serve TLS with this certificate chain
-    --tls-key: path           # Serve TLS with this private key
     --trusted-proxy: string   # Believe these proxies when X-Forwarded-For says who is behind them (repeatable)
-    --admin-listen: string    # Serve health and metrics on this address
     --oidc: string            # Accept tokens of this issuer (repeatable)
     --idp: string@"nu-complete mcpwrap serve idp" # Expect the habits of this identity provider, of one issuer or all [default: generic]
     --client: string          # Take only tokens of this client, of one issuer or all; google and github need it (repeatable)
@@ -145,8 +142,6 @@ module completions {
     --credential-file: string # Put a credential into a file of the child, its path into the variable (repeatable)
     --allow-shared-credential: string # Accept that all users share this credential (repeatable)
     --master-key: string      # Take the key of the encrypted store from here [default: a file in the state directory]
-    --policy: path            # Allow only what this policy permits
-    --rate-limit: string      # Allow each user so many calls, like 100/1m
     --max-children: string    # Run at most so many children [default: 256]
     --max-children-per-user: string # Run at most so many children for a user [default: 4]
     --listen: string          # Listen on this address, port 0 for a free one [default: 127.0.0.1:8808]
@@ -217,10 +212,7 @@ module completions {
   export extern "mcpwrap check" [
     --config: path            # Read settings from this TOML file, keys named like the flags
     --public-url: string      # Tell clients that this is the endpoint
-    --tls-cert: path          # Serve TLS with this certificate chain
-    --tls-key: path           # Serve TLS with this private key
     --trusted-proxy: string   # Believe these proxies when X-Forwarded-For says who is behind them (repeatable)
-    --admin-listen: string    # Serve health and metrics on this address
     --oidc: string            # Accept tokens of this issuer (repeatable)
     --idp: string@"nu-complete mcpwrap check idp" # Expect the habits of this identity provider, of one issuer or all [default: generic]
     --client: string          # Take only tokens of this client, of one issuer or all; google and github need it (repeatable)
@@ -260,8 +252,6 @@ module completions {
     --credential-file: string # Put a credential into a file of the child, its path into the variable (repeatable)
     --allow-shared-credential: string # Accept that all users share this credential (repeatable)
     --master-key: string      # Take the key of the encrypted store from here [default: a file in the state directory]
-    --policy: path            # Allow only what this policy permits
-    --rate-limit: string      # Allow each user so many calls, like 100/1m
     --max-children: string    # Run at most so many children [default: 256]
     --max-children-per-user: string # Run at most so many children for a user [default: 4]
     --listen: string          # Listen on this address, port 0 for a free one [default: 127.0.0.1:8808]

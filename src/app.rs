@@ -11,5 +11,5 @@ mod walls;
 mod watch;
 
 pub use dev::dev;
-pub use run::{Error, Fault, News, chain};
+pub use run::{Error, News};
 pub use serve::{check, serve};

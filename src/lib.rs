@@ -25,6 +25,7 @@
 //! | [`seal`] | authenticated encryption with named keys |
 //! | [`outbound`] | the one bounded HTTP client |
 //! | [`mcp`] | the wire, pure: envelopes, framing, revisions, error codes |
+//! | [`problem`], [`private_file`], [`hex`] | what an operator is told, files for their owner alone, bytes as text |
 //! | [`redact`], [`shutdown`], [`telemetry`] | masking, the end of the process, the log |
 //!
 //! `main.rs` asks [`process::stage_main`] first whether this process is a stage of a child, then
@@ -124,11 +125,11 @@
 //!    `src/credentials/template/tests.rs`, `tests/it/input_required.rs`
 //! 4. **Missing means deny**: an audience, a claim, a list, a credential, room in the audit queue.
 //!    `tests/serve/tokens.rs`, `tests/serve/startup.rs`, `tests/serve/faults.rs`,
-//!    `tests/it/audit_queue.rs`, `src/credentials/shared/tests.rs`
+//!    `tests/it/audit_queue.rs`, `src/credentials/shared_watch/tests.rs`
 //! 5. **No process outlives us or its reason**, on Linux; elsewhere as far as that is possible. `tests/process/ends.rs`,
 //!    `tests/process/losses.rs`, `tests/isolation/life.rs`, `tests/it/dev_mode.rs`
 //! 6. **Every wait has a deadline, every queue a bound, every frame a maximum.** `tests/it/stubborn.rs`,
-//!    `tests/it/connections.rs`, `tests/it/noise.rs`, `tests/serve/stalls.rs`, `src/http/connections.rs`
+//!    `tests/it/connections.rs`, `tests/it/noise.rs`, `tests/serve/stalls.rs`, `src/http/listener.rs`
 //! 7. **A dead session is 404 and a foreign one looks the same; a missing token is 401** with a challenge that a client
 //!    can follow. `tests/it/sessions.rs`, `tests/serve/sessions.rs`, `tests/serve/challenges.rs`, `tests/interop/serve.mjs`
 //! 8. **What a child prints that is not MCP** never reaches a client and never stalls the child. `tests/it/noise.rs`
@@ -141,12 +142,17 @@ pub mod client;
 pub mod config;
 pub mod credentials;
 pub mod gate;
+pub mod hex;
 pub mod http;
 pub mod mcp;
 pub mod outbound;
 pub mod policy;
+pub mod private_file;
+pub mod problem;
 pub mod process;
 pub mod redact;
+#[cfg(test)]
+mod scratch;
 pub mod seal;
 pub mod server;
 pub mod shutdown;

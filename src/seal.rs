@@ -13,6 +13,8 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use crate::private_file;
+
 mod keyfile;
 
 /// The only envelope so far; another algorithm would be another number.
@@ -55,20 +57,12 @@ pub struct KeyId([u8; ID_LEN]);
 /// Why a value could not be sealed or opened, or the keys not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The key file or its directory cannot be read or written.
-    #[error("use the key file {}", path.display())]
-    Io {
-        /// The key file or its directory.
-        path: PathBuf,
-        /// What the system said.
+    /// The key file or its directory cannot be used, or others can use it too.
+    #[error("use the key file")]
+    File {
+        /// Which, and why not.
         #[source]
-        cause: std::io::Error,
-    },
-    /// Others than the owner may read or replace the keys.
-    #[error("{} is open to other users", path.display())]
-    Exposed {
-        /// The file or directory whose mode or owner is wrong.
-        path: PathBuf,
+        cause: private_file::Error,
     },
     /// The key file is not one of ours, or was damaged.
     #[error("{} is not a key file", path.display())]
@@ -319,4 +313,4 @@ pub fn bound(header: &[u8], parts: &[&[u8]]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

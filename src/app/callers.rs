@@ -5,16 +5,16 @@ use std::path::Path;
 use secrecy::SecretString;
 use url::Url;
 
-use super::run::{Fault, chain};
 use crate::auth;
 use crate::config::{self, Audience, Claim, Serve};
-use crate::credentials::local;
+use crate::private_file::{self, Readers};
+use crate::problem::{Problem, chain};
 
 /// The resource server's settings, from what the operator said.
 pub(super) fn settings(
     config: &Serve,
     public: &str,
-    faults: &mut Vec<Fault>,
+    problems: &mut Vec<Problem>,
 ) -> Option<auth::Settings> {
     let auth = &config.auth;
     let named = |claim: &Claim| match claim {
@@ -39,7 +39,7 @@ pub(super) fn settings(
         limits.introspection_cache = asked.cache;
     }
     if !unread.is_empty() {
-        faults.append(&mut unread);
+        problems.append(&mut unread);
         return None;
     }
     Some(auth::Settings {
@@ -66,7 +66,7 @@ pub(super) fn settings(
     })
 }
 
-fn read_issuer(issuer: &config::Issuer, unread: &mut Vec<Fault>) -> auth::Issuer {
+fn read_issuer(issuer: &config::Issuer, unread: &mut Vec<Problem>) -> auth::Issuer {
     let clients = issuer.clients.iter().map(|client| auth::Client {
         id: client.id.clone(),
         secret: client
@@ -85,16 +85,15 @@ fn read_issuer(issuer: &config::Issuer, unread: &mut Vec<Fault>) -> auth::Issuer
 }
 
 /// A client's secret, whose file must be as safe as that of any credential.
-fn secret(option: &str, file: &Path, unread: &mut Vec<Fault>) -> Option<SecretString> {
-    match local::read(file) {
+fn secret(option: &str, file: &Path, unread: &mut Vec<Problem>) -> Option<SecretString> {
+    match private_file::read_secret(file, Readers::Others) {
         Ok(secret) => Some(secret),
         Err(error) => {
-            unread.push(Fault {
-                option: option.to_owned(),
-                message: chain(&error),
-                hint: "name a file with the secret that this user may read, and nobody else write"
-                    .to_owned(),
-            });
+            unread.push(Problem::new(
+                option,
+                chain(&error),
+                "name a file with the secret that this user may read, and nobody else write",
+            ));
             None
         }
     }

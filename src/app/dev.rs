@@ -10,9 +10,9 @@ use crate::audit;
 use crate::auth::{Authenticator, Principal};
 use crate::client::{Context, Front};
 use crate::config::{self, Dev};
-use crate::credentials::{Backends, Delivery, SharedWatch, Sources};
+use crate::credentials::{Backends, SharedWatch, Sources};
 use crate::gate::{self, Confinement, Gate, Launcher, Outcome, Trace};
-use crate::http::{Allowed, Endpoint, Proxies};
+use crate::http::{Allowed, Endpoint, Proxies, Routes};
 use crate::mcp::{Object, Raw};
 use crate::policy::Policy;
 use crate::process::{Deadlines, Environment, Program, Spawner};
@@ -72,15 +72,13 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
         shutdown: shutdown.clone(),
     });
     let endpoint = Endpoint {
-        path: config.endpoint_path.clone(),
+        routes: Routes { mcp: config.endpoint_path.clone(), metadata: None },
         allowed,
         authenticator: Authenticator::Local,
         challenge: None,
-        metadata: None,
         front,
         max_body: config.http.max_body,
         keep_alive: config.http.keep_alive,
-        limits: parts::connections(&config.http),
         proxies: Proxies::default(),
         refusals,
     };
@@ -99,7 +97,8 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
             }
         }
     });
-    until_stopped(listener, endpoint, gate, shutdown, &*tell).await
+    let listeners = vec![endpoint.listen_on(listener, parts::connections(&config.http))];
+    until_stopped(listeners, gate, shutdown, &*tell).await
 }
 
 /// Starts the child before anybody calls, and says what it is.
@@ -129,9 +128,8 @@ fn launcher(config: &Dev) -> Result<Launcher, Error> {
     for (name, value) in &child.env {
         env.set(name, value.clone());
     }
-    let specs = parts::specs(&child.credentials, Delivery::Env, &config.origins)?;
     let watch = SharedWatch::new(&[]).map_err(|cause| Error::Watching { cause })?;
-    let sources = Sources::new(specs, Backends::default(), watch)
+    let sources = Sources::new(child.credentials.clone(), Backends::default(), watch)
         .map_err(|cause| Error::Sources { cause })?;
     let mut argv = child.argv.iter().cloned();
     Ok(Launcher {

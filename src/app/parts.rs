@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::run::{Error, Fault};
-use crate::config::{Audit, Child, ChildEra, ChildScope, Http, LegacySse, NamedSource, Origins};
-use crate::credentials::{CredentialSpec, Delivery};
+use super::run::Error;
+use crate::config::{Audit, Child, ChildEra, ChildScope, Http, LegacySse};
 use crate::gate::{PoolSettings, Trace};
 use crate::mcp::{Era, Raw};
 use crate::server::EraChoice;
@@ -28,37 +27,6 @@ const DRAIN: Duration = Duration::from_secs(5);
 pub(super) struct Children {
     pub(super) of_all: usize,
     pub(super) of_one: usize,
-}
-
-/// Reads credential sources.
-pub(super) fn specs(
-    named: &[NamedSource],
-    delivery: Delivery,
-    origins: &Origins,
-) -> Result<Vec<CredentialSpec>, Error> {
-    let mut specs = Vec::new();
-    let mut faults = Vec::new();
-    for NamedSource { name, source, .. } in named {
-        match CredentialSpec::parse_for(&format!("{name}={source}"), delivery) {
-            Ok(spec) => specs.push(spec),
-            Err(error) => {
-                let flag = match delivery {
-                    Delivery::Env => "credential",
-                    Delivery::File => "credential-file",
-                };
-                faults.push(Fault {
-                    option: flag.to_owned(),
-                    message: super::run::chain(&error),
-                    hint: error.hint().to_owned(),
-                });
-            }
-        }
-    }
-    if faults.is_empty() {
-        Ok(specs)
-    } else {
-        Err(Error::Faults { faults, origins: origins.clone() })
-    }
 }
 
 pub(super) fn pool(
@@ -120,7 +88,7 @@ pub(super) fn connections(http: &Http) -> http::Limits {
         most,
         most_of_one: most / 4,
         first: FIRST_HEAD_WITHIN,
-        silence: CONNECTION_SILENCE.max(2 * http.keep_alive),
+        idle: CONNECTION_SILENCE.max(2 * http.keep_alive),
     }
 }
 

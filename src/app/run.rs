@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Listen, Origins, Port};
 use crate::credentials;
 use crate::gate::Gate;
+use crate::problem::Problem;
 use crate::shutdown::Shutdown;
 use crate::{audit, http, outbound, process, seal};
 
@@ -55,30 +57,6 @@ pub enum News {
     Stopping,
 }
 
-/// One thing that is wrong with the configuration, found when the parts were put together.
-#[derive(Clone, Debug)]
-pub struct Fault {
-    /// The setting, without dashes.
-    pub option: String,
-    /// What is wrong.
-    pub message: String,
-    /// The remedy.
-    pub hint: String,
-}
-
-/// An error and its causes in one line, for a fault's message.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
-}
-
 /// Why a mode ends with an error.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -121,11 +99,9 @@ pub enum Error {
     Seal(#[from] seal::Error),
     /// The configuration is wrong in one or more places.
     #[error("the configuration is wrong")]
-    Faults {
+    Problems {
         /// All of them.
-        faults: Vec<Fault>,
-        /// Who said what.
-        origins: Origins,
+        problems: Vec<Problem>,
     },
     /// The memory of who holds which credential could not be set up.
     #[error("set up the watch for shared credentials")]
@@ -204,6 +180,16 @@ pub enum Error {
     Part,
 }
 
+// === impl Error ===
+
+impl Error {
+    /// Problems that were found when the parts were put together, now with who said what.
+    pub(super) fn problems(problems: Vec<Problem>, origins: &Origins) -> Self {
+        let problems = problems.into_iter().map(|problem| origins.attribute(problem));
+        Self::Problems { problems: problems.collect() }
+    }
+}
+
 /// Binds the address; a default port that is taken gives way to the next free one.
 pub(super) async fn bind(listen: Listen) -> Result<(TcpListener, Option<u16>), Error> {
     let wanted = listen.addr;
@@ -229,8 +215,7 @@ pub(super) async fn bind(listen: Listen) -> Result<(TcpListener, Option<u16>), E
 
 /// Serves until a signal or a fault, then sees to it that everything ends.
 pub(super) async fn until_stopped(
-    listener: TcpListener,
-    endpoint: http::Endpoint,
+    listeners: Vec<http::Listener>,
     gate: Gate,
     shutdown: Shutdown,
     tell: &(impl Fn(News) + Sync),
@@ -238,11 +223,11 @@ pub(super) async fn until_stopped(
     let set_up = |cause| Error::Runtime { cause };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(set_up)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(set_up)?;
-    let serving = http::serve(listener, endpoint, shutdown.clone());
+    let serving = join_all(listeners.into_iter().map(|one| one.serve(shutdown.clone())));
     tokio::pin!(serving);
     let mut is_serving = true;
     tokio::select! {
-        () = &mut serving => is_serving = false,
+        _ = &mut serving => is_serving = false,
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
         () = shutdown.finishing() => {}

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::run;
 use super::serve::{open_store, runtime};
-use crate::config::{self, Owner, Place, Secret, SecretAction, SecretInput};
+use crate::config::{self, Owner, Secret, SecretAction, SecretInput, SecretLocation};
 use crate::store::{self, Filter, Listed, MAX_VALUE, Removed, Store, UserRef, os_keyring};
 
 /// What came of it.
@@ -82,11 +82,11 @@ async fn act(asked: Secret, value: SecretString) -> Result<Outcome, Error> {
     let keyring = |cause| Error::Keyring { cause };
     let stored = |cause| Error::Store { cause };
     match asked.action {
-        SecretAction::Set { place: Place::Keyring { service, account }, .. } => {
+        SecretAction::Set { location: SecretLocation::Keyring { service, account }, .. } => {
             os_keyring::set(&service, &account, &value).await.map_err(keyring)?;
             Ok(Outcome::Kept)
         }
-        SecretAction::Set { place: Place::Store { name, owner }, .. } => {
+        SecretAction::Set { location: SecretLocation::Store { name, owner }, .. } => {
             let store = open(asked.store).await?;
             store.set(&user(owner), &name, &value).await.map_err(stored)?;
             Ok(Outcome::Kept)
@@ -96,10 +96,10 @@ async fn act(asked: Secret, value: SecretString) -> Result<Outcome, Error> {
             let listed = open(asked.store).await?.list(&filter).await.map_err(stored)?;
             Ok(Outcome::Listed(listed))
         }
-        SecretAction::Remove { place: Place::Keyring { service, account } } => {
+        SecretAction::Remove { location: SecretLocation::Keyring { service, account } } => {
             os_keyring::rm(&service, &account).await.map(Outcome::Removed).map_err(keyring)
         }
-        SecretAction::Remove { place: Place::Store { name, owner } } => {
+        SecretAction::Remove { location: SecretLocation::Store { name, owner } } => {
             let store = open(asked.store).await?;
             store.rm(&user(owner), &name).await.map(Outcome::Removed).map_err(stored)
         }
@@ -107,7 +107,7 @@ async fn act(asked: Secret, value: SecretString) -> Result<Outcome, Error> {
 }
 
 async fn open(at: config::Store) -> Result<Store, Error> {
-    Ok(open_store(at.state_dir, at.master_key.as_deref()).await?)
+    Ok(open_store(at.state_dir, at.master_key.as_ref()).await?)
 }
 
 fn user(owner: Owner) -> UserRef {

@@ -3,23 +3,23 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
 use url::Url;
 
-use super::run::{Error, Fault, News, bind, chain, until_stopped};
+use super::run::{Error, News, bind, until_stopped};
 use super::{callers, parts, walls};
 use crate::audit::{self, Refusals};
-use crate::auth::{self, Authenticator, Clock, Verifier, metadata};
+use crate::auth::{Authenticator, Clock, Verifier, metadata};
 use crate::client::{Context, Front};
 use crate::config::{Claim, PublicUrl, Serve};
 use crate::credentials::{
-    Backends, CredentialSpec, Delivery, Facts, SharedWatch, Sources, Template, Vault,
-    VaultSettings, check_env, check_per_user,
+    Backends, CredentialSpec, Facts, SharedWatch, Sources, Template, Vault, VaultSettings,
+    check_per_user,
 };
 use crate::gate::{self, Confinement, Gate, Isolated, Launcher, Trace};
-use crate::http::{Allowed, Challenge, Endpoint, Metadata, Proxies};
+use crate::http::{Allowed, Challenge, Endpoint, Listener, Metadata, Proxies, Routes};
 use crate::outbound;
 use crate::policy::Policy;
+use crate::problem::{Problem, chain};
 use crate::process::leftovers;
 use crate::process::{Deadlines, Program, Spawner};
 use crate::redact::Redactor;
@@ -41,7 +41,7 @@ pub fn serve(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
             tell(news);
         }
         tell(News::Listening { url: built.url, moved_from: built.moved_from });
-        until_stopped(built.listener, built.endpoint, built.gate, shutdown, &tell).await
+        until_stopped(built.listeners, built.gate, shutdown, &tell).await
     })
 }
 
@@ -58,27 +58,21 @@ pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
         for news in built.news {
             tell(news);
         }
-        let mut faults = Vec::new();
+        let mut problems = Vec::new();
         for issuer in built.verifier.warm_up().await {
             if issuer.keys == 0 {
-                faults.push(Fault {
-                    option: "oidc".to_owned(),
-                    message: format!("no keys could be fetched from {}", issuer.name),
-                    hint: "the log above says why; tokens cannot be verified without them"
-                        .to_owned(),
-                });
+                problems.push(Problem::new(
+                    "oidc",
+                    format!("no keys could be fetched from {}", issuer.name),
+                    "the log above says why; tokens cannot be verified without them",
+                ));
             }
         }
-        drop(built.listener);
         shutdown.finish();
         built.gate.close().await;
-        drop((built.gate, built.endpoint));
+        drop((built.gate, built.listeners));
         shutdown.finished().await;
-        if faults.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::Faults { faults, origins: config.origins })
-        }
+        if problems.is_empty() { Ok(()) } else { Err(Error::problems(problems, &config.origins)) }
     })
 }
 
@@ -86,8 +80,7 @@ pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
 pub(super) struct Built {
     pub(super) url: String,
     pub(super) moved_from: Option<u16>,
-    pub(super) listener: TcpListener,
-    pub(super) endpoint: Endpoint,
+    pub(super) listeners: Vec<Listener>,
     pub(super) gate: Gate,
     pub(super) verifier: Arc<Verifier>,
     pub(super) news: Vec<News>,
@@ -110,11 +103,11 @@ pub(super) async fn build(
     shutdown: &Shutdown,
     outbound: &outbound::Client,
 ) -> Result<Built, Error> {
-    let mut faults = not_yet(config);
-    let specs = sources(config, &mut faults)?;
-    let env = environment(config, &mut faults);
+    let mut problems = Vec::from_iter(check_exposure(config));
+    let specs = sources(config, &mut problems);
+    let env = environment(config, &mut problems);
     let spawner = Spawner::new(Program::Own, Deadlines::default())?;
-    let walls = walls::choose(config, &spawner, &mut faults).await?;
+    let walls = walls::choose(config, &spawner, &mut problems).await?;
     let (listener, moved_from) = bind(config.listen).await?;
     let address = listener.local_addr().map_err(|cause| Error::Runtime { cause })?;
     let local = format!("http://{address}{}", config.endpoint_path);
@@ -122,24 +115,24 @@ pub(super) async fn build(
         PublicUrl::Given(url) => url.to_string(),
         PublicUrl::FromListen => local.clone(),
     };
-    let settings = callers::settings(config, &public, &mut faults);
+    let settings = callers::settings(config, &public, &mut problems);
     let verifier = match &settings {
         Some(settings) => {
             match Verifier::start(settings.clone(), outbound, Clock::system(), shutdown) {
                 Ok(verifier) => Some(verifier),
-                Err(problems) => {
-                    faults.extend(problems.into_iter().map(fault_of));
+                Err(found) => {
+                    problems.extend(found);
                     None
                 }
             }
         }
         None => None,
     };
-    let (Some(settings), Some(verifier), true) = (settings, verifier, faults.is_empty()) else {
-        return Err(Error::Faults { faults, origins: config.origins.clone() });
+    let (Some(settings), Some(verifier), true) = (settings, verifier, problems.is_empty()) else {
+        return Err(Error::problems(problems, &config.origins));
     };
     let mut news: Vec<News> = Vec::new();
-    news.extend(settings.cautions().into_iter().map(|c| News::Caution { text: c.message }));
+    news.extend(settings.cautions().into_iter().map(|c| News::Caution { text: c.what }));
     news.extend(walls.open.iter().map(|text| News::Caution { text: (*text).to_owned() }));
     let sources = credentials(config, specs, shutdown).await?;
     let allowed = allowed(config, &public)?;
@@ -156,107 +149,63 @@ pub(super) async fn build(
     let public_url = Url::parse(&public).map_err(|cause| Error::PublicUrl { cause })?;
     let document = metadata::protected_resource(&public, &settings, &config.name);
     let endpoint = Endpoint {
-        path: config.endpoint_path.clone(),
+        routes: Routes {
+            mcp: config.endpoint_path.clone(),
+            metadata: Some(Metadata {
+                paths: metadata::well_known_paths(&public_url),
+                document: document.to_string().into(),
+            }),
+        },
         allowed,
         authenticator: Authenticator::Oidc(Arc::clone(&verifier)),
         challenge: Some(Challenge {
             metadata_url: metadata::document_url(&public_url),
             scopes: metadata::challenge_scopes(&settings),
         }),
-        metadata: Some(Metadata {
-            paths: metadata::well_known_paths(&public_url),
-            document: document.to_string().into(),
-        }),
         front,
         max_body: config.http.max_body,
         keep_alive: config.http.keep_alive,
-        limits: parts::connections(&config.http),
         proxies: Proxies::new(&config.auth.trusted_proxies),
         refusals,
     };
-    Ok(Built { url: local, moved_from, listener, endpoint, gate, verifier, news })
+    let listeners = vec![endpoint.listen_on(listener, parts::connections(&config.http))];
+    Ok(Built { url: local, moved_from, listeners, gate, verifier, news })
 }
 
-/// What this version does not do is refused, not ignored.
-fn not_yet(config: &Serve) -> Vec<Fault> {
-    let later = |option: &str, given: bool| {
-        given.then(|| Fault {
-            option: option.to_owned(),
-            message: "is not part of this version".to_owned(),
-            hint: format!("leave --{option} out"),
-        })
-    };
-    let mut faults: Vec<Fault> = [
-        later("policy", config.policy.is_some()),
-        later("rate-limit", config.limits.rate.is_some()),
-        later("admin-listen", config.admin_listen.is_some()),
-        later("tls-cert", config.tls.is_some()),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+/// Where tokens would travel unencrypted.
+fn check_exposure(config: &Serve) -> Option<Problem> {
     let open = !config.listen.addr.ip().is_loopback();
-    if open && config.auth.trusted_proxies.is_empty() {
-        faults.push(Fault {
-            option: "listen".to_owned(),
-            message: format!(
-                "{} is not loopback, and tokens would travel unencrypted",
-                config.listen.addr
-            ),
-            hint: "put a proxy that speaks TLS in front and name it with --trusted-proxy"
-                .to_owned(),
-        });
-    }
-    faults
+    (open && config.auth.trusted_proxies.is_empty()).then(|| {
+        Problem::new(
+            "listen",
+            format!("{} is not loopback, and tokens would travel unencrypted", config.listen.addr),
+            "put a proxy that speaks TLS in front and name it with --trusted-proxy",
+        )
+    })
 }
 
-fn sources(config: &Serve, faults: &mut Vec<Fault>) -> Result<Vec<CredentialSpec>, Error> {
-    let mut specs = Vec::new();
-    for (named, delivery) in
-        [(&config.child.credentials, Delivery::Env), (&config.credentials.files, Delivery::File)]
-    {
-        match parts::specs(named, delivery, &config.origins) {
-            Ok(read) => specs.extend(read),
-            Err(Error::Faults { faults: found, .. }) => faults.extend(found),
-            Err(error) => return Err(error),
-        }
-    }
+fn sources(config: &Serve, problems: &mut Vec<Problem>) -> Vec<CredentialSpec> {
+    let specs = [config.child.credentials.as_slice(), &config.credentials.files].concat();
     let tenant_claim = matches!(config.auth.tenant_claim, Claim::Named(_))
         || config.auth.issuers.iter().any(|issuer| issuer.idp.rules().tenant_claim.is_some());
     let facts =
         Facts { issuers: config.auth.issuers.len(), tenant_claim, machines: config.auth.machines };
-    let shared = check_per_user(&specs, &facts, &config.credentials.shared);
-    faults.extend(shared.into_iter().map(|problem| {
-        // The option comes with the credential's name, which belongs to the message here.
-        let (flag, name) = problem.option.split_once(' ').unwrap_or((&problem.option, ""));
-        Fault {
-            option: flag.trim_start_matches('-').to_owned(),
-            message: format!("{name}: {}", problem.message),
-            hint: problem.hint,
-        }
-    }));
-    Ok(specs)
+    problems.extend(check_per_user(&specs, &facts, &config.credentials.shared));
+    specs
 }
 
-fn environment(config: &Serve, faults: &mut Vec<Fault>) -> Vec<(String, Template)> {
+fn environment(config: &Serve, problems: &mut Vec<Problem>) -> Vec<(String, Template)> {
     let mut env = Vec::new();
     for (name, value) in &config.child.env {
         match Template::parse(value) {
             Ok(template) => env.push((name.clone(), template)),
-            Err(error) => faults.push(Fault {
-                option: "env".to_owned(),
-                message: format!("{name}: {}", chain(&error)),
-                hint: "write {user}, {sub}, {iss}, {tenant}, {tenant_id}, {email} or {claim:NAME}"
-                    .to_owned(),
-            }),
+            Err(error) => {
+                let hint =
+                    "write {user}, {sub}, {iss}, {tenant}, {tenant_id}, {email} or {claim:NAME}";
+                problems.push(Problem::new("env", format!("{name}: {}", chain(&error)), hint));
+            }
         }
     }
-    let literal = check_env(&env, &config.credentials.shared);
-    faults.extend(literal.into_iter().map(|problem| Fault {
-        option: "env".to_owned(),
-        message: format!("{}: {}", problem.option, problem.message),
-        hint: problem.hint,
-    }));
     env
 }
 
@@ -284,7 +233,7 @@ async fn credentials(
     let store = match specs.iter().any(CredentialSpec::needs_store) {
         false => None,
         true => Some(
-            open_store(config.state_dir.clone(), config.credentials.master_key.as_deref()).await?,
+            open_store(config.state_dir.clone(), config.credentials.master_key.as_ref()).await?,
         ),
     };
     let watch =
@@ -295,14 +244,11 @@ async fn credentials(
 /// Opens the embedded store with its master key.
 pub(super) async fn open_store(
     state_dir: PathBuf,
-    master_key: Option<&str>,
+    master_key: Option<&KeySource>,
 ) -> Result<Store, Error> {
     let keyring = match master_key {
         None => Keyring::load_or_create(&state_dir)?,
-        Some(source) => {
-            let source = KeySource::parse(source).map_err(|cause| Error::MasterKey { cause })?;
-            source.load().await.map_err(|cause| Error::MasterKey { cause })?
-        }
+        Some(source) => source.load().await.map_err(|cause| Error::MasterKey { cause })?,
     };
     let path = state_dir.join("store.sqlite");
     let opened = tokio::task::spawn_blocking(move || Store::open(&path, keyring)).await;
@@ -361,8 +307,4 @@ fn allowed(config: &Serve, public: &str) -> Result<Allowed, Error> {
         hosts.push(host.to_owned());
     }
     Ok(Allowed::new(&hosts, &config.http.allowed_origins)?)
-}
-
-fn fault_of(problem: auth::Problem) -> Fault {
-    Fault { option: problem.option.to_owned(), message: problem.message, hint: problem.hint }
 }

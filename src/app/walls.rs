@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::run::{Error, Fault, chain};
+use super::run::Error;
 use crate::config::{IsolationLevel, Serve};
+use crate::problem::{Problem, chain};
 use crate::process::resolve::{self, Resolved};
 use crate::process::walls::{Form, Identity};
 use crate::process::{Spawner, probe, uids::Uids};
@@ -22,7 +23,7 @@ pub(super) struct Chosen {
 pub(super) async fn choose(
     config: &Serve,
     spawner: &Spawner,
-    faults: &mut Vec<Fault>,
+    problems: &mut Vec<Problem>,
 ) -> Result<Chosen, Error> {
     let findings = probe(spawner, config.isolation.uids.map(|range| range.first)).await;
     let form = match config.isolation.level {
@@ -35,11 +36,11 @@ pub(super) async fn choose(
             .iter()
             .map(|refusal| format!("{:?}: {}", refusal.form, refusal.reason))
             .collect();
-        faults.push(Fault {
-            option: "isolation".to_owned(),
-            message: format!("the walls cannot be built on this machine ({})", reasons.join("; ")),
-            hint: findings.remedies().join("; "),
-        });
+        problems.push(Problem::new(
+            "isolation",
+            format!("the walls cannot be built on this machine ({})", reasons.join("; ")),
+            findings.remedies().join("; "),
+        ));
         Form::Basic
     });
     let own_ids = matches!(form, Form::Uid | Form::UidAlone);
@@ -51,17 +52,17 @@ pub(super) async fn choose(
             match Uids::open(&config.state_dir, range.first..=range.last) {
                 Ok(uids) => Some(uids),
                 Err(error) => {
-                    faults.push(Fault {
-                        option: "uid-range".to_owned(),
-                        message: chain(&error),
-                        hint: "choose a range of user ids that nobody has".to_owned(),
-                    });
+                    problems.push(Problem::new(
+                        "uid-range",
+                        chain(&error),
+                        "choose a range of user ids that nobody has",
+                    ));
                     None
                 }
             }
         }
     };
-    let command = resolve(config, spawner, form, uids.as_ref(), faults).await?;
+    let command = resolve(config, spawner, form, uids.as_ref(), problems).await?;
     Ok(Chosen { form, uids, command, open: findings.open(form) })
 }
 
@@ -71,7 +72,7 @@ async fn resolve(
     spawner: &Spawner,
     form: Form,
     uids: Option<&Uids>,
-    faults: &mut Vec<Fault>,
+    problems: &mut Vec<Problem>,
 ) -> Result<Resolved, Error> {
     let identity = match (form, uids) {
         (Form::Namespaces, _) => Some(Identity::Namespaces),
@@ -87,12 +88,11 @@ async fn resolve(
     match resolve::program(spawner, &config.child.argv, &config.state_dir, identity).await {
         Ok(resolved) => Ok(resolved),
         Err(error) => {
-            faults.push(Fault {
-                option: "command".to_owned(),
-                message: chain(&error),
-                hint: "name a program that is installed, or a package that npx or uvx can fetch"
-                    .to_owned(),
-            });
+            problems.push(Problem::new(
+                "command",
+                chain(&error),
+                "name a program that is installed, or a package that npx or uvx can fetch",
+            ));
             Ok(Resolved { program: PathBuf::new(), args: Vec::new(), trees: Vec::new() })
         }
     }

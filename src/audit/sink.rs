@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::record::{Begin, Ending, Incident, Note, Who};
 use crate::shutdown::Shutdown;
+use crate::{hex, private_file};
 
 /// Records that wait to be written; one more and calls are refused.
 const MOST_WAITING: usize = 8192;
@@ -117,12 +118,8 @@ impl Log {
         let mut out: Box<dyn Write + Send> = if path.as_os_str() == "-" {
             Box::new(std::io::stderr())
         } else {
-            let mut options = std::fs::OpenOptions::new();
-            options.create(true).append(true);
-            // Who calls what is not for everybody on the machine; a group may collect it.
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
-            Box::new(options.open(path).map_err(error)?)
+            // Who calls what is not for everybody on the machine.
+            Box::new(private_file::open_log(path).map_err(error)?)
         };
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|cause| error(std::io::Error::other(cause)))?;
@@ -163,7 +160,7 @@ impl Log {
             return String::new();
         };
         mac.update(value);
-        mac.finalize().into_bytes()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(&mac.finalize().into_bytes()[..16])
     }
 
     /// Writes the first record of a call, and keeps room for the second.

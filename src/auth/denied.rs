@@ -1,11 +1,9 @@
 //! How a request is refused: the kind decides the status, the reason is for the log and the counters.
 //!
-//! A client gets one fixed sentence per kind, so that no refusal tells it which check it failed. It knows
-//! the challenge's syntax (RFC 6750, RFC 9728) but no status codes.
+//! A client gets one fixed sentence per kind, so that no refusal tells it which check it failed. It knows no
+//! status codes.
 
 use std::fmt;
-
-use http::HeaderValue;
 
 /// Why a request does not get a principal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -182,102 +180,6 @@ impl Denied {
             Self::Malformed { .. } => Some("invalid_request"),
             Self::Scope { .. } => Some("insufficient_scope"),
             Self::Missing | Self::Forbidden { .. } | Self::Unavailable { .. } => None,
-        }
-    }
-}
-
-/// The `WWW-Authenticate` value that tells a client where to get a token, or a better one.
-///
-/// `scope` is what to ask for on a first log-in; a [`Denied::Scope`] names its own. `None` where a new
-/// token would not help.
-#[must_use]
-pub fn challenge(
-    denied: &Denied,
-    resource_metadata_url: &str,
-    scope: &[String],
-) -> Option<HeaderValue> {
-    let scope = match denied {
-        Denied::Forbidden { .. } | Denied::Unavailable { .. } => return None,
-        Denied::Scope { required } => required,
-        Denied::Missing | Denied::Invalid { .. } | Denied::Malformed { .. } => scope,
-    };
-    let mut value = String::from("Bearer ");
-    if let Some(code) = denied.code() {
-        parameter(&mut value, "error", code);
-        parameter(&mut value, "error_description", denied.sentence());
-    }
-    if !scope.is_empty() {
-        parameter(&mut value, "scope", &scope.join(" "));
-    }
-    parameter(&mut value, "resource_metadata", resource_metadata_url);
-    HeaderValue::from_str(&value).ok()
-}
-
-fn parameter(to: &mut String, name: &str, value: &str) {
-    if !to.ends_with(' ') {
-        to.push_str(", ");
-    }
-    to.push_str(name);
-    to.push_str("=\"");
-    // What a quoted string cannot carry is dropped: one odd scope must not cost the client the challenge.
-    for c in value.chars().filter(|c| matches!(c, ' '..='~')) {
-        if matches!(c, '"' | '\\') {
-            to.push('\\');
-        }
-        to.push(c);
-    }
-    to.push('"');
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const METADATA: &str = "https://mcp.example/.well-known/oauth-protected-resource/mcp";
-
-    fn shown(denied: &Denied, scope: &[&str]) -> String {
-        let scope: Vec<String> = scope.iter().map(ToString::to_string).collect();
-        let value = challenge(denied, METADATA, &scope).unwrap();
-        value.to_str().unwrap().to_owned()
-    }
-
-    #[test]
-    fn a_missing_token_gets_no_error_code() {
-        assert_eq!(
-            shown(&Denied::Missing, &["mcp:use"]),
-            format!("Bearer scope=\"mcp:use\", resource_metadata=\"{METADATA}\"")
-        );
-    }
-
-    #[test]
-    fn a_scope_challenge_names_every_needed_scope() {
-        let denied = Denied::Scope { required: vec!["read".into(), "write".into()] };
-        let value = shown(&denied, &["read"]);
-        assert!(value.starts_with("Bearer error=\"insufficient_scope\", "));
-        assert!(value.contains("scope=\"read write\""), "{value}");
-    }
-
-    #[test]
-    fn every_invalid_token_gets_the_same_challenge() {
-        let first = shown(&Denied::invalid(Reason::Expired), &[]);
-        for reason in Reason::ALL {
-            assert_eq!(shown(&Denied::invalid(*reason), &[]), first);
-        }
-    }
-
-    #[test]
-    fn quotes_and_control_characters_cannot_break_the_challenge() {
-        let value = shown(&Denied::Missing, &["a\"b\\c\r\nX: y", "ü"]);
-        assert!(value.contains(r#"scope="a\"b\\cX: y ""#), "{value}");
-    }
-
-    #[test]
-    fn no_challenge_where_a_new_token_would_not_help() {
-        for denied in [
-            Denied::Unavailable { reason: Reason::NoKeys },
-            Denied::Forbidden { reason: Reason::NotAllowed },
-        ] {
-            assert!(challenge(&denied, METADATA, &[]).is_none());
         }
     }
 }

@@ -8,9 +8,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
+use super::claims::json;
 use super::denied::Reason;
 use super::settings::Algorithm;
-use super::strict;
 
 const MAX_HEADER: usize = 2 * 1024;
 const MAX_KEY_ID: usize = 256;
@@ -48,7 +48,7 @@ pub(super) fn read(token: &str) -> Result<Option<Jwt<'_>>, Reason> {
     if header.len() > MAX_HEADER {
         return Err(Reason::TooLong);
     }
-    let header = strict::object(&header)?;
+    let header = json::object(&header)?;
     if REFUSED.iter().any(|name| header.contains_key(*name)) {
         return Err(Reason::Header);
     }
@@ -71,7 +71,7 @@ pub(super) fn read(token: &str) -> Result<Option<Jwt<'_>>, Reason> {
         algorithm,
         key_id: key_id.map(str::to_owned),
         token_type,
-        claims: strict::object(&claims)?,
+        claims: json::object(&claims)?,
     }))
 }
 

@@ -1,53 +1,53 @@
 //! Who is asking: turns what a request carries into a [`Principal`], or refuses it.
 //!
-//! Only this module makes a [`Principal`]. It knows nothing of children, credentials to inject or MCP.
+//! Only this module makes a [`Principal`]. It knows nothing of children, credentials to inject or MCP, and reads no file:
+//! the secrets of clients come with the [`Settings`] and are spent in `opaque`.
 //!
-//! [`Settings::validate`] says what is wrong before anybody calls; [`Authenticator::authenticate`] is asked
-//! once per request; [`Principal::ended`] tells a stream when its token is over; [`challenge`] and
-//! [`metadata`] tell a client where to get a token.
+//! How a token becomes a [`Principal`], in the order that `verifier` keeps:
+//!
+//! 1. `bearer` finds the one token of a request; a client without one is told by [`challenge`] and [`metadata`] where to
+//!    get it.
+//! 2. `jwt` takes a signed token apart without believing any of it. The issuer that it names must be a
+//!    `trusted_issuer`, and one of that issuer's `keys` must have signed it.
+//! 3. A token that only its issuer can read is `opaque`: the issuer is asked, and asked again while the token is in use.
+//! 4. `claims` says whether what came out may be believed: its purpose, its audience, its times.
+//! 5. `claims::mapping` makes the [`Principal`] of it, and `admission` lets him in or not.
+//!
+//! [`Settings::validate`] says what is wrong before anybody calls; [`Authenticator::authenticate`] is asked once per
+//! request; [`Principal::ended`] tells a stream when its token is over.
 
 use std::sync::{Arc, LazyLock};
 
 use http::HeaderMap;
 
+mod admission;
 mod bearer;
-mod check;
 mod claims;
 mod clock;
 mod denied;
-mod discovery;
 mod error;
-mod github;
-mod google;
-mod identity;
-mod introspection;
-mod issuer;
-mod issuer_keys;
+mod issuer_identifier;
 mod jwt;
-mod keyset;
-pub mod metadata;
-mod oracle;
-mod preset;
+mod keys;
+mod opaque;
 mod principal;
-mod quirks;
-mod roll;
 mod settings;
-mod source;
-mod strict;
+mod trusted_issuer;
 mod verifier;
 
 #[cfg(test)]
-mod testing;
-#[cfg(test)]
 mod tests;
 
-pub use check::Problem;
+pub use bearer::challenge::challenge;
+pub use bearer::metadata;
 pub use clock::Clock;
-pub use denied::{Denied, Reason, challenge};
+pub use denied::{Denied, Reason};
 pub use error::Error;
-pub use issuer_keys::IssuerStatus;
-pub use preset::{Preset, Reach, Rules, TokenType, UnknownPreset};
-pub use principal::{End, Fingerprint, Kind, Principal, UserId};
+pub use keys::issuer_keys::IssuerStatus;
+pub use principal::Principal;
+pub use principal::token_life::{End, Fingerprint};
+pub use principal::user_id::{Kind, UserId};
+pub use settings::preset::{Preset, Reach, Rules, TokenType, UnknownPreset};
 pub use settings::{
     Algorithm, Allow, AskWhen, Client, FurtherRules, Introspection, Issuer, Limits, Machines,
     Settings, UnknownAlgorithm,

@@ -1,4 +1,4 @@
-//! The one place where a bearer token becomes a principal (auth-checklist 14).
+//! The one place where a bearer token becomes a principal (auth-checklist 14); `upkeep` is what it does meanwhile.
 //!
 //! A token that was verified before costs a hash and a look-up. Everything that decides is in the modules it
 //! calls; it knows their order and what may be remembered for how long.
@@ -8,25 +8,27 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use moka::future::Cache;
-use secrecy::ExposeSecret;
 use sha2::{Digest as _, Sha256};
 
-use crate::outbound;
-use crate::shutdown::Shutdown;
-
+use super::admission::Admission;
 use super::bearer;
-use super::check::Problem;
-use super::claims::{self, Claims, Ending};
+use super::claims::times::Ending;
+use super::claims::{Claims, audience, purpose, times};
 use super::clock::Clock;
 use super::denied::{Denied, Reason};
-use super::identity::Door;
-use super::issuer_keys::IssuerStatus;
 use super::jwt::{self, Jwt};
-use super::oracle::{Bounded, Verdict};
-use super::principal::{Fingerprint, Life, Principal};
-use super::roll::{Digest, Due, Roll};
+use super::opaque::opaque_token::OpaqueTokens;
+use super::opaque::revocation_watch::{Digest, RevocationWatch};
+use super::opaque::verdict::Verdict;
+use super::principal::Principal;
+use super::principal::token_life::{Fingerprint, Life};
 use super::settings::{AskWhen, Settings};
-use super::source::Source;
+use super::trusted_issuer::TrustedIssuer;
+use crate::outbound;
+use crate::problem::Problem;
+use crate::shutdown::Shutdown;
+
+mod upkeep;
 
 /// The verified tokens together take no more than this.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
@@ -35,28 +37,24 @@ const CACHE_IDLE: Duration = Duration::from_secs(10 * 60);
 /// How long an issuer's "not active" is believed.
 const REFUSAL_CACHE: Duration = Duration::from_secs(10);
 const MAX_REFUSALS: u64 = 10_000;
-/// How often keys and watched tokens are looked at.
-const TICK: Duration = Duration::from_secs(5);
-/// Watched tokens are asked about no more often than this, whatever the cache.
-const MIN_WATCH: Duration = Duration::from_secs(10);
 
 /// Verifies bearer tokens of the configured issuers.
 #[derive(Debug)]
 pub struct Verifier {
     settings: Settings,
-    sources: Vec<Source>,
-    door: Door,
+    issuers: Vec<TrustedIssuer>,
+    admission: Admission,
     clock: Clock,
     shutdown: Shutdown,
     verified: Cache<Digest, Arc<Verified>>,
     refused: Cache<Digest, (Denied, Duration)>,
-    roll: Roll,
+    revocations: RevocationWatch,
 }
 
 #[derive(Debug)]
 struct Verified {
     principal: Arc<Principal>,
-    source: usize,
+    issuer: usize,
     /// The keys that the signature was checked with; `None` where the issuer was asked alone.
     generation: Option<u64>,
     until: Option<SystemTime>,
@@ -67,32 +65,7 @@ struct Verified {
 // === impl Verifier ===
 
 impl Verifier {
-    /// Builds the verifier and starts to keep its keys fresh.
-    ///
-    /// # Errors
-    /// Every problem of the settings, as [`Settings::validate`] lists them.
-    pub fn start(
-        settings: Settings,
-        http: &outbound::Client,
-        clock: Clock,
-        shutdown: &Shutdown,
-    ) -> Result<Arc<Self>, Vec<Problem>> {
-        let verifier = Self::build(settings, http, clock, shutdown)?;
-        let (ticking, stop) = (verifier.clone(), shutdown.clone());
-        shutdown.spawn("identity-providers", async move {
-            let mut ticks = tokio::time::interval(TICK);
-            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            loop {
-                tokio::select! {
-                    () = stop.finishing() => return,
-                    _ = ticks.tick() => ticking.tick(),
-                }
-            }
-        });
-        Ok(verifier)
-    }
-
-    pub(super) fn build(
+    pub(in crate::auth) fn build(
         settings: Settings,
         http: &outbound::Client,
         clock: Clock,
@@ -102,15 +75,15 @@ impl Verifier {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let sources = settings
+        let issuers = settings
             .issuers
             .iter()
-            .map(|issuer| Source::new(issuer, &settings, http, &clock, shutdown))
+            .map(|issuer| TrustedIssuer::new(issuer, &settings, http, &clock, shutdown))
             .collect::<Result<_, _>>()
             .map_err(|problem| vec![problem])?;
         Ok(Arc::new(Self {
-            sources,
-            door: Door::new(&settings),
+            issuers,
+            admission: Admission::new(&settings),
             clock,
             shutdown: shutdown.clone(),
             verified: Cache::builder()
@@ -122,7 +95,7 @@ impl Verifier {
                 .max_capacity(MAX_REFUSALS)
                 .time_to_live(REFUSAL_CACHE)
                 .build(),
-            roll: Roll::default(),
+            revocations: RevocationWatch::default(),
             settings,
         }))
     }
@@ -149,55 +122,6 @@ impl Verifier {
         outcome
     }
 
-    /// Fetches the keys of every issuer now.
-    pub async fn warm_up(&self) -> Vec<IssuerStatus> {
-        for source in &self.sources {
-            if let Some(keys) = &source.keys {
-                keys.ready().await;
-            }
-        }
-        self.status()
-    }
-
-    /// How well each issuer with keys is known; one without any answers 503 to its users.
-    #[must_use]
-    pub fn status(&self) -> Vec<IssuerStatus> {
-        let keys = self.sources.iter().filter_map(|source| source.keys.as_ref());
-        keys.map(|keys| keys.status()).collect()
-    }
-
-    /// Refreshes what has reached its age, in the background.
-    pub(super) fn tick(self: &Arc<Self>) {
-        for source in &self.sources {
-            if let Some(keys) = &source.keys {
-                keys.tick();
-            }
-        }
-        let interval = self.settings.limits.introspection_cache.max(MIN_WATCH);
-        for due in self.roll.due(self.clock.steady(), interval) {
-            let verifier = self.clone();
-            self.shutdown.spawn_work(async move { verifier.ask_again(due).await });
-        }
-    }
-
-    async fn ask_again(&self, due: Due) {
-        let source = &self.sources[due.issuer];
-        let Some(oracle) = &source.oracle else { return };
-        let token = due.token.expose_secret();
-        match oracle.ask(token).await {
-            Ok(Verdict::Active(_)) => {
-                let now = self.clock.steady();
-                self.roll.confirm(due.digest, token, due.issuer, now);
-            }
-            Ok(Verdict::Refused(reason)) => {
-                tracing::info!(issuer = %source.reading.issuer_name, %reason, "a token was withdrawn");
-                self.verified.invalidate(&due.digest).await;
-                self.roll.revoke(&due.digest);
-            }
-            Err(error) => source.complain(&error),
-        }
-    }
-
     async fn identify(
         &self,
         headers: &HeaderMap,
@@ -222,7 +146,7 @@ impl Verifier {
     fn still_holds(&self, known: &Verified) -> bool {
         let in_time = known.until.is_none_or(|until| self.clock.now() < until);
         let asked = known.asked_until.is_none_or(|until| self.clock.steady() < until);
-        let keys = &self.sources[known.source].keys;
+        let keys = &self.issuers[known.issuer].keys;
         let same_keys = match (known.generation, keys) {
             (Some(generation), Some(keys)) => keys.generation() == Some(generation),
             _ => true,
@@ -234,19 +158,19 @@ impl Verifier {
         match jwt::read(token).map_err(Denied::invalid)? {
             Some(jwt) => self.verify_signed(token, digest, jwt).await,
             None => {
-                let knows = |source: &Source| {
-                    source.oracle.as_ref().is_some_and(|oracle| oracle.knows(token))
+                let knows = |issuer: &TrustedIssuer| {
+                    issuer.opaque.as_ref().is_some_and(|opaque| opaque.knows(token))
                 };
                 // A token with a provider's own prefix never goes to anybody else.
                 let own = self
-                    .sources
+                    .issuers
                     .iter()
-                    .position(|source| knows(source) && source.reading.idp.is_weaker());
-                let source = own
-                    .or_else(|| self.sources.iter().position(knows))
+                    .position(|issuer| knows(issuer) && issuer.mapping.idp.is_weaker());
+                let issuer = own
+                    .or_else(|| self.issuers.iter().position(knows))
                     .ok_or(Denied::invalid(Reason::Shape))?;
-                let claims = self.ask(token, digest, source).await?;
-                self.accept(token, digest, source, claims, None)
+                let claims = self.ask(token, digest, issuer).await?;
+                self.accept(token, digest, issuer, claims, None)
             }
         }
     }
@@ -261,46 +185,46 @@ impl Verifier {
         let iss = jwt.claims.get("iss").and_then(serde_json::Value::as_str);
         let iss = iss.ok_or(invalid(Reason::Issuer))?;
         let index = self
-            .sources
+            .issuers
             .iter()
-            .position(|source| source.keys.is_some() && source.identifier.is_of(iss, &jwt.claims))
+            .position(|issuer| issuer.keys.is_some() && issuer.identifier.is_of(iss, &jwt.claims))
             .ok_or(invalid(Reason::Issuer))?;
-        let source = &self.sources[index];
+        let issuer = &self.issuers[index];
         if !self.settings.algorithms.contains(&jwt.algorithm) {
             return Err(invalid(Reason::Algorithm));
         }
-        let generation = source.check_signature(&jwt, iss).await?;
-        let rules = &source.reading.rules;
-        claims::check_purpose(
+        let generation = issuer.check_signature(&jwt, iss).await?;
+        let rules = &issuer.mapping.rules;
+        purpose::check(
             jwt.token_type.as_deref(),
             &jwt.claims,
             rules.token_type,
-            source.reading.idp,
+            issuer.mapping.idp,
         )
         .map_err(invalid)?;
-        if source.oracle.is_some() && source.when == AskWhen::Always {
+        if issuer.opaque.is_some() && issuer.when == AskWhen::Always {
             // The signed claims are judged before the issuer is troubled.
-            self.judge(source, &jwt.claims, Ending::Required)?;
+            self.judge(issuer, &jwt.claims, Ending::Required)?;
             self.ask(token, digest, index).await?;
         }
         self.accept(token, digest, index, jwt.claims, Some(generation))
     }
 
     /// What the issuer says about a token, unless it said "no" a moment ago.
-    async fn ask(&self, token: &str, digest: Digest, source: usize) -> Result<Claims, Denied> {
+    async fn ask(&self, token: &str, digest: Digest, issuer: usize) -> Result<Claims, Denied> {
         let now = self.clock.steady();
         if let Some((denied, until)) = self.refused.get(&digest).await
             && now < until
         {
             return Err(denied);
         }
-        let asked = &self.sources[source];
+        let asked = &self.issuers[issuer];
         let unavailable = Denied::Unavailable { reason: Reason::NoAnswer };
-        let oracle = asked.oracle.as_ref().ok_or(unavailable.clone())?;
-        match oracle.ask(token).await {
+        let opaque = asked.opaque.as_ref().ok_or(unavailable.clone())?;
+        match opaque.ask(token).await {
             Ok(Verdict::Active(claims)) => Ok(claims),
             Ok(Verdict::Refused(reason)) => {
-                self.roll.revoke(&digest);
+                self.revocations.revoke(&digest);
                 let denied = Denied::invalid(reason);
                 let until = now + REFUSAL_CACHE;
                 self.refused.insert(digest, (denied.clone(), until)).await;
@@ -315,16 +239,16 @@ impl Verifier {
 
     fn judge(
         &self,
-        source: &Source,
+        issuer: &TrustedIssuer,
         claims: &Claims,
         ending: Ending,
     ) -> Result<Option<SystemTime>, Denied> {
         let leeway = self.settings.leeway;
-        let by_client = source.oracle.as_ref().is_some_and(Bounded::binds_to_client);
+        let by_client = issuer.opaque.as_ref().is_some_and(OpaqueTokens::binds_to_client);
         if !by_client {
-            claims::check_audience(claims, &self.settings.audiences).map_err(Denied::invalid)?;
+            audience::check(claims, &self.settings.audiences).map_err(Denied::invalid)?;
         }
-        claims::check_times(claims, self.clock.unix(), leeway, ending).map_err(Denied::invalid)
+        times::check(claims, self.clock.unix(), leeway, ending).map_err(Denied::invalid)
     }
 
     /// Judges verified claims and makes the principal.
@@ -336,27 +260,27 @@ impl Verifier {
         claims: Claims,
         generation: Option<u64>,
     ) -> Result<Arc<Verified>, Denied> {
-        let source = &self.sources[index];
+        let issuer = &self.issuers[index];
         let ending = match generation {
             Some(_) => Ending::Required,
             None => Ending::IssuerVouches,
         };
-        let expires_at = self.judge(source, &claims, ending)?;
+        let expires_at = self.judge(issuer, &claims, ending)?;
         // Parsed claims take about twice the room of their text.
         let text = serde_json::to_string(&claims).map_or(0, |text| text.len());
         let weight = u32::try_from(1024 + 2 * text).unwrap_or(u32::MAX);
         // Both a signature and an introspection were checked to be of this issuer, if they name one.
         let iss = claims.get("iss").and_then(serde_json::Value::as_str);
-        let issuer = iss.unwrap_or(source.identifier.url()).to_owned();
+        let iss = iss.unwrap_or(issuer.identifier.url()).to_owned();
         let mut principal =
-            source.reading.principal(&issuer, claims, expires_at).map_err(Denied::invalid)?;
-        self.door.admit(source.reading.idp, &principal)?;
+            issuer.mapping.principal(&iss, claims, expires_at).map_err(Denied::invalid)?;
+        self.admission.admit(issuer.mapping.idp, &principal)?;
 
         let now = self.clock.steady();
-        let asked = generation.is_none() || source.when == AskWhen::Always;
+        let asked = generation.is_none() || issuer.when == AskWhen::Always;
         let believed = self.settings.limits.introspection_cache;
-        let standing = if asked && source.oracle.is_some() {
-            self.roll.confirm(digest, token, index, now)
+        let standing = if asked && issuer.opaque.is_some() {
+            self.revocations.confirm(digest, token, index, now)
         } else {
             None
         };
@@ -375,7 +299,7 @@ impl Verifier {
         principal.fingerprint = Some(Fingerprint::of(&digest));
         Ok(Arc::new(Verified {
             principal: Arc::new(principal),
-            source: index,
+            issuer: index,
             generation,
             until: end,
             asked_until: asked.then_some(now + believed),

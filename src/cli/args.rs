@@ -208,12 +208,6 @@ pub struct IsolationArgs {
     /// Take the key of the encrypted store from here [default: a file in the state directory]
     #[arg(long, value_name = "SOURCE")]
     pub master_key: Option<OsString>,
-    /// Allow only what this policy permits
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub policy: Option<OsString>,
-    /// Allow each user so many calls, like 100/1m
-    #[arg(long, value_name = "CALLS/TIME")]
-    pub rate_limit: Option<OsString>,
     /// Run at most so many children [default: 256]
     #[arg(long, value_name = "N")]
     pub max_children: Option<OsString>,
@@ -232,16 +226,7 @@ pub struct ExposureArgs {
     /// Tell clients that this is the endpoint
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub public_url: Option<OsString>,
-    /// Serve TLS with this certificate chain
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub tls_cert: Option<OsString>,
-    /// Serve TLS with this private key
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub tls_key: Option<OsString>,
     /// Believe these proxies when X-Forwarded-For says who is behind them (repeatable)
     #[arg(long, value_name = "CIDR")]
     pub trusted_proxy: Vec<OsString>,
-    /// Serve health and metrics on this address
-    #[arg(long, value_name = "IP:PORT")]
-    pub admin_listen: Option<OsString>,
 }

@@ -8,11 +8,12 @@ use super::args::{ChildArgs, HttpArgs, OutputArgs};
 use super::words::Words;
 use super::{Failure, Run, failure, settings, stdout};
 use crate::config::{self, Typed};
+use crate::credentials::{Source, Users};
 use crate::telemetry;
 
 /// The flags of `dev`.
 #[derive(Args, Clone, Debug)]
-#[command(override_usage = "mcpwrap dev [OPTIONS] -- CMD [ARG]...", after_help = AFTER)]
+#[command(override_usage = "mcpwrap dev [OPTIONS] -- CMD [ARG]...", after_help = after())]
 pub struct DevArgs {
     /// Show each message between client and child: lines or full [default: off]
     #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "lines",
@@ -36,11 +37,17 @@ pub struct DevArgs {
     pub output: OutputArgs,
 }
 
-const AFTER: &str = "\
+fn after() -> String {
+    let sources = Source::schemes(Users::One).map(|scheme| scheme.to_string());
+    format!(
+        "\
 Every flag is also a variable: --call-timeout is MCPWRAP_CALL_TIMEOUT.
 Times are 30s or 15m, sizes 4MiB.
-SOURCE is keyring:SERVICE/ACCOUNT, env:VAR or file:PATH.
-dev listens on loopback only; for more, see mcpwrap serve.";
+SOURCE is one of {}.
+dev listens on loopback only; for more, see mcpwrap serve.",
+        sources.collect::<Vec<_>>().join(", ")
+    )
+}
 
 pub(super) fn dev(typed: &Typed, run: &Run) -> Result<(), Vec<Failure>> {
     let dev = config::dev(typed, |var| std::env::var_os(var))

@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use crate::config::{Problem, Warning};
+use crate::problem::{self, Problem};
 use crate::telemetry::{Colour, Newlines, printable};
 
 /// A run that ends badly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// Whose fault it is, which gives the exit code.
-    pub kind: Kind,
+    pub kind: FailureKind,
     /// What failed, lower case, without a full stop.
     pub message: String,
     /// Why, from the outside in.
@@ -23,7 +23,7 @@ pub struct Failure {
 
 /// Whose fault it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FailureKind {
     /// The command line or the configuration: exit code 2.
     Usage,
     /// The world: exit code 1.
@@ -39,27 +39,28 @@ impl Failure {
     /// Something that the operator wrote is wrong.
     #[must_use]
     pub fn usage(message: impl Into<String>) -> Self {
-        Self::new(Kind::Usage, message.into())
+        Self::new(FailureKind::Usage, message.into())
     }
 
     /// Something went wrong while running.
     #[must_use]
     pub fn runtime(message: impl Into<String>) -> Self {
-        Self::new(Kind::Runtime, message.into())
+        Self::new(FailureKind::Runtime, message.into())
     }
 
     /// Something went wrong while running, with all its causes.
     #[must_use]
     pub fn of(error: &dyn Error) -> Self {
         let mut failure = Self::runtime(error.to_string());
-        failure.causes = chain(error.source());
+        failure.causes = problem::causes(error).map(ToString::to_string).collect();
         failure
     }
 
     /// Adds a cause and its causes.
     #[must_use]
     pub fn because(mut self, error: &dyn Error) -> Self {
-        self.causes.extend(chain(Some(error)));
+        self.causes.push(error.to_string());
+        self.causes.extend(problem::causes(error).map(ToString::to_string));
         self
     }
 
@@ -70,7 +71,7 @@ impl Failure {
         self
     }
 
-    fn new(kind: Kind, message: String) -> Self {
+    fn new(kind: FailureKind, message: String) -> Self {
         Self { kind, message, causes: Vec::new(), hints: Vec::new() }
     }
 
@@ -109,7 +110,7 @@ pub(super) fn report(failures: &[Failure]) -> ExitCode {
     let colour = Colour::of_stderr();
     let text: String = failures.iter().map(|failure| failure.lines(colour)).collect();
     say(&text);
-    if failures.iter().any(|failure| failure.kind == Kind::Usage) {
+    if failures.iter().any(|failure| failure.kind == FailureKind::Usage) {
         ExitCode::from(MISUSED)
     } else {
         ExitCode::from(FAILED)
@@ -117,9 +118,9 @@ pub(super) fn report(failures: &[Failure]) -> ExitCode {
 }
 
 /// Says what works but should be known.
-pub(super) fn warn(warnings: &[Warning]) {
+pub(super) fn warn(warnings: &[Problem]) {
     let colour = Colour::of_stderr();
-    for Warning(problem) in warnings {
+    for problem in warnings {
         let text = printable(&problem.to_string(), Newlines::Keep);
         say(&format!("{} {text}\n", colour.paint("1;33", "warning:")));
         if let Some(hint) = &problem.hint {
@@ -137,15 +138,6 @@ pub(super) fn hint_line(hint: &str) -> String {
 /// Writes to stderr; where that is gone nobody can be told.
 pub(super) fn say(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
-}
-
-fn chain(mut error: Option<&dyn Error>) -> Vec<String> {
-    let mut causes = Vec::new();
-    while let Some(cause) = error {
-        causes.push(cause.to_string());
-        error = cause.source();
-    }
-    causes
 }
 
 #[cfg(test)]

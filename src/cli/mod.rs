@@ -28,7 +28,7 @@ pub use crate::app::demo::example_main;
 pub use completions::{CompletionsArgs, Shell};
 pub use demo::DemoArgs;
 pub use dev::DevArgs;
-pub use failure::{Failure, Kind};
+pub use failure::{Failure, FailureKind};
 pub use man::ManArgs;
 pub use secret::{OwnerArgs, RemoveArgs, SecretArgs, SecretCommand, SetArgs};
 pub use serve::{CheckArgs, ServeArgs};

@@ -8,12 +8,13 @@ use clap::Args;
 use super::args::{AuthArgs, ChildArgs, ExposureArgs, HttpArgs, IsolationArgs, OutputArgs};
 use super::{Failure, failure};
 use crate::config::{self, Serve, Typed};
+use crate::credentials::{Source, Users};
 use crate::telemetry;
 
 /// The flags of `serve`.
 #[derive(Args, Clone, Debug)]
 #[command(override_usage = "mcpwrap serve [OPTIONS] -- CMD [ARG]...\n       mcpwrap serve --config FILE [-- CMD [ARG]...]",
-          after_help = AFTER)]
+          after_help = after())]
 pub struct ServeArgs {
     /// How clients reach us.
     #[command(flatten)]
@@ -44,14 +45,18 @@ pub struct CheckArgs {
     pub serve: ServeArgs,
 }
 
-const AFTER: &str = "\
+fn after() -> String {
+    let sources = Source::schemes(Users::Many).map(|scheme| format!("  {scheme}\n"));
+    format!(
+        "\
 Flags beat variables (--call-timeout is MCPWRAP_CALL_TIMEOUT) beat the file.
 Times are 30s or 15m, sizes 4MiB.
 SOURCE is one of
-  vault:MOUNT/PATH#FIELD     exchange:audience=…,scope=…   store:NAME
-  keyring:SERVICE/ACCOUNT    file:PATH                     exec:PROGRAM ARG…
-In its path {user}, {sub}, {iss}, {tenant}, {tenant_id}, {email} and
-{claim:NAME} stand for the caller.";
+{}In its path {{user}}, {{sub}}, {{iss}}, {{tenant}}, {{tenant_id}}, {{email}} and
+{{claim:NAME}} stand for the caller.",
+        sources.collect::<String>()
+    )
+}
 
 /// What `serve` and `check` share: the configuration, and its warnings said.
 pub(super) fn serve(

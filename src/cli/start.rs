@@ -143,12 +143,7 @@ fn dev(config: config::Dev) -> Result<(), Vec<Failure>> {
 fn failures(error: &app::Error) -> Vec<Failure> {
     let failure = Failure::of(error);
     vec![match error {
-        app::Error::Faults { faults, origins } => {
-            let problem = |fault: &app::Fault| {
-                Failure::from(&origins.problem(&fault.option, &fault.message, &fault.hint))
-            };
-            return faults.iter().map(problem).collect();
-        }
+        app::Error::Problems { problems } => return failure::all(problems),
         app::Error::Bind { .. } => failure.hint("choose another address with --listen"),
         app::Error::Watch { .. } => failure.hint("--watch takes files and directories that exist"),
         app::Error::VaultSettings { .. } => {

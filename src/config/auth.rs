@@ -8,10 +8,11 @@ use url::Url;
 use super::issuer::{self, Issuer};
 use super::key;
 use super::layers::Layers;
-use super::problem::{Origin, Problem, Wrong};
 use super::value;
+use super::wrong::Wrong;
 use crate::auth::{Algorithm, AskWhen, Machines};
 use crate::http::Network;
+use crate::problem::Origin;
 
 /// Whoever invents keys must not make us a nuisance to their issuer.
 const KEYS_COOL_DOWN: Duration = Duration::from_secs(30);
@@ -179,7 +180,7 @@ fn introspection(layers: &mut Layers<'_>, issuers: &[Issuer]) -> Option<Introspe
         for key in needed.iter().filter(|key| !layers.is_set(key)).collect::<Vec<_>>() {
             let wrong = Wrong::new("asking the issuer about tokens needs it too");
             let wrong = wrong.hint("give the client's id and the file with its secret");
-            layers.problems.push(Problem::new(key, Origin::Default, wrong));
+            layers.problems.push(wrong.with(key, Origin::Default));
         }
     }
     let (issuer, client_id) = client?;

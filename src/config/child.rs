@@ -1,16 +1,17 @@
 //! The wrapped server: its command, environment, credentials and times.
 //!
-//! It knows how a credential source is named, not how one is read.
+//! How a credential source is written is known to `credentials`.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::key;
 use super::layers::Layers;
-use super::problem::{Origin, Problem, Warning, Wrong};
-use super::{secret_like, value};
+use super::value;
+use super::wrong::Wrong;
+use crate::credentials::{CredentialSpec, Delivery, Users, is_secret_like, is_variable};
+use crate::problem::{Origin, Problem, chain};
 
 /// How long a child may take until it answers `initialize`.
 pub(super) const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -35,7 +36,7 @@ pub struct Child {
     /// Who shares a child.
     pub scope: ChildScope,
     /// Credentials that go into the environment.
-    pub credentials: Vec<NamedSource>,
+    pub credentials: Vec<CredentialSpec>,
     /// Until `initialize` is answered.
     pub start_timeout: Duration,
     /// Until a call is answered.
@@ -66,49 +67,24 @@ pub enum ChildScope {
     Session,
 }
 
-/// A credential's name and where it comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamedSource {
-    /// The variable, or for `--credential-file` the variable that holds the file's path.
-    pub name: String,
-    /// `scheme:rest`, with a scheme that this mode allows.
-    pub source: String,
-    /// Who said it, for messages.
-    pub origin: Origin,
-}
-
-/// What to do with a secret that stands in `--env` as it is.
-pub(super) enum LiteralSecret {
-    Warn,
-    /// It would be the same for all users.
-    Refuse,
-}
-
-pub(super) struct Rules {
-    pub(super) sources: &'static [&'static str],
-    pub(super) literal: LiteralSecret,
+pub(super) struct CredentialRules {
+    /// Whom the sources must suit; a secret that stands in `--env` as it is would be the same for all of many.
+    pub(super) users: Users,
     /// Credentials that the operator declares shared on purpose.
     pub(super) shared: Vec<String>,
 }
 
-const ALL_SOURCES: &[&str] =
-    &["vault", "exchange", "account", "store", "keyring", "file", "exec", "env"];
-
 // === impl Child ===
 
 impl Child {
-    pub(super) fn resolve(layers: &mut Layers<'_>, rules: &Rules) -> Self {
+    pub(super) fn resolve(layers: &mut Layers<'_>, rules: &CredentialRules) -> Self {
         let env = environment(layers, rules);
-        let credentials = sources(layers, &key::CREDENTIAL, rules);
-        for credential in &credentials {
-            if env.iter().any(|(name, _)| *name == credential.name) {
-                let wrong = Wrong::new(format!("{} is also set by --env", credential.name));
-                layers.problems.push(Problem::new(
-                    &key::CREDENTIAL,
-                    credential.origin.clone(),
-                    wrong.hint("remove one of the two"),
-                ));
+        let mut credentials = Vec::new();
+        for (spec, origin) in specs(layers, &key::CREDENTIAL, Delivery::Env, rules) {
+            if env.iter().any(|(name, _)| name == spec.name()) {
+                set_twice(layers, &key::CREDENTIAL, origin, &spec, &key::ENV);
             }
+            credentials.push(spec);
         }
         Self {
             argv: command(layers),
@@ -139,7 +115,7 @@ fn command(layers: &mut Layers<'_>) -> Vec<OsString> {
         layers.found(&key::COMMAND).into_iter().map(|found| found.value).collect();
     if argv.first().is_none_or(|program| program.is_empty()) {
         layers.problems.push(Problem {
-            setting: "CMD".to_owned(),
+            key: key::COMMAND.name.to_owned(),
             origin: layers.origin(&key::COMMAND),
             what: "no command to run".to_owned(),
             hint: Some(
@@ -150,20 +126,23 @@ fn command(layers: &mut Layers<'_>) -> Vec<OsString> {
     argv
 }
 
-fn environment(layers: &mut Layers<'_>, rules: &Rules) -> Vec<(String, String)> {
+fn environment(layers: &mut Layers<'_>, rules: &CredentialRules) -> Vec<(String, String)> {
     let mut env: Vec<(String, String)> = Vec::new();
     for ((name, text), origin) in layers.many_with_origin(&key::ENV, pair) {
-        let literal = !text.contains('{') && secret_like::is_secret(&name, &text);
-        if literal && !rules.shared.contains(&name) {
-            let wrong = Wrong::new(format!("{name} looks like a secret that stands here as it is"));
-            let wrong = wrong.hint(format!("take it from a source: --credential {name}=SOURCE"));
-            let problem = Problem::new(&key::ENV, origin, wrong);
-            match rules.literal {
-                LiteralSecret::Warn => layers.warnings.push(Warning(problem)),
-                LiteralSecret::Refuse => layers.problems.push(Problem {
-                    what: format!("{name} looks like a secret that all users would share"),
-                    ..problem
-                }),
+        if is_secret_like(&name, &text) && !rules.shared.contains(&name) {
+            let wrong = |what| {
+                let hint = format!("take it from a source: --credential {name}=SOURCE");
+                Wrong::new(format!("{name} looks like a secret that {what}")).hint(hint)
+            };
+            match rules.users {
+                Users::One => {
+                    let problem = wrong("stands here as it is").with(&key::ENV, origin);
+                    layers.warnings.push(problem);
+                }
+                Users::Many => {
+                    let problem = wrong("all users would share").with(&key::ENV, origin);
+                    layers.problems.push(problem);
+                }
             }
         }
         env.retain(|(known, _)| *known != name);
@@ -172,42 +151,36 @@ fn environment(layers: &mut Layers<'_>, rules: &Rules) -> Vec<(String, String)> 
     env
 }
 
-/// The named sources of one setting; of two with one name the higher layer's wins.
-pub(super) fn sources(layers: &mut Layers<'_>, key: &key::Key, rules: &Rules) -> Vec<NamedSource> {
-    let mut sources: Vec<NamedSource> = Vec::new();
+/// The credentials of one setting, each with who said it; of two with one name the higher layer's wins.
+pub(super) fn specs(
+    layers: &mut Layers<'_>,
+    key: &key::Key,
+    delivery: Delivery,
+    rules: &CredentialRules,
+) -> Vec<(CredentialSpec, Origin)> {
+    let mut specs: Vec<(CredentialSpec, Origin)> = Vec::new();
     let parse = |text: &str| {
         let (name, source) = pair(text)?;
-        known_scheme(&source, rules.sources)?;
-        Ok((name, source))
+        CredentialSpec::new(&name, &source, delivery, rules.users)
+            .map_err(|error| Wrong::new(format!("{name}: {}", chain(&error))).hint(error.hint()))
     };
-    for ((name, source), origin) in layers.many_with_origin(key, parse) {
-        sources.retain(|known| known.name != name);
-        sources.push(NamedSource { name, source, origin });
+    for (spec, origin) in layers.many_with_origin(key, parse) {
+        specs.retain(|(known, _)| known.name() != spec.name());
+        specs.push((spec, origin));
     }
-    sources
+    specs
 }
 
-/// Checks `scheme:rest` without repeating it: people paste the secret itself here.
-pub(super) fn known_scheme(source: &str, allowed: &[&str]) -> Result<(), Wrong> {
-    let hint = format!("write one of {}:…", allowed.join(":…, "));
-    let Some((scheme, rest)) =
-        source.split_once(':').filter(|(scheme, _)| ALL_SOURCES.contains(scheme))
-    else {
-        return Err(Wrong::new("the source has no known scheme").hint(hint));
-    };
-    if scheme == "account" {
-        return Err(Wrong::new(
-            "account: is reserved for accounts linked in the browser, which is yet to come",
-        )
-        .hint(hint));
-    }
-    if !allowed.contains(&scheme) {
-        return Err(Wrong::new(format!("{scheme}: is not for this command")).hint(hint));
-    }
-    if rest.is_empty() {
-        return Err(Wrong::new(format!("nothing follows {scheme}:")).hint(hint));
-    }
-    Ok(())
+/// Says that a credential's variable is set by `other` too.
+pub(super) fn set_twice(
+    layers: &mut Layers<'_>,
+    key: &key::Key,
+    origin: Origin,
+    spec: &CredentialSpec,
+    other: &key::Key,
+) {
+    let wrong = Wrong::new(format!("{} is also set by {}", spec.name(), other.flag()));
+    layers.problems.push(wrong.hint("remove one of the two").with(key, origin));
 }
 
 /// `NAME=VALUE`; the message never repeats the value.
@@ -216,23 +189,11 @@ fn pair(text: &str) -> Result<(String, String), Wrong> {
     let Some((name, value)) = text.split_once('=') else {
         return Err(Wrong::new("there is no = after the name").hint(hint));
     };
-    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if name.is_empty() || !plain || name.starts_with(|first: char| first.is_ascii_digit()) {
+    if !is_variable(name) {
         return Err(Wrong::new("the part before = is not the name of a variable").hint(hint));
     }
     if value.contains('\0') {
         return Err(Wrong::new(format!("the value of {name} holds a zero byte")).hint(hint));
     }
     Ok((name.to_owned(), value.to_owned()))
-}
-
-// === names ===
-
-/// Names are for one variable each, so a set finds the doubles.
-pub(super) fn shared_twice<'a>(
-    a: &'a [NamedSource],
-    b: &'a [NamedSource],
-) -> Option<&'a NamedSource> {
-    let names: BTreeSet<&str> = a.iter().map(|source| source.name.as_str()).collect();
-    b.iter().find(|source| names.contains(source.name.as_str()))
 }

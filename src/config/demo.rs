@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use super::file::File;
 use super::layers::{Layers, Typed};
 use super::output;
-use super::problem::Problem;
+use crate::problem::Problem;
 use crate::telemetry;
 
 /// The production path on one machine.

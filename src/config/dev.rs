@@ -3,13 +3,15 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::child::{Child, LiteralSecret, Rules};
+use super::child::{Child, CredentialRules};
 use super::file::File;
 use super::http::{self, Http, Listen};
 use super::layers::{Layers, Origins, Typed};
 use super::output::{self, Audit, Trace};
-use super::problem::{Problem, Warning, Wrong};
+use super::wrong::Wrong;
 use super::{key, name, value};
+use crate::credentials::Users;
+use crate::problem::Problem;
 use crate::telemetry;
 
 /// One developer, one child, loopback.
@@ -42,7 +44,7 @@ pub struct Dev {
     /// Who said what, for faults that are found later.
     pub origins: Origins,
     /// What the operator should know though it works.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<Problem>,
 }
 
 /// A client application whose settings we can write.
@@ -59,9 +61,6 @@ pub enum ClientApp {
     /// The form that most other clients read.
     Json,
 }
-
-/// The sources of credentials that make sense on a developer's machine.
-const SOURCES: &[&str] = &["keyring", "env", "file"];
 
 // === impl ClientApp ===
 
@@ -84,7 +83,7 @@ impl ClientApp {
 /// Everything that is wrong, at once.
 pub fn dev(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<Dev, Vec<Problem>> {
     let mut layers = Layers::new(typed, &env, File::default());
-    let rules = Rules { sources: SOURCES, literal: LiteralSecret::Warn, shared: Vec::new() };
+    let rules = CredentialRules { users: Users::One, shared: Vec::new() };
     let child = Child::resolve(&mut layers, &rules);
     let listen = Listen::resolve(&mut layers, http::loopback_only);
     let print = layers.maybe(&key::PRINT_CONFIG, |text| value::choice(text, ClientApp::ALL));

@@ -10,7 +10,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::key::{self, Key, Values};
-use super::problem::{Origin, Problem, Wrong};
+use super::wrong::Wrong;
+use crate::problem::{Origin, Problem};
 
 /// What the file says, by key.
 #[derive(Debug, Default)]
@@ -26,7 +27,7 @@ pub(super) struct Entry {
 }
 
 /// Turns byte offsets into places in one file.
-struct Source<'a> {
+struct Positions<'a> {
     path: &'a Path,
     text: &'a str,
 }
@@ -36,16 +37,17 @@ struct Source<'a> {
 impl File {
     /// Reads the text of the file at `path`; everything that is wrong with it is reported at once.
     pub(super) fn parse(path: &Path, text: &str) -> (Self, Vec<Problem>) {
-        let source = Source { path, text };
+        let positions = Positions { path, text };
         let (table, errors) = DeTable::parse_recoverable(text);
-        let mut problems: Vec<Problem> = errors.iter().map(|error| source.syntax(error)).collect();
+        let mut problems: Vec<Problem> =
+            errors.iter().map(|error| positions.syntax(error)).collect();
         let mut file = Self::default();
         for (name, value) in table.get_ref() {
             let Some(key) = key::of_serve(name.get_ref()).filter(|key| **key != key::CONFIG) else {
-                problems.push(source.unknown(name));
+                problems.push(positions.unknown(name));
                 continue;
             };
-            match source.texts(key, value) {
+            match positions.texts(key, value) {
                 Ok(entries) => {
                     file.entries.insert(key.name, entries);
                 }
@@ -60,9 +62,9 @@ impl File {
     }
 }
 
-// === impl Source ===
+// === impl Positions ===
 
-impl Source<'_> {
+impl Positions<'_> {
     fn origin(&self, span: &Range<usize>) -> Origin {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         Origin::File { path: PathBuf::from(self.path), line: before.matches('\n').count() + 1 }
@@ -70,7 +72,7 @@ impl Source<'_> {
 
     fn syntax(&self, error: &toml::de::Error) -> Problem {
         Problem {
-            setting: "file".to_owned(),
+            key: "file".to_owned(),
             origin: self.origin(&error.span().unwrap_or_default()),
             what: error.message().trim().replace('\n', ", "),
             hint: Some("the file is TOML, like: call-timeout = \"10m\"".to_owned()),
@@ -81,7 +83,7 @@ impl Source<'_> {
         let written = name.get_ref();
         let meant = key::of_serve(&written.to_lowercase().replace('_', "-"));
         Problem {
-            setting: written.to_string(),
+            key: written.to_string(),
             origin: self.origin(&name.span()),
             what: "unknown key".to_owned(),
             hint: Some(meant.map_or_else(
@@ -132,7 +134,7 @@ impl Source<'_> {
         };
         let wrong =
             Wrong::new(format!("expected {expected}, found {}", value.get_ref().type_str()));
-        Problem::new(key, self.origin(&value.span()), wrong)
+        wrong.with(key, self.origin(&value.span()))
     }
 }
 

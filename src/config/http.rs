@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::key;
 use super::layers::Layers;
-use super::problem::Wrong;
 use super::value;
+use super::wrong::Wrong;
 
 /// The endpoint unless told otherwise.
 pub(super) const PATH: &str = "/mcp";

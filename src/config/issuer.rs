@@ -8,8 +8,8 @@ use url::Url;
 
 use super::key::{self, Key};
 use super::layers::Layers;
-use super::problem::{Problem, Wrong};
 use super::value;
+use super::wrong::Wrong;
 use crate::auth::{Preset, TokenType};
 
 /// An identity provider.
@@ -53,7 +53,7 @@ impl Issuer {
             if issuers.iter().any(|known| known.name == issuer.name) {
                 let wrong = Wrong::new(format!("two issuers are called {}", issuer.name));
                 let wrong = wrong.hint("name each: --oidc NAME=URL");
-                layers.problems.push(Problem::new(&key::OIDC, origin, wrong));
+                layers.problems.push(wrong.with(&key::OIDC, origin));
                 continue;
             }
             issuers.push(issuer);
@@ -89,7 +89,7 @@ fn each<T>(
         if let Some(name) = name
             && let Err(wrong) = known(&name, issuers)
         {
-            layers.problems.push(Problem::new(key, origin, wrong));
+            layers.problems.push(wrong.with(key, origin));
         }
     }
 }
@@ -152,7 +152,7 @@ fn secrets(layers: &mut Layers<'_>, issuers: &mut [Issuer]) {
         if let Some(wrong) = wrong {
             let wrong = wrong
                 .hint("write ID=FILE, and list the client of its issuer alone: --client NAME=ID");
-            layers.problems.push(Problem::new(key, origin, wrong));
+            layers.problems.push(wrong.with(key, origin));
             continue;
         }
         for client in issuers.iter_mut().flat_map(|issuer| &mut issuer.clients) {

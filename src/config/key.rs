@@ -68,9 +68,6 @@ keys! {
     PRINT_CONFIG = "print-config", One;
     CONFIG = "config", One;
     PUBLIC_URL = "public-url", One;
-    ADMIN_LISTEN = "admin-listen", One;
-    TLS_CERT = "tls-cert", One;
-    TLS_KEY = "tls-key", One;
     TRUSTED_PROXY = "trusted-proxy", Commas;
     OIDC = "oidc", Commas;
     IDP = "idp", Commas;
@@ -98,8 +95,6 @@ keys! {
     CREDENTIAL_FILE = "credential-file", Pairs;
     ALLOW_SHARED_CREDENTIAL = "allow-shared-credential", Commas;
     MASTER_KEY = "master-key", One;
-    POLICY = "policy", One;
-    RATE_LIMIT = "rate-limit", One;
     MAX_CHILDREN = "max-children", One;
     MAX_CHILDREN_PER_USER = "max-children-per-user", One;
     ISOLATION = "isolation", One;
@@ -141,9 +136,6 @@ const DEV_ONLY: &[Key] = &[TRACE, WATCH, PRINT_CONFIG];
 const SERVE_ONLY: &[Key] = &[
     CONFIG,
     PUBLIC_URL,
-    ADMIN_LISTEN,
-    TLS_CERT,
-    TLS_KEY,
     TRUSTED_PROXY,
     OIDC,
     IDP,
@@ -171,8 +163,6 @@ const SERVE_ONLY: &[Key] = &[
     CREDENTIAL_FILE,
     ALLOW_SHARED_CREDENTIAL,
     MASTER_KEY,
-    POLICY,
-    RATE_LIMIT,
     MAX_CHILDREN,
     MAX_CHILDREN_PER_USER,
     ISOLATION,

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 
 use super::file::File;
 use super::key::{Key, Values};
-use super::problem::{Origin, Problem, Warning, Wrong};
+use super::wrong::Wrong;
+use crate::problem::{Origin, Problem};
 
 /// What was typed: only that, by the flag's name, in the order of typing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub(super) struct Layers<'a> {
     env: Env<'a>,
     file: File,
     pub(super) problems: Vec<Problem>,
-    pub(super) warnings: Vec<Warning>,
+    pub(super) warnings: Vec<Problem>,
 }
 
 /// A value that somebody said.
@@ -53,11 +54,15 @@ impl Typed {
 // === impl Origins ===
 
 impl Origins {
-    /// A problem with a setting, by its name without dashes, that is found after the configuration was read.
+    /// A problem that was found after the configuration was read, now with who said it.
     #[must_use]
-    pub fn problem(&self, name: &str, what: impl Into<String>, hint: impl Into<String>) -> Problem {
-        let origin = self.known.get(name).cloned().unwrap_or(Origin::Default);
-        Problem::of(name, origin, Wrong::new(what).hint(hint))
+    pub fn attribute(&self, problem: Problem) -> Problem {
+        match self.known.get(problem.key.as_str()) {
+            Some(origin) if problem.origin == Origin::Default => {
+                Problem { origin: origin.clone(), ..problem }
+            }
+            _ => problem,
+        }
     }
 }
 
@@ -90,7 +95,7 @@ impl<'a> Layers<'a> {
 
     pub(super) fn problem(&mut self, key: &Key, wrong: Wrong) {
         let origin = self.origin(key);
-        self.problems.push(Problem::new(key, origin, wrong));
+        self.problems.push(wrong.with(key, origin));
     }
 
     /// The value or the default; a value that makes no sense is noted as a problem.
@@ -129,7 +134,7 @@ impl<'a> Layers<'a> {
         if found.value.is_empty() {
             let wrong =
                 Wrong::new("the path is empty").hint("write a path, or leave the setting out");
-            self.problems.push(Problem::new(key, found.origin, wrong));
+            self.problems.push(wrong.with(key, found.origin));
             return None;
         }
         Some(found.value.into())
@@ -196,7 +201,7 @@ impl<'a> Layers<'a> {
         match parsed {
             Ok(value) => Some((value, found.origin)),
             Err(wrong) => {
-                self.problems.push(Problem::new(key, found.origin, wrong));
+                self.problems.push(wrong.with(key, found.origin));
                 None
             }
         }

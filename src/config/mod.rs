@@ -1,7 +1,7 @@
 //! What was typed, exported and written down, turned into what the program needs.
 //!
 //! Flags beat environment (`MCPWRAP_…`) beats file beats default; a setting has one [name](key) in all of them.
-//! Everything here is pure: no file is opened, nothing is printed. A [`Problem`] says who said what is wrong.
+//! Everything here is pure: no file is opened, nothing is printed. A [`Problem`](crate::problem::Problem) says who said what is wrong.
 
 mod auth;
 mod child;
@@ -14,30 +14,26 @@ pub mod key;
 mod layers;
 mod name;
 mod output;
-mod problem;
 mod secret;
-mod secret_like;
 mod serve;
 mod state;
 #[cfg(test)]
 mod tests;
 mod value;
+mod wrong;
 
 pub use auth::{Admission, Audience, Auth, Claim, Introspection};
-pub use child::{Child, ChildEra, ChildScope, NamedSource};
+pub use child::{Child, ChildEra, ChildScope};
 pub use demo::{Demo, Rounds, demo};
 pub use dev::{ClientApp, Dev, dev};
 pub use http::{Http, LegacySse, Listen, Port};
 pub use issuer::{Client, Issuer};
 pub use layers::{Origins, Typed};
 pub use output::{Audit, Trace};
-pub use problem::{Origin, Problem, Warning};
 pub use secret::{
-    Owner, Place, Secret, SecretAction, SecretInput, TypedOwner, TypedSecret, secret,
+    Owner, Secret, SecretAction, SecretInput, SecretLocation, TypedOwner, TypedSecret, secret,
 };
 pub use serve::{
-    Credentials, Isolation, IsolationLevel, Limits, MAX_FILE, PublicUrl, Serve, Tls, UidRange,
-    serve,
+    Credentials, Isolation, IsolationLevel, Limits, MAX_FILE, PublicUrl, Serve, UidRange, serve,
 };
 pub use state::{Store, store};
-pub use value::Rate;

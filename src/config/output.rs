@@ -6,8 +6,9 @@ use tracing_subscriber::filter::Targets;
 
 use super::key;
 use super::layers::Layers;
-use super::problem::{Origin, Problem, Warning, Wrong};
 use super::value;
+use super::wrong::Wrong;
+use crate::problem::{Origin, Problem};
 use crate::telemetry;
 
 /// Where audit records go.
@@ -70,13 +71,13 @@ fn filter(layers: &mut Layers<'_>) -> Option<Targets> {
     let parsed = text.to_string_lossy().parse();
     if parsed.is_err() {
         let problem = Problem {
-            setting: var.to_owned(),
+            key: "log".to_owned(),
             origin: Origin::Env { var: var.to_owned() },
             what: format!("{text:?} is not a log filter"),
             hint: Some("write levels by target, like mcpwrap=debug,mcpwrap::http=trace".to_owned()),
         };
         if var == "RUST_LOG" {
-            layers.warnings.push(Warning(problem));
+            layers.warnings.push(problem);
         } else {
             layers.problems.push(problem);
         }

@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::problem::{Origin, Problem};
 use super::state::{self, Store};
 use super::{Typed, value};
+use crate::credentials::{Source, Users};
+use crate::problem::{Origin, Problem};
 
 /// A change or a look at the kept secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub enum SecretAction {
     /// Keep a value.
     Set {
         /// Where.
-        place: Place,
+        location: SecretLocation,
         /// The value's origin, which is never the command line.
         value: SecretInput,
     },
@@ -34,7 +35,7 @@ pub enum SecretAction {
     /// Forget a value.
     Remove {
         /// Where.
-        place: Place,
+        location: SecretLocation,
     },
 }
 
@@ -49,7 +50,7 @@ pub enum SecretInput {
 
 /// Where one secret is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum SecretLocation {
     /// In the OS keyring.
     Keyring {
         /// The service.
@@ -123,10 +124,10 @@ pub fn secret(
     };
     let action = match asked {
         TypedSecret::Set { source, value } => {
-            place(&source, owner).map(|place| SecretAction::Set { place, value })
+            location(&source, owner).map(|location| SecretAction::Set { location, value })
         }
         TypedSecret::Remove { source } => {
-            place(&source, owner).map(|place| SecretAction::Remove { place })
+            location(&source, owner).map(|location| SecretAction::Remove { location })
         }
         TypedSecret::List if owner == TypedOwner::default() => {
             Ok(SecretAction::List { owner: None })
@@ -149,42 +150,35 @@ impl TypedOwner {
         let (Some(issuer), Some(subject)) = (self.issuer, self.subject) else {
             let what = "a secret in the store belongs to one user";
             let hint = "say who: --issuer URL --subject SUB, as his tokens do, and --tenant where one is configured";
-            return Err(problem("--subject", Origin::Default, what, hint));
+            return Err(problem("subject", Origin::Default, what, hint));
         };
         if let Err(wrong) = value::secure_url(&issuer) {
-            return Err(problem("--issuer", Origin::Flag, &wrong.what, "write it as in --oidc"));
+            return Err(problem("issuer", Origin::Flag, &wrong.what, "write it as in --oidc"));
         }
         Ok(Owner { issuer, tenant: self.tenant, subject })
     }
 }
 
-fn place(source: &str, owner: TypedOwner) -> Result<Place, Problem> {
-    let wrong = || {
+fn location(source: &str, owner: TypedOwner) -> Result<SecretLocation, Problem> {
+    let location = match Source::parse(source, Users::Many) {
+        Ok(Source::Store(entry)) => {
+            let (name, owner) = (entry.name().to_owned(), owner.resolve()?);
+            Some(SecretLocation::Store { name, owner })
+        }
+        Ok(Source::Keyring(entry)) => {
+            entry.literal().map(|(service, account)| SecretLocation::Keyring { service, account })
+        }
+        _ => None,
+    };
+    location.ok_or_else(|| {
         // The text is not repeated: it may be the secret itself.
         let hint = "write store:NAME or keyring:SERVICE/ACCOUNT; the value is read from stdin";
-        problem("SOURCE", Origin::Flag, "not a place where secrets are kept", hint)
-    };
-    match source.split_once(':') {
-        Some(("store", name)) if !name.is_empty() => {
-            Ok(Place::Store { name: name.to_owned(), owner: owner.resolve()? })
-        }
-        Some(("keyring", rest)) => match rest.split_once('/') {
-            Some((service, account)) if !service.is_empty() && !account.is_empty() => {
-                Ok(Place::Keyring { service: service.to_owned(), account: account.to_owned() })
-            }
-            _ => Err(wrong()),
-        },
-        _ => Err(wrong()),
-    }
+        problem("source", Origin::Flag, "not a place where secrets are kept", hint)
+    })
 }
 
-fn problem(setting: &str, origin: Origin, what: &str, hint: &str) -> Problem {
-    Problem {
-        setting: setting.to_owned(),
-        origin,
-        what: what.to_owned(),
-        hint: Some(hint.to_owned()),
-    }
+fn problem(key: &str, origin: Origin, what: &str, hint: &str) -> Problem {
+    Problem { key: key.to_owned(), origin, what: what.to_owned(), hint: Some(hint.to_owned()) }
 }
 
 #[cfg(test)]

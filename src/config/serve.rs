@@ -2,22 +2,23 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use url::Url;
 
 use super::auth::Auth;
-use super::child::{self, Child, LiteralSecret, NamedSource, Rules};
+use super::child::{self, Child, CredentialRules};
 use super::dev::server_name;
 use super::file::File;
 use super::http::{self, Http, Listen};
 use super::layers::{Layers, Origins, Typed};
 use super::output::{self, Audit};
-use super::problem::{Problem, Warning, Wrong};
-use super::state::MASTER_KEY_SOURCES;
-use super::value::{self, Rate};
+use super::value;
+use super::wrong::Wrong;
 use super::{key, state};
+use crate::credentials::{CredentialSpec, Delivery, Users};
+use crate::problem::Problem;
+use crate::store::keys::KeySource;
 use crate::telemetry;
 
 /// The largest configuration file that we read.
@@ -42,32 +43,26 @@ pub struct Serve {
     pub child: Child,
     /// How to speak HTTP.
     pub http: Http,
-    /// Certificate and key; off means plain HTTP, for loopback or behind a proxy.
-    pub tls: Option<Tls>,
     /// Who may come in.
     pub auth: Auth,
     /// Credentials beyond those in the child's environment.
     pub credentials: Credentials,
-    /// How many and how often.
+    /// How many.
     pub limits: Limits,
     /// The walls around a child.
     pub isolation: Isolation,
-    /// The rules of what is allowed; off means that whoever comes in may do everything.
-    pub policy: Option<PathBuf>,
     /// Where audit records go.
     pub audit: Audit,
     /// What is logged, and how.
     pub log: telemetry::Settings,
     /// Where to keep state.
     pub state_dir: PathBuf,
-    /// Where operators look in; off means nowhere.
-    pub admin_listen: Option<SocketAddr>,
     /// The answer to a child that asks for its roots outside any call.
     pub roots: Vec<PathBuf>,
     /// Who said what, for faults that are found later.
     pub origins: Origins,
     /// What the operator should know though it works.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<Problem>,
 }
 
 /// What clients call the endpoint.
@@ -79,31 +74,20 @@ pub enum PublicUrl {
     Given(Url),
 }
 
-/// Certificate and key, as PEM files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tls {
-    /// The chain.
-    pub cert: PathBuf,
-    /// The private key.
-    pub key: PathBuf,
-}
-
 /// Credentials beyond those in the child's environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
     /// Credentials that are files in the child's home; the variable holds the path.
-    pub files: Vec<NamedSource>,
+    pub files: Vec<CredentialSpec>,
     /// Names that the operator declares shared by all users.
     pub shared: Vec<String>,
     /// Where the key of the encrypted store comes from; off means a key file in the state directory.
-    pub master_key: Option<String>,
+    pub master_key: Option<KeySource>,
 }
 
-/// How many and how often.
+/// How many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Calls of one user; off means unlimited.
-    pub rate: Option<Rate>,
     /// Children in all.
     pub max_children: usize,
     /// Children of one user.
@@ -137,8 +121,6 @@ pub struct UidRange {
     pub last: u32,
 }
 
-const SOURCES: &[&str] = &["vault", "exchange", "store", "keyring", "file", "exec"];
-
 /// What `serve` needs, from what was typed, the environment and the file, which `read` reads.
 ///
 /// # Errors
@@ -152,7 +134,7 @@ pub fn serve(
     let mut layers = Layers::new(typed, &env, file);
     layers.problems = problems;
     let shared = shared(&mut layers);
-    let rules = Rules { sources: SOURCES, literal: LiteralSecret::Refuse, shared: shared.clone() };
+    let rules = CredentialRules { users: Users::Many, shared: shared.clone() };
     let child = Child::resolve(&mut layers, &rules);
     let listen = Listen::resolve(&mut layers, Ok);
     let serve = Serve {
@@ -161,16 +143,13 @@ pub fn serve(
         public_url: public_url(&mut layers, listen),
         name: server_name(&mut layers, &child),
         http: Http::resolve(&mut layers),
-        tls: tls(&mut layers),
         auth: Auth::resolve(&mut layers),
         credentials: credentials(&mut layers, &rules, &child, shared),
         limits: limits(&mut layers),
         isolation: isolation(&mut layers),
-        policy: layers.path(&key::POLICY),
         audit: output::audit(&mut layers, Audit::Stderr),
         log: output::log(&mut layers),
         state_dir: state::dir(&mut layers),
-        admin_listen: layers.maybe(&key::ADMIN_LISTEN, value::address),
         roots: layers.paths(&key::ROOTS),
         origins: layers.origins(key::serve()),
         warnings: std::mem::take(&mut layers.warnings),
@@ -205,8 +184,8 @@ fn shared(layers: &mut Layers<'_>) -> Vec<String> {
         let wrong = Wrong::new(format!(
             "{name} is the same for all users, who act under one identity with it"
         ));
-        let wrong = wrong.hint("give each user his own: a source with {user}, or an exchange");
-        layers.warnings.push(Warning(Problem::new(key, origin, wrong)));
+        let wrong = wrong.hint("give each user his own: a source with {user}");
+        layers.warnings.push(wrong.with(key, origin));
         names.push(name);
     }
     names
@@ -226,52 +205,24 @@ fn public_url(layers: &mut Layers<'_>, listen: Listen) -> PublicUrl {
     given.map_or(PublicUrl::FromListen, PublicUrl::Given)
 }
 
-fn tls(layers: &mut Layers<'_>) -> Option<Tls> {
-    match (layers.path(&key::TLS_CERT), layers.path(&key::TLS_KEY)) {
-        (Some(cert), Some(key)) => Some(Tls { cert, key }),
-        (None, None) => None,
-        (cert, _) => {
-            let (missing, given) = if cert.is_some() {
-                (key::TLS_KEY, key::TLS_CERT)
-            } else {
-                (key::TLS_CERT, key::TLS_KEY)
-            };
-            let wrong = Wrong::new(format!("{} is of no use alone", given.flag()));
-            layers.problem(&missing, wrong.hint("give both, as PEM files"));
-            None
-        }
-    }
-}
-
 fn credentials(
     layers: &mut Layers<'_>,
-    rules: &Rules,
+    rules: &CredentialRules,
     child: &Child,
     shared: Vec<String>,
 ) -> Credentials {
-    let files = child::sources(layers, &key::CREDENTIAL_FILE, rules);
-    if let Some(double) = child::shared_twice(&child.credentials, &files) {
-        let wrong = Wrong::new(format!("{} is also set by --credential", double.name));
-        let origin = double.origin.clone();
-        layers.problems.push(Problem::new(
-            &key::CREDENTIAL_FILE,
-            origin,
-            wrong.hint("remove one of the two"),
-        ));
+    let mut files = Vec::new();
+    for (spec, origin) in child::specs(layers, &key::CREDENTIAL_FILE, Delivery::File, rules) {
+        if child.credentials.iter().any(|other| other.name() == spec.name()) {
+            child::set_twice(layers, &key::CREDENTIAL_FILE, origin, &spec, &key::CREDENTIAL);
+        }
+        files.push(spec);
     }
-    Credentials {
-        files,
-        shared,
-        master_key: layers.maybe(&key::MASTER_KEY, |source| {
-            child::known_scheme(source, MASTER_KEY_SOURCES)?;
-            Ok(source.to_owned())
-        }),
-    }
+    Credentials { files, shared, master_key: state::master_key(layers) }
 }
 
 fn limits(layers: &mut Layers<'_>) -> Limits {
     Limits {
-        rate: layers.maybe(&key::RATE_LIMIT, value::rate),
         max_children: layers.one(&key::MAX_CHILDREN, MAX_CHILDREN, value::count),
         max_children_per_user: layers.one(
             &key::MAX_CHILDREN_PER_USER,

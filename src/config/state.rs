@@ -4,9 +4,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::file::File;
+use super::key;
 use super::layers::{Layers, Typed};
-use super::problem::Problem;
-use super::{child, key};
+use super::wrong::Wrong;
+use crate::problem::Problem;
+use crate::store::keys::KeySource;
 
 /// Where the encrypted store is, and its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +16,7 @@ pub struct Store {
     /// The directory with the store.
     pub state_dir: PathBuf,
     /// Where its key comes from; off means a key file in the state directory.
-    pub master_key: Option<String>,
+    pub master_key: Option<KeySource>,
 }
 
 /// Where the embedded store is, from what was typed and the environment.
@@ -23,18 +25,17 @@ pub struct Store {
 /// Everything that is wrong, at once.
 pub fn store(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<Store, Vec<Problem>> {
     let mut layers = Layers::new(typed, &env, File::default());
-    let store = Store {
-        state_dir: dir(&mut layers),
-        master_key: layers.maybe(&key::MASTER_KEY, |source| {
-            child::known_scheme(source, MASTER_KEY_SOURCES)?;
-            Ok(source.to_owned())
-        }),
-    };
+    let store = Store { state_dir: dir(&mut layers), master_key: master_key(&mut layers) };
     if layers.problems.is_empty() { Ok(store) } else { Err(layers.problems) }
 }
 
-/// Where a master key may come from.
-pub(super) const MASTER_KEY_SOURCES: &[&str] = &["file", "env", "keyring"];
+/// Where the master key comes from; the text is not repeated, for people put the key itself there.
+pub(super) fn master_key(layers: &mut Layers<'_>) -> Option<KeySource> {
+    layers.maybe(&key::MASTER_KEY, |text| {
+        let hint = "write keyring:SERVICE/ACCOUNT, file:PATH or env:VAR";
+        KeySource::parse(text).map_err(|_| Wrong::new("not a place that holds a key").hint(hint))
+    })
+}
 
 /// The service manager's directory, else the user's, else the machine's.
 pub(super) fn dir(layers: &mut Layers<'_>) -> PathBuf {

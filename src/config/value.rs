@@ -3,27 +3,15 @@
 //! Every function takes the text and gives a type that cannot be wrong, or says what is wrong with a remedy.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::problem::Wrong;
+use super::wrong::Wrong;
 use crate::http::{Network, NotANetwork};
 
 /// Longer times are typing errors, and some clocks overflow.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-
-/// So many calls in so much time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// How many.
-    pub calls: NonZeroU32,
-    /// In what time.
-    pub per: Duration,
-}
-
-// === parsers ===
 
 pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
     let hint = "write a number with a unit, like 30s, 15m or 2h";
@@ -65,17 +53,6 @@ pub(super) fn count(text: &str) -> Result<usize, Wrong> {
         }
         Ok(count) => Ok(count),
     }
-}
-
-pub(super) fn rate(text: &str) -> Result<Rate, Wrong> {
-    let wrong = || {
-        Wrong::new(format!("{text:?} is not a rate")).hint("write CALLS/TIME, like 100/1m or 10/1s")
-    };
-    let (calls, per) = text.split_once('/').ok_or_else(wrong)?;
-    Ok(Rate {
-        calls: calls.trim().parse().map_err(|_| wrong())?,
-        per: duration(per).map_err(|_| wrong())?,
-    })
 }
 
 pub(super) fn network(text: &str) -> Result<Network, Wrong> {
@@ -256,13 +233,5 @@ mod tests {
         fails(origin("*"));
         fails(host("http://a.example"));
         fails(host(""));
-    }
-
-    #[test]
-    fn rates_have_calls_and_a_time() {
-        assert_eq!(rate("100/1m").unwrap().calls.get(), 100);
-        for text in ["100", "0/1m", "1/0s", "/"] {
-            fails(rate(text));
-        }
     }
 }

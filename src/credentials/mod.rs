@@ -8,20 +8,25 @@ use std::time::SystemTime;
 
 use secrecy::SecretString;
 
+mod fetched;
 pub mod files;
-pub mod local;
-mod shared;
+mod secret_like;
+mod shared_watch;
+mod source;
 mod sources;
 mod spec;
 mod template;
+mod variable;
 mod vault;
 
-pub use shared::{
-    Facts, Held, MAX_VALUES, Problem, SharedWatch, WatchError, check_env, check_per_user,
-};
-pub use sources::{Backends, FETCH_DEADLINE, Sources};
-pub use spec::{CredentialSpec, Delivery, SpecError, is_variable};
-pub use template::{ParseError, RenderError, Slot, Template};
+pub use fetched::{FetchError, Fetched};
+pub use secret_like::is_secret_like;
+pub use shared_watch::{LiveValue, MAX_VALUES, SharedWatch, WatchError};
+pub use source::{Backends, Facts, NotPerUser, Scheme, Source, SourceError, Users};
+pub use sources::{FETCH_DEADLINE, Sources};
+pub use spec::{CredentialSpec, Delivery, check_per_user};
+pub use template::{ParseError, Placeholder, RenderError, Template};
+pub use variable::is_variable;
 pub use vault::{Error as VaultError, Login, SettingsError, Vault, VaultSettings};
 
 /// Everything that one user's child is given.
@@ -46,7 +51,7 @@ pub struct Credential {
     /// Names the value in logs, for this process alone.
     pub fingerprint: String,
     /// The set is what a child holds: while it lives, the value counts as this user's.
-    _held: Arc<Held>,
+    _live: Arc<LiveValue>,
 }
 
 /// Why a user does not get his credentials.

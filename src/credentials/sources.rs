@@ -6,34 +6,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 
-use super::spec::Source;
-use super::template::{RenderError, hex};
-use super::vault::{Error as VaultError, Vault};
-use super::{Credential, CredentialSet, CredentialSpec, Error, SharedWatch, WatchError, local};
-use crate::auth::{Kind, Principal, UserId};
+use super::fetched::{FetchError, Fetched};
+use super::source::Backends;
+use super::{Credential, CredentialSet, CredentialSpec, Error, SharedWatch, WatchError};
+use crate::auth::{Principal, UserId};
+use crate::hex;
+use crate::private_file::MAX_SECRET;
 use crate::seal::bound;
-use crate::store::{Store, UserRef, os_keyring};
 
 /// All credentials of one user together.
 pub const FETCH_DEADLINE: Duration = Duration::from_secs(30);
-/// A file system that hangs is given up after this.
-const FILE_DEADLINE: Duration = Duration::from_secs(5);
 /// More flights than this at once are fetched one by one.
 const MAX_FLIGHTS: u64 = 10_000;
 /// The calls of one flight get its value; the next call fetches anew.
 const FLIGHT_LIFE: Duration = Duration::from_secs(1);
-
-/// What sources may need.
-#[derive(Clone, Debug, Default)]
-pub struct Backends {
-    /// For `vault:`.
-    pub vault: Option<Vault>,
-    /// For `store:`.
-    pub store: Option<Store>,
-}
 
 /// All sources of the configuration; a clone shares the flights.
 #[derive(Clone)]
@@ -45,7 +34,7 @@ struct Inner {
     specs: Vec<CredentialSpec>,
     backends: Backends,
     watch: SharedWatch,
-    flights: Cache<Flight, SecretString>,
+    flights: Cache<Flight, Fetched>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -68,12 +57,9 @@ impl Sources {
         watch: SharedWatch,
     ) -> Result<Self, Error> {
         for spec in &specs {
-            let lacks = match &spec.source {
-                Source::Vault { .. } if backends.vault.is_none() => "a vault (VAULT_ADDR)",
-                Source::Store { .. } if backends.store.is_none() => "the store (--state-dir)",
-                _ => continue,
-            };
-            return Err(Error::Backend { name: spec.name.clone(), backend: lacks });
+            if let Some(backend) = spec.source.lacks(&backends) {
+                return Err(Error::Backend { name: spec.name.clone(), backend });
+            }
         }
         Ok(Self {
             inner: Arc::new(Inner {
@@ -114,7 +100,7 @@ impl Sources {
         hash.update(list(parts.iter().map(String::as_str)));
         hash.update(list(principal.actors().iter().map(AsRef::as_ref)));
         hash.update(list(extra.iter().copied()));
-        Ok(hex(&hash.finalize()[..16]))
+        Ok(hex::encode(&hash.finalize()[..16]))
     }
 
     /// The names of all credentials, in the order of the options.
@@ -135,9 +121,9 @@ impl Inner {
     async fn fetch(&self, principal: &Principal) -> Result<CredentialSet, Error> {
         let mut credentials = Vec::with_capacity(self.specs.len());
         for (at, spec) in self.specs.iter().enumerate() {
-            let value = self.value(at, spec, principal).await?;
+            let Fetched { value, expires_at } = self.one(at, spec, principal).await?;
             let user = principal.user();
-            let held = self.watch.admit(&spec.name, user, &value).map_err(|cause| match cause {
+            let live = self.watch.admit(&spec.name, user, &value).map_err(|cause| match cause {
                 WatchError::Shared { name } => Error::Shared { name },
                 cause @ WatchError::Full { .. } => Error::Watch { name: spec.name.clone(), cause },
             })?;
@@ -146,112 +132,49 @@ impl Inner {
                 delivery: spec.delivery,
                 fingerprint: self.watch.fingerprint(&value),
                 value,
-                expires_at: None,
+                expires_at,
                 source: spec.source_label().to_owned(),
-                _held: Arc::new(held),
+                _live: Arc::new(live),
             });
         }
         Ok(CredentialSet { credentials })
     }
 
     /// One flight for all who ask for the same at the same time.
-    async fn value(
+    async fn one(
         &self,
         at: usize,
         spec: &CredentialSpec,
         principal: &Principal,
-    ) -> Result<SecretString, Error> {
-        // The store knows people by their names alone, and a service may be called like one of them.
-        if matches!(spec.source, Source::Store { .. }) && principal.kind() == Kind::Machine {
-            return Err(absent(spec, None));
-        }
+    ) -> Result<Fetched, Error> {
         let flight =
             Flight { user: principal.user().clone(), spec: at, rendered: render(spec, principal)? };
-        let work = self.ask(spec, &flight);
-        let value = self.flights.try_get_with_by_ref(&flight, work).await;
+        let work = self.ask(spec, principal);
+        let fetched = self.flights.try_get_with_by_ref(&flight, work).await;
         self.flights.invalidate(&flight).await;
-        value.map_err(Error::Again)
+        fetched.map_err(Error::Again)
     }
 
-    async fn ask(&self, spec: &CredentialSpec, flight: &Flight) -> Result<SecretString, Error> {
-        let rendered: Vec<&str> = flight.rendered.iter().map(String::as_str).collect();
-        let missing = || absent(spec, None);
-        let value = match (&spec.source, rendered.as_slice()) {
-            (Source::Vault { .. }, [path, field]) => {
-                let vault = self.backends.vault.as_ref().ok_or_else(missing)?;
-                vault.read(path, field).await.map_err(|cause| match cause {
-                    VaultError::Absent { .. } | VaultError::Field { .. } => {
-                        absent(spec, Some(cause.into()))
-                    }
-                    cause => failed(spec, cause),
-                })?
-            }
-            (Source::Store { name }, _) => {
-                let store = self.backends.store.as_ref().ok_or_else(missing)?;
-                let found = store.get(&user_ref(&flight.user), name).await;
-                found.map_err(|cause| failed(spec, cause))?.ok_or_else(missing)?
-            }
-            (Source::Keyring { .. }, [service, account]) => {
-                let found = os_keyring::get(service, account).await;
-                found.map_err(|cause| failed(spec, cause))?.ok_or_else(missing)?
-            }
-            (Source::File { .. }, [path]) => {
-                let path = std::path::PathBuf::from(path);
-                let work = tokio::task::spawn_blocking(move || local::read(&path));
-                let read = match tokio::time::timeout(FILE_DEADLINE, work).await {
-                    Ok(Ok(read)) => read,
-                    Ok(Err(cause)) => return Err(failed(spec, cause)),
-                    Err(cause) => return Err(failed(spec, cause)),
-                };
-                read.map_err(|cause| match cause {
-                    local::Error::Absent { .. } => absent(spec, Some(cause.into())),
-                    cause => failed(spec, cause),
-                })?
-            }
-            (Source::Env { variable }, _) => {
-                std::env::var(variable).map(SecretString::from).map_err(|_| missing())?
-            }
-            _ => return Err(missing()),
+    async fn ask(&self, spec: &CredentialSpec, principal: &Principal) -> Result<Fetched, Error> {
+        let (name, label) = (spec.name.clone(), spec.source_label().to_owned());
+        let fetched = match spec.source.fetch(principal, &self.backends).await {
+            Ok(fetched) => fetched,
+            Err(FetchError::Render { cause }) => return Err(Error::Render { name, cause }),
+            Err(FetchError::Absent { cause }) => return Err(Error::Absent { name, label, cause }),
+            Err(FetchError::Failed { cause }) => return Err(Error::Source { name, label, cause }),
         };
         // A value that no variable can hold would fail later, where nobody knows whose fault it is.
-        let text = value.expose_secret();
-        if text.is_empty() || text.contains('\0') || text.len() > local::MAX_VALUE {
-            return Err(missing());
+        let text = fetched.value.expose_secret();
+        if text.is_empty() || text.contains('\0') || text.len() > MAX_SECRET {
+            return Err(Error::Absent { name, label, cause: None });
         }
-        Ok(value)
+        Ok(fetched)
     }
 }
 
 fn render(spec: &CredentialSpec, principal: &Principal) -> Result<Vec<String>, Error> {
-    let rendered: Result<Vec<String>, RenderError> = match &spec.source {
-        Source::Vault { path, field } => path
-            .render_url_path(principal)
-            .and_then(|path| Ok(vec![path, field.render_path(principal)?])),
-        source => {
-            source.templates().into_iter().map(|template| template.render_path(principal)).collect()
-        }
-    };
+    let rendered = spec.source.rendered(principal);
     rendered.map_err(|cause| Error::Render { name: spec.name.clone(), cause })
-}
-
-fn user_ref(user: &UserId) -> UserRef {
-    UserRef {
-        issuer: user.issuer().to_owned(),
-        tenant: user.tenant().map(str::to_owned),
-        subject: user.subject().to_owned(),
-    }
-}
-
-fn absent(spec: &CredentialSpec, cause: Option<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::Absent { name: spec.name.clone(), label: spec.source_label().to_owned(), cause }
-}
-
-fn failed(spec: &CredentialSpec, cause: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::Source {
-        name: spec.name.clone(),
-        label: spec.source_label().to_owned(),
-        cause: Box::new(cause),
-    }
 }
 
 /// A list as bytes that no other list has.

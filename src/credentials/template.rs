@@ -8,6 +8,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::auth::Principal;
+use crate::hex;
 
 const MAX_PATH_CLAIM: usize = 128;
 const MAX_ENV_CLAIM: usize = 63;
@@ -23,12 +24,12 @@ pub struct Template {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     Literal(String),
-    Slot(Slot),
+    Placeholder(Placeholder),
 }
 
 /// What may stand in braces.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Slot {
+pub enum Placeholder {
     /// A hash of issuer, tenant and subject.
     User,
     /// The subject.
@@ -77,7 +78,7 @@ pub enum RenderError {
 }
 
 #[derive(Clone, Copy)]
-enum Place {
+enum Context {
     Path,
     UrlPath,
     Env,
@@ -109,7 +110,7 @@ impl Template {
             if !literal.is_empty() {
                 parts.push(Part::Literal(std::mem::take(&mut literal)));
             }
-            parts.push(Part::Slot(Slot::parse(name)?));
+            parts.push(Part::Placeholder(Placeholder::parse(name)?));
             rest = tail;
         }
         literal.push_str(rest);
@@ -124,7 +125,7 @@ impl Template {
     /// # Errors
     /// [`RenderError`], which names the claim.
     pub fn render_path(&self, principal: &Principal) -> Result<String, RenderError> {
-        self.render(principal, Place::Path)
+        self.render(principal, Context::Path)
     }
 
     /// Like [`render_path`](Self::render_path), percent-encoded for the path of a URL.
@@ -132,7 +133,7 @@ impl Template {
     /// # Errors
     /// [`RenderError`], which names the claim.
     pub fn render_url_path(&self, principal: &Principal) -> Result<String, RenderError> {
-        self.render(principal, Place::UrlPath)
+        self.render(principal, Context::UrlPath)
     }
 
     /// The text for an environment variable: each claim must be a plain word.
@@ -140,15 +141,7 @@ impl Template {
     /// # Errors
     /// [`RenderError`], which names the claim.
     pub fn render_env(&self, principal: &Principal) -> Result<String, RenderError> {
-        self.render(principal, Place::Env)
-    }
-
-    /// The placeholders, in order.
-    pub fn slots(&self) -> impl Iterator<Item = &Slot> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Slot(slot) => Some(slot),
-            Part::Literal(_) => None,
-        })
+        self.render(principal, Context::Env)
     }
 
     pub(super) fn parts(&self) -> &[Part] {
@@ -156,39 +149,47 @@ impl Template {
     }
 
     /// The literal text around the placeholders.
-    pub(super) fn literals(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Literal(text) => Some(text.as_str()),
-            Part::Slot(_) => None,
-        })
+    pub(super) fn literals(&self) -> String {
+        self.fold("")
+    }
+
+    /// The whole text, where there is no placeholder in it.
+    pub(super) fn literal(&self) -> Option<String> {
+        let literal = |part: &Part| matches!(part, Part::Literal(_));
+        self.parts.iter().all(literal).then(|| self.literals())
     }
 
     /// The template with a stand-in for each placeholder, to judge the literal text by.
     pub(super) fn sketch(&self) -> String {
-        self.parts
-            .iter()
-            .map(|part| match part {
-                Part::Literal(text) => text.as_str(),
-                Part::Slot(_) => "x",
-            })
-            .collect()
+        self.fold("x")
     }
 
-    fn render(&self, principal: &Principal, place: Place) -> Result<String, RenderError> {
+    fn fold(&self, stand_in: &str) -> String {
+        let mut folded = String::new();
+        for part in &self.parts {
+            folded.push_str(match part {
+                Part::Literal(text) => text,
+                Part::Placeholder(_) => stand_in,
+            });
+        }
+        folded
+    }
+
+    fn render(&self, principal: &Principal, context: Context) -> Result<String, RenderError> {
         let mut text = String::new();
         for part in &self.parts {
             let piece = match part {
                 Part::Literal(literal) => literal.clone(),
-                Part::Slot(slot) => {
-                    let value = slot.value(principal)?;
-                    if !place.takes(&value) {
-                        return Err(RenderError::Unfit { claim: slot.name() });
+                Part::Placeholder(placeholder) => {
+                    let value = placeholder.value(principal)?;
+                    if !context.takes(&value) {
+                        return Err(RenderError::Unfit { claim: placeholder.name() });
                     }
                     value
                 }
             };
-            match place {
-                Place::UrlPath => {
+            match context {
+                Context::UrlPath => {
                     // Slashes in the literal text separate segments; a claim has none.
                     let mut segments = piece.split('/');
                     text.extend(
@@ -201,16 +202,16 @@ impl Template {
                         text.extend(utf8_percent_encode(segment, SEGMENT));
                     }
                 }
-                Place::Path | Place::Env => text.push_str(&piece),
+                Context::Path | Context::Env => text.push_str(&piece),
             }
         }
         Ok(text)
     }
 }
 
-// === impl Place ===
+// === impl Context ===
 
-impl Place {
+impl Context {
     fn takes(self, value: &str) -> bool {
         let all = |more: &[u8]| {
             value.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
@@ -226,9 +227,9 @@ impl Place {
     }
 }
 
-// === impl Slot ===
+// === impl Placeholder ===
 
-impl Slot {
+impl Placeholder {
     fn parse(name: &str) -> Result<Self, ParseError> {
         Ok(match name {
             "user" => Self::User,
@@ -284,15 +285,7 @@ impl Slot {
 
 fn tenant_hash(issuer: &str, tenant: &str) -> String {
     let bound = crate::seal::bound(b"mcpwrap tenant 1", &[issuer.as_bytes(), tenant.as_bytes()]);
-    hex(&Sha256::digest(bound)[..16])
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(&Sha256::digest(bound)[..16])
 }
 
 #[cfg(test)]

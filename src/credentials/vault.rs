@@ -8,20 +8,21 @@ use std::time::Duration;
 
 use http::StatusCode;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::Url;
-use zeroize::Zeroize as _;
 
+use super::fetched::Fetched;
 use crate::outbound::{self, Client};
 
+mod answer;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod token;
 
-use token::{Renewable, Token, parse};
+use answer::{Engine, parse};
+use token::{Renewable, Token};
 
 pub use settings::{Login, SettingsError, VaultSettings};
 
@@ -40,12 +41,6 @@ struct Inner {
     http: Client,
     settings: VaultSettings,
     token: Mutex<Option<Token>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Engine {
-    V1,
-    V2,
 }
 
 /// Why the vault gives no secret.
@@ -134,7 +129,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn read(&self, path: &str, field: &str) -> Result<SecretString, Error> {
+    pub async fn read(&self, path: &str, field: &str) -> Result<Fetched, Error> {
         tokio::time::timeout(DEADLINE, self.inner.read(path, field))
             .await
             .unwrap_or(Err(Error::Slow))
@@ -170,7 +165,7 @@ impl std::fmt::Debug for Vault {
 // === impl Inner ===
 
 impl Inner {
-    async fn read(&self, path: &str, field: &str) -> Result<SecretString, Error> {
+    async fn read(&self, path: &str, field: &str) -> Result<Fetched, Error> {
         let token = self.token().await?;
         match self.read_with(&token, path, field).await {
             Err(Error::Forbidden { .. }) => {
@@ -187,7 +182,7 @@ impl Inner {
         token: &SecretString,
         path: &str,
         field: &str,
-    ) -> Result<SecretString, Error> {
+    ) -> Result<Fetched, Error> {
         match self.mount(token, path).await? {
             Some((mount, engine)) => self.secret(token, path, mount, engine, field).await,
             None => {
@@ -247,7 +242,7 @@ impl Inner {
         mount: usize,
         engine: Engine,
         field: &str,
-    ) -> Result<SecretString, Error> {
+    ) -> Result<Fetched, Error> {
         let (mount, rest) = path.split_at(mount);
         let request = match engine {
             Engine::V1 => format!("{mount}{rest}"),
@@ -264,16 +259,9 @@ impl Inner {
             }
         }
         let mut answer = parse(&answer.body).ok_or_else(|| Error::Malformed { path: path() })?;
-        let fields = match engine {
-            Engine::V1 => &mut answer["data"],
-            Engine::V2 => &mut answer["data"]["data"],
-        };
-        let found = match fields.get_mut(field).map(Value::take) {
-            Some(Value::String(text)) if !text.is_empty() => Ok(SecretString::from(text)),
-            _ => Err(Error::Field { path: path(), field: field.to_owned() }),
-        };
-        wipe(&mut answer);
-        found
+        engine
+            .field(&mut answer, field)
+            .ok_or_else(|| Error::Field { path: path(), field: field.to_owned() })
     }
 
     /// The token in use, or a new one.
@@ -303,8 +291,8 @@ impl Inner {
     async fn log_in(&self) -> Result<Token, Error> {
         match &self.settings.login {
             Login::AppRole { role_id, secret_id } => {
-                let read = |place: &settings::Place| {
-                    place.read().map_err(|cause| Error::Settings { cause })
+                let read = |given: &settings::ValueOrFile| {
+                    given.read().map_err(|cause| Error::Settings { cause })
                 };
                 let body = serde_json::json!({
                     "role_id": read(role_id)?.expose_secret(),
@@ -318,8 +306,8 @@ impl Inner {
                 Token::from_auth(&answer.body)
                     .ok_or_else(|| Error::Malformed { path: "auth/approle/login".to_owned() })
             }
-            Login::Token(place) => {
-                let value = place.read().map_err(|cause| Error::Settings { cause })?;
+            Login::Token(given) => {
+                let value = given.read().map_err(|cause| Error::Settings { cause })?;
                 let answer = self.get(&value, "auth/token/lookup-self").await?;
                 match answer.status {
                     StatusCode::OK => {
@@ -386,15 +374,5 @@ impl Inner {
             return Err(malformed());
         }
         Ok(url)
-    }
-}
-
-/// The other fields of a secret are none of our business; they should not linger.
-fn wipe(value: &mut Value) {
-    match value {
-        Value::String(text) => text.zeroize(),
-        Value::Array(all) => all.iter_mut().for_each(wipe),
-        Value::Object(all) => all.values_mut().for_each(wipe),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

@@ -1,71 +1,25 @@
-//! Bodies: requests read within their limit, replies written without joining their pieces.
+//! The body of a request, read within its limit and its time.
 
-use std::collections::VecDeque;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
-use super::status::Unread;
-use crate::client::Content;
+use super::rejection::Rejection;
 
 /// How long a client may take to send its body.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(60);
 
 /// Reads a whole body of at most `limit` bytes.
-pub(super) async fn read(body: Incoming, limit: usize) -> Result<Bytes, Unread> {
+pub(super) async fn read(body: Incoming, limit: usize) -> Result<Bytes, Rejection> {
     let whole = Limited::new(body, limit).collect();
     let Ok(whole) = tokio::time::timeout(ARRIVES_WITHIN, whole).await else {
-        return Err(Unread::Incomplete);
+        return Err(Rejection::Incomplete);
     };
     match whole {
         Ok(whole) => Ok(whole.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Unread::TooLarge),
-        Err(_) => Err(Unread::Incomplete),
-    }
-}
-
-/// A body of pieces; one piece needs no more than its bytes.
-pub(super) fn pieces(content: Content) -> Body {
-    let mut pieces = content.0;
-    match pieces.len() {
-        0 => Body::empty(),
-        1 => Body::from(pieces.remove(0)),
-        _ => Body::new(Pieces {
-            left: pieces.iter().map(|p| p.len() as u64).sum(),
-            pieces: pieces.into(),
-        }),
-    }
-}
-
-struct Pieces {
-    pieces: VecDeque<Bytes>,
-    left: u64,
-}
-
-impl http_body::Body for Pieces {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let piece = self.pieces.pop_front();
-        self.left -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
-        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.pieces.is_empty()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        Err(error) if error.is::<LengthLimitError>() => Err(Rejection::TooLarge),
+        Err(_) => Err(Rejection::Incomplete),
     }
 }

@@ -2,18 +2,24 @@
 //!
 //! It knows how to write what `client/` returns, and nothing of sessions, calls or children.
 
-mod activity;
 mod body;
-mod connections;
-mod crowd;
+mod connection;
+mod content;
+mod endpoint;
 mod guard;
+mod idle;
+mod listener;
 mod peer;
-mod serve;
+mod per_network_limit;
+mod rejection;
+mod route;
 mod sse;
 mod status;
 
-pub use connections::Limits;
+pub use connection::Limits;
+pub use endpoint::Endpoint;
 pub use guard::{Allowed, NotAnOrigin};
+pub use listener::Listener;
 pub use peer::{Network, NotANetwork, Proxies};
-pub use serve::{Endpoint, Metadata, serve};
+pub use route::{Metadata, Routes};
 pub use status::Challenge;

@@ -5,28 +5,12 @@ use axum::response::Response;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
-use super::serve::Metadata;
-use super::{body, sse};
+use super::rejection::Rejection;
+use super::route::Metadata;
+use super::{content, sse};
 use crate::auth::{self, Denied};
-use crate::client::{Content, Refusal, Reply, Status};
+use crate::client::{Content, Refusal, Reply, SESSION_ID, Status};
 use crate::mcp::{self, ErrorObject, RequestId, codes};
-
-const SESSION_ID: &str = "mcp-session-id";
-
-/// What is refused before a message is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unread {
-    /// A path that is not ours.
-    Path,
-    /// A foreign `Host` or `Origin` (checklist 1.2, 1.3).
-    Foreign,
-    /// The body is larger than allowed.
-    TooLarge,
-    /// The body did not arrive.
-    Incomplete,
-    /// The body is not JSON by its own account (checklist 1.10).
-    ContentType,
-}
 
 /// Writes a reply.
 pub(super) fn write(reply: Reply, keep_alive: std::time::Duration) -> Response {
@@ -53,23 +37,23 @@ pub(super) fn write(reply: Reply, keep_alive: std::time::Duration) -> Response {
 }
 
 /// Writes a refusal of something that was not read.
-pub(super) fn unread(why: Unread) -> Response {
+pub(super) fn rejected(why: Rejection) -> Response {
     let (status, code, message) = match why {
-        Unread::Path => return empty(StatusCode::NOT_FOUND),
-        Unread::Foreign => (
+        Rejection::Path => return empty(StatusCode::NOT_FOUND),
+        Rejection::Foreign => (
             StatusCode::FORBIDDEN,
             codes::INVALID_REQUEST,
             "this host or origin is not allowed (--allow-host, --allow-origin)",
         ),
-        Unread::TooLarge => (
+        Rejection::TooLarge => (
             StatusCode::PAYLOAD_TOO_LARGE,
             codes::INVALID_REQUEST,
             "the body is larger than allowed (--max-body)",
         ),
-        Unread::Incomplete => {
+        Rejection::Incomplete => {
             (StatusCode::BAD_REQUEST, codes::PARSE_ERROR, "the body did not arrive whole")
         }
-        Unread::ContentType => (
+        Rejection::ContentType => (
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             codes::INVALID_REQUEST,
             "the content type must be application/json",
@@ -95,7 +79,7 @@ fn error_content(id: Option<&RequestId>, error: ErrorObject) -> Content {
 }
 
 fn json(status: StatusCode, content: Content) -> Response {
-    let mut response = Response::new(body::pieces(content));
+    let mut response = Response::new(content::body(content));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -233,16 +233,11 @@ impl Entered {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn scratch(name: &str) -> PathBuf {
-        let path = std::env::temp_dir().join(format!("home-{}-{name}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        path
-    }
+    use crate::scratch::Scratch;
 
     #[test]
     fn every_directory_is_for_its_owner_alone() {
-        let dir = scratch("modes");
+        let dir = Scratch::new();
         let home = prepare(&dir, "abc", Some("t1"), None).unwrap();
         for path in [&home.root, &home.home, &home.tmp, &home.runtime, &home.state_dir] {
             let mode = std::fs::metadata(path).unwrap().mode();
@@ -250,26 +245,24 @@ mod tests {
         }
         assert_eq!(prepare(&dir, "abc", Some("t1"), None).unwrap(), home);
         assert_ne!(prepare(&dir, "abc", None, None).unwrap().root, home.root);
-        std::fs::remove_dir_all(dir).unwrap();
     }
 
     #[test]
     fn a_name_that_leads_elsewhere_is_refused() {
-        let dir = scratch("names");
+        let dir = Scratch::new();
         for name in ["", ".", "..", "a/b", "_", "a\0", &"x".repeat(DIGEST + 1)] {
             assert!(matches!(prepare(&dir, name, None, None), Err(Error::Digest { .. })));
             assert!(matches!(prepare(&dir, "a", Some(name), None), Err(Error::Digest { .. })));
         }
-        assert!(!dir.exists());
+        assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 0);
     }
 
     #[test]
     fn a_symbolic_link_is_refused() {
-        let dir = scratch("links");
+        let dir = Scratch::new();
         let home = prepare(&dir, "abc", None, None).unwrap();
         std::fs::remove_dir(&home.tmp).unwrap();
         std::os::unix::fs::symlink("/etc", &home.tmp).unwrap();
         assert!(matches!(prepare(&dir, "abc", None, None), Err(Error::Directory { .. })));
-        std::fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -1,14 +1,12 @@
 //! Credential files that a mcpwrap left behind when it was killed: gone before the first child starts, unless another
 //! mcpwrap uses the same state directory.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::libc;
-
 use super::home::{CREDENTIALS, HOMES};
+use crate::private_file;
 
 /// Held, shared, by every mcpwrap that uses the directory.
 const LOCK: &str = "in-use";
@@ -25,10 +23,8 @@ pub struct InUse {
 ///
 /// If the state directory cannot be used.
 pub fn sweep(state_dir: &Path) -> io::Result<InUse> {
-    DirBuilder::new().recursive(true).mode(0o700).create(state_dir)?;
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600).custom_flags(libc::O_NOFOLLOW);
-    let lock = options.open(state_dir.join(LOCK))?;
+    private_file::make_directory(state_dir).map_err(io::Error::other)?;
+    let lock = private_file::open_or_create(&state_dir.join(LOCK)).map_err(io::Error::other)?;
     match lock.try_lock() {
         Ok(()) => {
             let removed = remove(state_dir);
@@ -79,11 +75,11 @@ fn inside(dir: &Path) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     #[test]
     fn credentials_of_the_past_are_removed_and_nothing_else() {
-        let dir = std::env::temp_dir().join(format!("leftovers-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&dir);
+        let dir = Scratch::new();
         let user = dir.join("homes/_/0123abcd");
         fs::create_dir_all(user.join("credentials/abc")).unwrap();
         fs::create_dir_all(user.join("home")).unwrap();
@@ -103,6 +99,5 @@ mod tests {
         drop((first, second));
         drop(sweep(&dir).unwrap());
         assert!(!secret.exists());
-        fs::remove_dir_all(&dir).unwrap();
     }
 }

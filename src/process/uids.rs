@@ -3,15 +3,14 @@
 //! The numbers are never given anew, not even those of users who are long gone: a file of theirs may still be there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::ops::RangeInclusive;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use nix::libc;
+use crate::private_file;
 
 /// The file in the state directory: a line for every user, number first.
 const FILE: &str = "uids";
@@ -75,6 +74,13 @@ pub enum Error {
         /// Which line, from 1.
         line: usize,
     },
+    /// The file is not to be had, or not ours alone.
+    #[error("open the list of user ids")]
+    Open {
+        /// Why not.
+        #[source]
+        source: private_file::Error,
+    },
     /// The file cannot be read or written.
     #[error("{path} cannot be read or written")]
     File {
@@ -103,10 +109,7 @@ impl Uids {
             }
         }
         let path = state_dir.join(FILE);
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
-        let file =
-            options.open(&path).map_err(|source| Error::File { path: path.clone(), source })?;
+        let file = private_file::open_or_create(&path).map_err(|source| Error::Open { source })?;
         let uids = Self { range, path, file: Mutex::new(file) };
         uids.locked(|uids, file| uids.given(file).map(drop))?;
         Ok(uids)
@@ -190,17 +193,11 @@ fn known(passwd: &str, range: &RangeInclusive<u32>) -> Option<(u32, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn scratch(name: &str) -> PathBuf {
-        let path = std::env::temp_dir().join(format!("uids-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).unwrap();
-        path
-    }
+    use crate::scratch::Scratch;
 
     #[test]
     fn everybody_keeps_his_own_and_nobody_gets_anothers() {
-        let dir = scratch("keep");
+        let dir = Scratch::new();
         let uids = Uids::open(&dir, 300_000..=300_001).unwrap();
         assert_eq!(uids.allocate("alice").unwrap(), 300_000);
         assert_eq!(uids.allocate("bob").unwrap(), 300_001);
@@ -210,12 +207,12 @@ mod tests {
         let wider = Uids::open(&dir, 300_001..=300_002).unwrap();
         assert_eq!(wider.allocate("carol").unwrap(), 300_002);
         assert!(matches!(wider.allocate("alice"), Err(Error::Elsewhere { uid: 300_000, .. })));
-        fs::remove_dir_all(dir).unwrap();
     }
 
     #[test]
     fn a_cut_line_is_forgotten_and_a_damaged_one_is_not() {
-        let dir = scratch("cut");
+        let dir = Scratch::new();
+        drop(Uids::open(&dir, 300_000..=300_009).unwrap());
         fs::write(dir.join(FILE), "300000 alice\n30000").unwrap();
         let uids = Uids::open(&dir, 300_000..=300_009).unwrap();
         assert_eq!(uids.allocate("bob").unwrap(), 300_001);
@@ -228,7 +225,6 @@ mod tests {
             ));
             assert!(matches!(uids.allocate("carol"), Err(Error::Damaged { .. })));
         }
-        fs::remove_dir_all(dir).unwrap();
     }
 
     #[test]

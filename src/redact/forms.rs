@@ -10,6 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use zeroize::Zeroizing;
 
 use super::MIN_SECRET;
+use crate::hex;
 
 /// A long secret is looked for in pieces of about this many bytes.
 const PIECE: usize = 256;
@@ -80,8 +81,8 @@ fn add(forms: &mut Vec<Zeroizing<String>>, secret: &str) {
         put(json(&once, Json::Plain));
         put(once);
     }
-    put(hex(secret).to_ascii_uppercase());
-    put(hex(secret));
+    put(hex::encode(secret.as_bytes()).to_ascii_uppercase());
+    put(hex::encode(secret.as_bytes()));
     for set in [STRICT, COMPONENT, WHOLE, FORM] {
         let encoded = percent_encode(secret.as_bytes(), set).to_string().replace(' ', "+");
         put(lower_escapes(&encoded));
@@ -96,13 +97,6 @@ fn add(forms: &mut Vec<Zeroizing<String>>, secret: &str) {
         put(STANDARD_NO_PAD.encode(&padded)[first..last].to_owned());
         put(URL_SAFE_NO_PAD.encode(&padded)[first..last].to_owned());
     }
-}
-
-fn hex(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 /// `%2F` and `%2f` are the same to a URL, not to a search.

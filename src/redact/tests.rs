@@ -15,7 +15,7 @@ fn secret(text: &str) -> SecretString {
 fn every_form_is_masked() {
     let redactor = Redactor::new();
     let _guard = redactor.learn(&secret(TOKEN));
-    let hex: String = TOKEN.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = crate::hex::encode(TOKEN.as_bytes());
     let url = percent_encoding::utf8_percent_encode(TOKEN, percent_encoding::NON_ALPHANUMERIC);
     let form: String = url::form_urlencoded::byte_serialize(TOKEN.as_bytes()).collect();
     for text in [

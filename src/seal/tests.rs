@@ -1,23 +1,8 @@
 //! Properties of the envelope, and what the key file refuses.
 
 use super::*;
+use crate::scratch::Scratch;
 use proptest::prelude::*;
-
-/// A directory that is gone after the test.
-pub(crate) struct Scratch(pub(crate) PathBuf);
-
-impl Scratch {
-    pub(crate) fn new() -> Self {
-        let name = format!("mcpwrap-seal-{:016x}", getrandom::u64().unwrap());
-        Self(std::env::temp_dir().join(name))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 proptest! {
     #[test]
@@ -75,8 +60,8 @@ fn another_keyring_opens_nothing() {
 #[test]
 fn keys_survive_the_process_and_a_rotation() {
     let dir = Scratch::new();
-    let first = Keyring::load_or_create(&dir.0).unwrap();
-    let second = Keyring::load_or_create(&dir.0).unwrap();
+    let first = Keyring::load_or_create(&dir).unwrap();
+    let second = Keyring::load_or_create(&dir).unwrap();
     let old = first.seal(b"a", b"old").unwrap();
     let before = first.current();
     assert_ne!(first.rotate().unwrap(), before);
@@ -95,23 +80,23 @@ fn many_at_once_agree_on_one_key() {
     let dir = Scratch::new();
     let ids: Vec<KeyId> = std::thread::scope(|scope| {
         let all: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| Keyring::load_or_create(&dir.0).unwrap().current()))
+            .map(|_| scope.spawn(|| Keyring::load_or_create(&dir).unwrap().current()))
             .collect();
         all.into_iter().map(|one| one.join().unwrap()).collect()
     });
     assert!(ids.iter().all(|id| *id == ids[0]));
-    assert_eq!(std::fs::read_dir(&dir.0).unwrap().count(), 1);
+    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1);
 }
 
 #[test]
 fn rotation_stops_before_a_key_is_lost() {
     let dir = Scratch::new();
-    let keys = Keyring::load_or_create(&dir.0).unwrap();
+    let keys = Keyring::load_or_create(&dir).unwrap();
     for _ in 1..MAX_KEYS {
         keys.rotate().unwrap();
     }
     assert!(matches!(keys.rotate(), Err(Error::Full { .. })));
-    assert!(Keyring::load_or_create(&dir.0).is_ok());
+    assert!(Keyring::load_or_create(&dir).is_ok());
     assert!(matches!(Keyring::ephemeral().unwrap().rotate(), Err(Error::NotOurs)));
 }
 
@@ -126,35 +111,41 @@ fn nothing_printed_tells_a_key() {
 fn files_that_others_can_touch_are_refused() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = Scratch::new();
-    Keyring::load_or_create(&dir.0).unwrap();
-    let file = keyfile::path(&dir.0);
+    Keyring::load_or_create(&dir).unwrap();
+    let file = keyfile::path(&dir);
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let chmod = |path: &Path, mode| {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     };
-    assert_eq!((mode(&dir.0), mode(&file)), (0o700, 0o600));
+    assert_eq!((mode(&dir), mode(&file)), (0o700, 0o600));
     for wrong in [0o640, 0o604, 0o620, 0o602] {
         chmod(&file, wrong);
-        assert!(matches!(Keyring::load_or_create(&dir.0), Err(Error::Exposed { .. })));
+        assert!(matches!(
+            Keyring::load_or_create(&dir),
+            Err(Error::File { cause: private_file::Error::Exposed { .. } })
+        ));
     }
     chmod(&file, 0o600);
-    chmod(&dir.0, 0o777);
-    assert!(matches!(Keyring::load_or_create(&dir.0), Err(Error::Exposed { .. })));
-    chmod(&dir.0, 0o700);
-    let moved = dir.0.join("elsewhere");
+    chmod(&dir, 0o777);
+    assert!(matches!(
+        Keyring::load_or_create(&dir),
+        Err(Error::File { cause: private_file::Error::Exposed { .. } })
+    ));
+    chmod(&dir, 0o700);
+    let moved = dir.join("elsewhere");
     std::fs::rename(&file, &moved).unwrap();
     std::os::unix::fs::symlink(&moved, &file).unwrap();
-    assert!(matches!(Keyring::load_or_create(&dir.0), Err(Error::Io { .. })));
+    assert!(matches!(Keyring::load_or_create(&dir), Err(Error::File { .. })));
 }
 
 #[test]
 fn a_damaged_file_is_refused_and_not_replaced() {
     let dir = Scratch::new();
-    Keyring::load_or_create(&dir.0).unwrap();
-    let file = keyfile::path(&dir.0);
+    Keyring::load_or_create(&dir).unwrap();
+    let file = keyfile::path(&dir);
     for text in ["", "mcpwrap-keys-1\n", "mcpwrap-keys-1\nAAAA\n", "\u{fffd}"] {
         std::fs::write(&file, text).unwrap();
-        assert!(matches!(Keyring::load_or_create(&dir.0), Err(Error::Malformed { .. })));
+        assert!(matches!(Keyring::load_or_create(&dir), Err(Error::Malformed { .. })));
         assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! Every function here blocks; the deadlines are the parent's.
 
-use std::fs::OpenOptions;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -11,6 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
 use super::{BUSY, Error, Filter, Inner, Listed, MAX_VALUE, Removed, UserRef};
+use crate::private_file;
 use crate::seal::{KeyId, bound};
 
 const SCHEMA: &str = "
@@ -31,19 +31,8 @@ struct Head {
 }
 
 pub(super) fn open(path: &Path) -> Result<Connection, Error> {
-    let io = |cause| Error::Io { path: path.to_owned(), cause };
     // SQLite would make the file with the umask's mode; its side files take over the mode it finds.
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600).custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits());
-    }
-    let file = options.open(path).map_err(io)?;
-    if !is_private(&file.metadata().map_err(io)?) {
-        return Err(Error::Exposed { path: path.to_owned() });
-    }
+    private_file::open_or_create(path).map_err(|cause| Error::File { cause })?;
     let setup = || -> rusqlite::Result<Connection> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(BUSY)?;
@@ -55,17 +44,6 @@ pub(super) fn open(path: &Path) -> Result<Connection, Error> {
         Ok(connection)
     };
     setup().map_err(|cause| Error::Sqlite { path: path.to_owned(), cause })
-}
-
-#[cfg(unix)]
-fn is_private(metadata: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    metadata.is_file() && metadata.mode() & 0o077 == 0
-}
-
-#[cfg(not(unix))]
-fn is_private(metadata: &std::fs::Metadata) -> bool {
-    metadata.is_file()
 }
 
 // === impl Inner ===

@@ -10,10 +10,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use super::os_keyring;
+use crate::hex;
+use crate::private_file::{self, Readers};
 use crate::seal::Keyring;
-
-/// A key as text is shorter than this; the rest of a longer file is not read.
-const MAX_TEXT: u64 = 256;
 
 /// A place that holds one master key: `keyring:SERVICE/ACCOUNT`, `file:PATH` or `env:VAR`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,20 +43,12 @@ pub enum Error {
         #[source]
         cause: os_keyring::Error,
     },
-    /// The file cannot be read.
-    #[error("read the master key from {}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
+    /// The file cannot be read, or others can read it too.
+    #[error("read the master key")]
+    File {
+        /// Why not.
         #[source]
-        cause: std::io::Error,
-    },
-    /// Others than the owner may read or replace the file.
-    #[error("the master key file {} is open to other users", path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
+        cause: private_file::Error,
     },
     /// There is nothing at that place.
     #[error("there is no master key at {place}")]
@@ -101,7 +92,8 @@ impl KeySource {
                 .await
                 .map_err(|cause| Error::Keyring { cause })?
                 .ok_or_else(|| Error::Absent { place: format!("keyring:{service}/{account}") })?,
-            Self::File(path) => read(path)?,
+            Self::File(path) => private_file::read_secret(path, Readers::Owner)
+                .map_err(|cause| Error::File { cause })?,
             Self::Env(name) => std::env::var(name)
                 .map(SecretString::from)
                 .map_err(|_| Error::Absent { place: format!("env:{name}") })?,
@@ -110,36 +102,9 @@ impl KeySource {
     }
 }
 
-fn read(path: &std::path::Path) -> Result<SecretString, Error> {
-    use std::io::Read as _;
-    let io = |cause| Error::Io { path: path.to_owned(), cause };
-    let mut options = std::fs::OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits());
-    }
-    let file = options.open(path).map_err(io)?;
-    let metadata = file.metadata().map_err(io)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt as _;
-        if metadata.mode() & 0o077 != 0 {
-            return Err(Error::Exposed { path: path.to_owned() });
-        }
-    }
-    if !metadata.is_file() {
-        return Err(Error::Malformed);
-    }
-    let mut text = Zeroizing::new(String::with_capacity(MAX_TEXT as usize));
-    file.take(MAX_TEXT).read_to_string(&mut text).map_err(io)?;
-    Ok(SecretString::from(text.as_str()))
-}
-
 fn decode(text: &str) -> Result<Zeroizing<[u8; 32]>, Error> {
     let bytes = if text.len() == 64 {
-        hex(text)
+        hex::decode(text)
     } else {
         [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD]
             .iter()
@@ -152,17 +117,6 @@ fn decode(text: &str) -> Result<Zeroizing<[u8; 32]>, Error> {
     }
     key.copy_from_slice(&bytes);
     Ok(key)
-}
-
-fn hex(text: &str) -> Option<Vec<u8>> {
-    text.as_bytes()
-        .chunks(2)
-        .map(|pair| {
-            let digit = |byte: u8| char::from(byte).to_digit(16);
-            let (high, low) = (digit(*pair.first()?)?, digit(*pair.get(1)?)?);
-            u8::try_from(high * 16 + low).ok()
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::private_file;
 use crate::seal::{self, Keyring};
 
 mod file;
@@ -74,20 +75,12 @@ pub struct Listed {
 /// Why the store does not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file cannot be made or looked at.
-    #[error("use the store {}", path.display())]
-    Io {
-        /// The store's file.
-        path: PathBuf,
-        /// What the system said.
+    /// The file cannot be made or looked at, or others can do so too.
+    #[error("open the store")]
+    File {
+        /// Why not.
         #[source]
-        cause: std::io::Error,
-    },
-    /// Others than the owner may read or replace the file.
-    #[error("the store {} is open to other users", path.display())]
-    Exposed {
-        /// The store's file.
-        path: PathBuf,
+        cause: private_file::Error,
     },
     /// SQLite failed.
     #[error("query the store {}", path.display())]

@@ -1,24 +1,25 @@
 //! What the store keeps, whose it is, and which changes from outside it notices.
 
 use super::*;
-use crate::seal::tests::Scratch;
+use crate::private_file;
+use crate::scratch::Scratch;
 use rusqlite::Connection;
 use secrecy::ExposeSecret as _;
 
-struct Place {
+struct Fixture {
     dir: Scratch,
     keys: Keyring,
 }
 
-impl Place {
+impl Fixture {
     fn new() -> Self {
         let dir = Scratch::new();
-        let keys = Keyring::load_or_create(&dir.0).unwrap();
+        let keys = Keyring::load_or_create(&dir).unwrap();
         Self { dir, keys }
     }
 
     fn path(&self) -> PathBuf {
-        self.dir.0.join("store.sqlite")
+        self.dir.join("store.sqlite")
     }
 
     fn open(&self) -> Result<Store, Error> {
@@ -49,8 +50,8 @@ async fn shown(store: &Store, user: &UserRef, name: &str) -> Option<String> {
 
 #[tokio::test]
 async fn each_user_has_his_own_values() {
-    let place = Place::new();
-    let store = place.open().unwrap();
+    let fixture = Fixture::new();
+    let store = fixture.open().unwrap();
     let users =
         [user(None, "alice"), user(Some(""), "alice"), user(Some("a"), "lice"), user(None, "bob")];
     for (n, user) in users.iter().enumerate() {
@@ -71,13 +72,13 @@ async fn each_user_has_his_own_values() {
 
 #[tokio::test]
 async fn two_processes_share_the_file_and_a_rotation() {
-    let place = Place::new();
-    let server = place.open().unwrap();
-    let cli = Store::open(&place.path(), Keyring::load_or_create(&place.dir.0).unwrap()).unwrap();
+    let fixture = Fixture::new();
+    let server = fixture.open().unwrap();
+    let cli = Store::open(&fixture.path(), Keyring::load_or_create(&fixture.dir).unwrap()).unwrap();
     let alice = user(None, "alice");
     cli.set(&alice, "A", &secret("first")).await.unwrap();
     assert_eq!(shown(&server, &alice, "A").await.unwrap(), "first");
-    place.keys.rotate().unwrap();
+    fixture.keys.rotate().unwrap();
     server.set(&alice, "B", &secret("second")).await.unwrap();
     assert_eq!(shown(&cli, &alice, "A").await.unwrap(), "first");
     assert_eq!(shown(&cli, &alice, "B").await.unwrap(), "second");
@@ -85,11 +86,11 @@ async fn two_processes_share_the_file_and_a_rotation() {
 
 #[tokio::test]
 async fn no_value_stands_in_the_file() {
-    let place = Place::new();
-    let store = place.open().unwrap();
+    let fixture = Fixture::new();
+    let store = fixture.open().unwrap();
     let value = "ghp_plainly_visible_value";
     store.set(&user(None, "alice"), "T", &secret(value)).await.unwrap();
-    for entry in std::fs::read_dir(&place.dir.0).unwrap() {
+    for entry in std::fs::read_dir(&fixture.dir).unwrap() {
         let path = entry.unwrap().path();
         let bytes = std::fs::read(&path).unwrap();
         assert!(memchr::memmem::find(&bytes, value.as_bytes()).is_none());
@@ -119,15 +120,15 @@ async fn changes_from_outside_are_refused() {
         "DELETE FROM secret WHERE subject = 'alice';
          INSERT INTO secret SELECT issuer, tenant, 'alice', name, version, updated, sealed FROM secret",
     ] {
-        let place = Place::new();
-        let store = place.open().unwrap();
+        let fixture = Fixture::new();
+        let store = fixture.open().unwrap();
         for (subject, value) in [("alice", "one"), ("bob", "two")] {
             store
                 .set(&user(None, subject), "T", &secret(value))
                 .await
                 .unwrap();
         }
-        place.raw().execute_batch(change).unwrap();
+        fixture.raw().execute_batch(change).unwrap();
         let got = store.get(&alice, "T").await;
         assert!(matches!(got, Err(Error::Tampered { .. })), "{change}");
     }
@@ -135,17 +136,17 @@ async fn changes_from_outside_are_refused() {
 
 #[tokio::test]
 async fn an_old_version_put_back_is_refused() {
-    let place = Place::new();
-    let store = place.open().unwrap();
+    let fixture = Fixture::new();
+    let store = fixture.open().unwrap();
     let alice = user(None, "alice");
     store.set(&alice, "T", &secret("leaked")).await.unwrap();
-    let raw = place.raw();
+    let raw = fixture.raw();
     raw.execute_batch("CREATE TEMP TABLE old AS SELECT * FROM secret; CREATE TEMP TABLE oldhead AS SELECT * FROM head")
         .unwrap();
     store.set(&alice, "T", &secret("renewed")).await.unwrap();
     raw.execute_batch("INSERT OR REPLACE INTO secret SELECT * FROM old").unwrap();
     assert!(matches!(store.get(&alice, "T").await, Err(Error::Tampered { .. })));
-    assert!(place.open().is_err());
+    assert!(fixture.open().is_err());
     // With the old head it is consistent, yet this process has seen a newer one.
     raw.execute_batch("INSERT OR REPLACE INTO head SELECT * FROM oldhead").unwrap();
     assert!(matches!(store.get(&alice, "T").await, Err(Error::Tampered { .. })));
@@ -153,23 +154,26 @@ async fn an_old_version_put_back_is_refused() {
 
 #[tokio::test]
 async fn other_keys_and_open_files_are_refused() {
-    let place = Place::new();
-    let store = place.open().unwrap();
+    let fixture = Fixture::new();
+    let store = fixture.open().unwrap();
     store.set(&user(None, "a"), "T", &secret("x")).await.unwrap();
-    let other = Store::open(&place.path(), Keyring::ephemeral().unwrap());
+    let other = Store::open(&fixture.path(), Keyring::ephemeral().unwrap());
     assert!(matches!(other, Err(Error::Tampered { .. })));
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(place.open(), Err(Error::Exposed { .. })));
+        std::fs::set_permissions(fixture.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(
+            fixture.open(),
+            Err(Error::File { cause: private_file::Error::Exposed { .. } })
+        ));
     }
 }
 
 #[tokio::test]
 async fn empty_and_huge_values_are_refused() {
-    let place = Place::new();
-    let store = place.open().unwrap();
+    let fixture = Fixture::new();
+    let store = fixture.open().unwrap();
     for value in [String::new(), "x".repeat(MAX_VALUE + 1)] {
         let set = store.set(&user(None, "a"), "T", &SecretString::from(value)).await;
         assert!(matches!(set, Err(Error::Size { .. })));

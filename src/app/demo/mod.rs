@@ -15,6 +15,7 @@ use self::walk::Walk;
 use super::run::{self, until_stopped};
 use super::serve::{Built, build, open_store, outbound_client, runtime};
 use crate::config::{self, Rounds, Typed};
+use crate::problem::Problem;
 use crate::shutdown::Shutdown;
 use crate::store::UserRef;
 use crate::{outbound, process, store};
@@ -79,7 +80,7 @@ pub enum Error {
     #[error("read the demo's own options: {}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Options {
         /// What is wrong.
-        problems: Vec<config::Problem>,
+        problems: Vec<Problem>,
     },
     /// The directory for everything that is kept cannot be made.
     #[error("make a directory in {}", path.display())]
@@ -185,8 +186,7 @@ async fn served(
     let config = options(scratch, &issuer, &chosen, rounds)?;
     let secrets = fill_store(&config, &issuer).await?;
     let client = outbound_client()?;
-    let Built { url, listener, endpoint, gate, news, .. } =
-        build(&config, shutdown, &client).await?;
+    let Built { url, listeners, gate, news, .. } = build(&config, shutdown, &client).await?;
     provider.serve_tokens_for(&url);
     let cautions = news.into_iter().filter_map(|news| match news {
         run::News::Caution { text } => Some(text),
@@ -221,7 +221,7 @@ async fn served(
         walked
     };
     let silent = |_| {};
-    let serving = until_stopped(listener, endpoint, gate, shutdown.clone(), &silent);
+    let serving = until_stopped(listeners, gate, shutdown.clone(), &silent);
     let (served, walked) = tokio::join!(serving, walking);
     served?;
     walked

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::Error;
+use crate::client::SESSION_ID;
 use crate::outbound::{Client, Reply};
 
 const REVISION: &str = "2025-11-25";
-const SESSION: &str = "mcp-session-id";
 
 /// The endpoint as one user reaches it.
 #[derive(Clone)]
@@ -46,7 +46,7 @@ impl Caller {
             request = request.bearer_auth(token);
         }
         if let Some(session) = session {
-            request = request.header(SESSION, session);
+            request = request.header(SESSION_ID, session);
         }
         self.client.send(request).await.map_err(|cause| Error::Call { cause })
     }
@@ -60,7 +60,7 @@ impl Caller {
         });
         let reply = self.post(&hello, None).await?;
         message(&reply)?;
-        let id = header(&reply.headers, SESSION)
+        let id = header(&reply.headers, SESSION_ID)
             .ok_or(Error::Unexpected { what: format!("{} without a session", reply.status) })?;
         let session = Session { id, caller: self };
         let done = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });

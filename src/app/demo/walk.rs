@@ -10,8 +10,8 @@ use url::Url;
 
 use super::session::{Caller, Session, call, header};
 use super::{ALICE, BOB, Error, Held, News, example};
-use crate::app::chain;
 use crate::outbound::Client;
+use crate::problem::chain;
 use crate::redact::Redactor;
 
 /// What the walk needs to know of the world that was built for it.

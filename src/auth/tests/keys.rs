@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::Notify;
 
-use super::super::testing::{Answer, START, claims, claims_with};
+use super::identity_provider::{Answer, START, claims, claims_with};
 use super::*;
 
 #[tokio::test]

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::testing::{AUDIENCE, Hand, Pair, Provider, bearer};
 use super::*;
 use crate::outbound;
 use crate::shutdown::Shutdown;
+use identity_provider::{AUDIENCE, Hand, Pair, Provider, bearer};
 
+pub(in crate::auth) mod identity_provider;
 mod keys;
 mod opaque;
 mod tokens;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::testing::{Answer, START, claims, claims_with};
+use super::identity_provider::{Answer, START, claims, claims_with};
 use super::*;
 
 fn introspecting(provider: &Provider, when: AskWhen) -> Settings {

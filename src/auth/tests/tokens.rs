@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::super::testing::{START, claims, claims_with};
+use super::identity_provider::{START, claims, claims_with};
 use super::*;
 
 #[tokio::test]

@@ -49,13 +49,12 @@ impl Drop for FileInUse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seal::tests::Scratch;
+    use crate::scratch::Scratch;
 
     #[test]
     fn a_file_lives_as_long_as_any_child_that_reads_it() {
         let dir = Scratch::new();
-        fs::create_dir_all(&dir.0).unwrap();
-        let path = dir.0.join("TOKEN");
+        let path = dir.join("TOKEN");
         let files = FilesInUse::default();
         let take = || files.take(&path, || fs::write(&path, "secret")).unwrap();
         let (first, successor) = (take(), take());

@@ -249,7 +249,10 @@ mod tests {
     use super::*;
 
     fn slot() -> Arc<Slot> {
-        Arc::new(Slot::new(Arc::new(Principal::local()), Profile::plain()))
+        let principal = Arc::new(Principal::local());
+        let user = principal.user().clone();
+        let key = ChildKey { user, authority: "a".into(), session: None };
+        Arc::new(Slot::new(key, principal, Profile::plain()))
     }
 
     #[tokio::test]

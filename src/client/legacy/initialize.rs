@@ -14,6 +14,7 @@ use crate::client::headers::session_id;
 use crate::client::reply::{Content, Frame, Reply, Status};
 use crate::client::settings::{ChildScope, LARGEST_INTRODUCTION};
 use crate::gate::{Access, Role};
+use crate::hex;
 use crate::mcp::{Era, ErrorObject, Object, Params, ProtocolVersion, Raw, RequestId, codes};
 use crate::server::{Hello, Profile};
 
@@ -172,5 +173,5 @@ pub(super) fn fresh_id() -> Result<String, ErrorObject> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
         .map_err(|_| ErrorObject::internal("no random numbers for a session id"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(&bytes))
 }

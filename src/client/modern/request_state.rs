@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::auth::Principal;
+use crate::hex;
 use crate::mcp::{Object, Raw};
 use crate::policy::Operation;
 use crate::seal::Keyring;
@@ -113,7 +114,7 @@ fn digest(operation: &Operation) -> String {
         write(&mut canonical, &value);
     }
     hash.update(canonical.as_bytes());
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&hash.finalize())
 }
 
 fn write(out: &mut String, value: &serde_json::Value) {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::auth::UserId;
 use crate::gate::Call;
+use crate::hex;
 
 /// Calls of one user that may wait at a time.
 const MOST_PER_USER: usize = 64;
@@ -45,7 +46,7 @@ impl SuspendedCalls {
     ) -> Result<String, Crowded> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|_| Crowded)?;
-        let name: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = hex::encode(&bytes);
         let mut all = self.lock();
         let own = all.values().filter(|waiting| waiting.user == *user).count();
         if own >= MOST_PER_USER || all.len() >= MOST {

@@ -1,17 +1,24 @@
 //! From option to value, with the real store and real files; and what two users may not have in common.
 
 use super::*;
-use crate::credentials::Delivery;
+use crate::auth::Machines;
+use crate::credentials::{Delivery, Facts, Users, check_per_user};
+use crate::scratch::Scratch;
 use crate::seal::Keyring;
-use crate::seal::tests::Scratch;
+use crate::store::{Store, UserRef};
+use secrecy::SecretString;
 use serde_json::json;
 
 fn user(subject: &str) -> Principal {
     Principal::for_tests("https://idp.example", None, subject, &[("team", json!("blue"))])
 }
 
+fn spec(source: &str) -> CredentialSpec {
+    CredentialSpec::new("TOKEN", source, Delivery::Env, Users::Many).unwrap()
+}
+
 fn sources(specs: &[&str], backends: Backends, allow_shared: &[String]) -> Sources {
-    let specs = specs.iter().map(|text| CredentialSpec::parse(text).unwrap()).collect();
+    let specs = specs.iter().map(|source| spec(source)).collect();
     let watch = SharedWatch::new(allow_shared).unwrap();
     Sources::new(specs, backends, watch).unwrap()
 }
@@ -19,9 +26,8 @@ fn sources(specs: &[&str], backends: Backends, allow_shared: &[String]) -> Sourc
 /// A directory with one file per user.
 fn files(entries: &[(&str, &str)]) -> Scratch {
     let dir = Scratch::new();
-    std::fs::create_dir(&dir.0).unwrap();
     for (name, value) in entries {
-        std::fs::write(dir.0.join(name), value).unwrap();
+        std::fs::write(dir.join(name), value).unwrap();
         #[cfg(unix)]
         chmod(&dir, name, 0o600);
     }
@@ -32,11 +38,11 @@ fn files(entries: &[(&str, &str)]) -> Scratch {
 fn chmod(dir: &Scratch, name: &str, mode: u32) {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = std::fs::Permissions::from_mode(mode);
-    std::fs::set_permissions(dir.0.join(name), mode).unwrap();
+    std::fs::set_permissions(dir.join(name), mode).unwrap();
 }
 
 fn from_files(dir: &Scratch, allow_shared: &[String]) -> Sources {
-    let spec = format!("TOKEN=file:{}/{{sub}}", dir.0.display());
+    let spec = format!("file:{}/{{sub}}", dir.display());
     sources(&[&spec], Backends::default(), allow_shared)
 }
 
@@ -106,11 +112,11 @@ async fn a_hostile_subject_reaches_no_file() {
 #[cfg(unix)]
 #[tokio::test]
 async fn files_that_are_no_credentials_are_refused() {
-    let big = "x".repeat(local::MAX_VALUE + 1);
+    let big = "x".repeat(MAX_SECRET + 1);
     let dir = files(&[("open", "v"), ("empty", "\n"), ("big", &big), ("nul", "a\0b")]);
     chmod(&dir, "open", 0o620);
-    std::fs::create_dir(dir.0.join("dir")).unwrap();
-    nix::unistd::mkfifo(&dir.0.join("pipe"), nix::sys::stat::Mode::S_IRUSR).unwrap();
+    std::fs::create_dir(dir.join("dir")).unwrap();
+    nix::unistd::mkfifo(&dir.join("pipe"), nix::sys::stat::Mode::S_IRUSR).unwrap();
     let sources = from_files(&dir, &[]);
     for subject in ["open", "empty", "big", "nul", "dir", "pipe"] {
         let error = sources.fetch(&user(subject)).await.unwrap_err();
@@ -118,22 +124,38 @@ async fn files_that_are_no_credentials_are_refused() {
             error.for_user().starts_with("your credential TOKEN could not be fetched"),
             "{subject}"
         );
-        assert!(!error.for_user().contains(&*dir.0.to_string_lossy()));
+        assert!(!error.for_user().contains(&*dir.to_string_lossy()));
     }
 }
 
 #[tokio::test]
 async fn the_store_is_asked_for_the_caller_alone() {
     let dir = Scratch::new();
-    let keys = Keyring::load_or_create(&dir.0).unwrap();
-    let store = Store::open(&dir.0.join("store.sqlite"), keys).unwrap();
-    let alice = user_ref(user("alice").user());
+    let keys = Keyring::load_or_create(&dir).unwrap();
+    let store = Store::open(&dir.join("store.sqlite"), keys).unwrap();
+    let alice = UserRef {
+        issuer: "https://idp.example".to_owned(),
+        tenant: None,
+        subject: "alice".to_owned(),
+    };
     store.set(&alice, "github", &SecretString::from("for alice")).await.unwrap();
     let backends = Backends { store: Some(store), vault: None };
-    let sources = sources(&["TOKEN=store:github"], backends, &[]);
+    let sources = sources(&["store:github"], backends, &[]);
     assert_eq!(value(&sources.fetch(&user("alice")).await.unwrap()), "for alice");
     let error = sources.fetch(&user("bob")).await.unwrap_err();
     assert!(error.for_user().starts_with("no credential TOKEN is stored for you"));
+}
+
+#[test]
+fn the_operator_can_allow_a_shared_name() {
+    let facts = Facts { issuers: 1, tenant_claim: false, machines: Machines::Refuse };
+    let specs = [spec("vault:kv/mcp#t")];
+    let problems = check_per_user(&specs, &facts, &[]);
+    assert_eq!(
+        problems[0].to_string(),
+        "--credential (not set): TOKEN: the source vault:kv/mcp#t does not tell the users apart"
+    );
+    assert!(check_per_user(&specs, &facts, &["TOKEN".to_owned()]).is_empty());
 }
 
 #[tokio::test]
@@ -144,14 +166,14 @@ async fn one_flight_serves_all_who_wait() {
     let (one, two) = tokio::join!(sources.fetch(&alice), sources.fetch(&alice));
     assert_eq!((value(&one.unwrap()), value(&two.unwrap())), ("v", "v"));
     // A new value is seen by the next call: a flight is no cache.
-    std::fs::write(dir.0.join("alice"), "w").unwrap();
+    std::fs::write(dir.join("alice"), "w").unwrap();
     assert_eq!(value(&sources.fetch(&alice).await.unwrap()), "w");
 }
 
 #[test]
 fn a_source_without_its_backend_is_refused_at_start_up() {
-    for spec in ["TOKEN=store:x", "TOKEN=vault:kv/{user}#t"] {
-        let specs = vec![CredentialSpec::parse(spec).unwrap()];
+    for source in ["store:x", "vault:kv/{user}#t"] {
+        let specs = vec![spec(source)];
         let watch = SharedWatch::new(&[]).unwrap();
         let refused = Sources::new(specs, Backends::default(), watch);
         assert!(matches!(refused, Err(Error::Backend { .. })));
@@ -160,7 +182,7 @@ fn a_source_without_its_backend_is_refused_at_start_up() {
 
 #[test]
 fn authority_follows_what_a_child_may_do() {
-    let sources = sources(&["TOKEN=file:/run/{claim:team}/{user}"], Backends::default(), &[]);
+    let sources = sources(&["file:/run/{claim:team}/{user}"], Backends::default(), &[]);
     let digest =
         |principal: &Principal, extra: &[&str]| sources.authority_digest(principal, extra).unwrap();
     let of = |tenant, team| Principal::for_tests("i", tenant, "s", &[("team", json!(team))]);

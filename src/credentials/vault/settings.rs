@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use url::Url;
 
-use super::super::local;
 use crate::outbound;
+use crate::private_file::{self, Readers};
 
 /// Where the vault is and how to log in.
 #[derive(Clone, Debug)]
@@ -23,19 +23,19 @@ pub struct VaultSettings {
 #[derive(Clone, Debug)]
 pub enum Login {
     /// A token that somebody else made.
-    Token(Place),
+    Token(ValueOrFile),
     /// A role and its secret.
     AppRole {
         /// Which role.
-        role_id: Place,
+        role_id: ValueOrFile,
         /// The role's secret.
-        secret_id: Place,
+        secret_id: ValueOrFile,
     },
 }
 
 /// A secret, or the file that holds it.
 #[derive(Clone, Debug)]
-pub enum Place {
+pub enum ValueOrFile {
     /// The secret itself.
     Value(SecretString),
     /// A file that only its owner may change.
@@ -70,7 +70,7 @@ pub enum SettingsError {
         variable: &'static str,
         /// What is wrong with it.
         #[source]
-        cause: local::Error,
+        cause: private_file::Error,
     },
 }
 
@@ -99,7 +99,8 @@ impl VaultSettings {
         }
         let ca_pem = get("VAULT_CACERT")
             .map(|path| {
-                local::read_public(path.as_ref())
+                private_file::read_given(path.as_ref(), Readers::Others)
+                    .map(|bytes| bytes.to_vec())
                     .map_err(|cause| SettingsError::File { variable: "VAULT_CACERT", cause })
             })
             .transpose()?;
@@ -113,12 +114,12 @@ impl Login {
     fn from_env(get: &impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let place = |value: &str, file: &str| {
             get(value)
-                .map(|text| Place::Value(SecretString::from(text)))
-                .or_else(|| get(file).map(|path| Place::File(path.into())))
+                .map(|text| ValueOrFile::Value(SecretString::from(text)))
+                .or_else(|| get(file).map(|path| ValueOrFile::File(path.into())))
         };
         let role_id = place("VAULT_ROLE_ID", "VAULT_ROLE_ID_FILE");
         let secret_id = place("VAULT_SECRET_ID", "VAULT_SECRET_ID_FILE");
-        let token = get("VAULT_TOKEN").map(|text| Place::Value(SecretString::from(text)));
+        let token = get("VAULT_TOKEN").map(|text| ValueOrFile::Value(SecretString::from(text)));
         match (token, role_id, secret_id) {
             (Some(_), Some(_), _) | (Some(_), _, Some(_)) => Err(SettingsError::TwoLogins),
             (Some(token), None, None) => Ok(Self::Token(token)),
@@ -126,22 +127,21 @@ impl Login {
             (None, None, None) => get("HOME")
                 .map(|home| PathBuf::from(home).join(".vault-token"))
                 .filter(|path| path.exists())
-                .map(|path| Self::Token(Place::File(path)))
+                .map(|path| Self::Token(ValueOrFile::File(path)))
                 .ok_or(SettingsError::NoLogin),
             (None, _, _) => Err(SettingsError::HalfRole),
         }
     }
 }
 
-// === impl Place ===
+// === impl ValueOrFile ===
 
-impl Place {
+impl ValueOrFile {
     pub(super) fn read(&self) -> Result<SecretString, SettingsError> {
         match self {
             Self::Value(value) => Ok(value.clone()),
-            Self::File(path) => local::read(path).map_err(|cause| SettingsError::File {
-                variable: "the file with the vault's login",
-                cause,
+            Self::File(path) => private_file::read_secret(path, Readers::Others).map_err(|cause| {
+                SettingsError::File { variable: "the file with the vault's login", cause }
             }),
         }
     }

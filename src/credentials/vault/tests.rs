@@ -115,8 +115,8 @@ fn settings(variables: &[(&str, &str)]) -> Result<VaultSettings, SettingsError> 
 }
 
 async fn token_of(vault: &Vault) -> Result<String, Error> {
-    let value = vault.read("secret/mcp/alice", "token").await?;
-    Ok(value.expose_secret().to_owned())
+    let fetched = vault.read("secret/mcp/alice", "token").await?;
+    Ok(fetched.value.expose_secret().to_owned())
 }
 
 #[tokio::test]

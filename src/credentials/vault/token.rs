@@ -7,6 +7,8 @@ use secrecy::SecretString;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::answer::parse;
+
 /// However short a token's life is, it is not renewed more often.
 pub(super) const SHORTEST: Duration = Duration::from_secs(1);
 /// However long a vault says that a token lives, it is renewed after this.
@@ -63,8 +65,4 @@ impl From<&Value> for Renewable {
     fn from(told: &Value) -> Self {
         if told.as_bool() == Some(true) { Self::Yes } else { Self::No }
     }
-}
-
-pub(super) fn parse(body: &Bytes) -> Option<Value> {
-    serde_json::from_slice(body).ok().filter(|answer: &Value| answer.is_object())
 }

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{Error, Installer, Package, Resolved, look_up, tree};
+use crate::hex;
 use crate::process::home::{self, Home};
 use crate::process::walls::{Identity, Paths, Walls};
 use crate::process::{ChildCommand, Environment, Exit, Spawner, environment};
@@ -88,7 +89,7 @@ fn digest(package: &Package) -> String {
         hash.update(part);
     }
     hash.update(package.installer.name());
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&hash.finalize()[..16])
 }
 
 /// An empty tree that the installer owns; whatever an attempt before left is removed.

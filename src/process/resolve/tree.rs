@@ -145,11 +145,11 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::scratch::Scratch;
 
     #[test]
     fn a_whole_is_found_around_its_program() {
-        let dir = std::env::temp_dir().join(format!("tree-{}", std::process::id()));
-        let dir = dir.as_path();
+        let dir = Scratch::new();
         fs::create_dir_all(dir.join("app/dist")).unwrap();
         fs::create_dir_all(dir.join("venv/bin")).unwrap();
         fs::create_dir_all(dir.join("plain")).unwrap();
@@ -168,8 +168,7 @@ mod tests {
         assert_eq!(of("plain/script"), ["plain", "python/bin", "venv"].map(|name| dir.join(name)));
         assert_eq!(of_program(Path::new("/usr/bin/env")), Vec::<PathBuf>::new());
         let args = ["x", "--file=/etc/hostname", "/"].map(OsString::from);
-        assert!(!of_arguments(&args, dir).contains(&"/".into()));
-        fs::remove_dir_all(dir).unwrap();
+        assert!(!of_arguments(&args, &dir).contains(&"/".into()));
     }
 
     #[test]

@@ -1,0 +1,256 @@
+//! A listener: a bound socket, who answers, how many connections there may be, and how they all end.
+//!
+//! It knows nothing of MCP. What carries the bytes is for `accept` to say: a second listener, or one with TLS, is
+//! another value and no other loop.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::Response;
+use http::Request;
+use hyper::body::Incoming;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::connection::{self, Answer, Limits};
+use super::peer::{Network, Proxies};
+use super::per_network_limit::PerNetworkLimit;
+use crate::shutdown::Shutdown;
+
+/// When the system has no descriptor left, a connection has to end before the next can come.
+const NO_DESCRIPTOR_PAUSE: Duration = Duration::from_millis(200);
+
+/// A bound socket and everything that its connections get.
+pub struct Listener {
+    socket: TcpListener,
+    terms: Terms,
+}
+
+/// What every connection gets, whatever carries it.
+struct Terms {
+    limits: Limits,
+    /// They speak for many, and may have more connections than one network.
+    proxies: Proxies,
+    answer: Answer,
+}
+
+// === impl Listener ===
+
+impl Listener {
+    /// A listener that gives each request to `answer`, with the address of the connection that it came over.
+    pub fn new<A, F>(socket: TcpListener, limits: Limits, proxies: Proxies, answer: A) -> Self
+    where
+        A: Fn(Request<Incoming>, IpAddr) -> F + Send + Sync + 'static,
+        F: Future<Output = Response> + Send + 'static,
+    {
+        let answer: Answer = Arc::new(move |request, peer| Box::pin(answer(request, peer)));
+        Self { socket, terms: Terms { limits, proxies, answer } }
+    }
+
+    /// Serves until the process finishes; connections that are open then end with the answer they are giving, and
+    /// streams in peace.
+    pub async fn serve(self, shutdown: Shutdown) {
+        let Self { socket, terms } = self;
+        let serving = async {
+            let mut open = terms.accept_all(|| accept(&socket), &shutdown).await;
+            drop(socket);
+            while open.join_next().await.is_some() {}
+        };
+        tokio::select! {
+            () = serving => {}
+            () = shutdown.aborting() => {}
+        }
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Listener").field(&self.socket).finish()
+    }
+}
+
+// === impl Terms ===
+
+impl Terms {
+    /// Serves every stream that `accept` yields until the process finishes, and gives back those that are still open.
+    async fn accept_all<A, F, IO>(&self, accept: A, shutdown: &Shutdown) -> JoinSet<()>
+    where
+        A: Fn() -> F,
+        F: Future<Output = io::Result<(IO, IpAddr)>>,
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let limits = self.limits;
+        let places = Arc::new(Semaphore::new(limits.most));
+        let networks = Arc::new(PerNetworkLimit::default());
+        let mut open = JoinSet::new();
+        loop {
+            // Without a place nothing is accepted: further connections wait in the system's queue.
+            let next = async {
+                let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
+                accept().await.map(|(stream, peer)| (stream, peer, place))
+            };
+            let accepted = tokio::select! {
+                () = shutdown.finishing() => return open,
+                Some(_) = open.join_next() => continue,
+                accepted = next => accepted,
+            };
+            match accepted {
+                Ok((stream, peer, place)) => {
+                    let most = match self.speaks_for_many(peer) {
+                        true => limits.most,
+                        false => limits.most_of_one,
+                    };
+                    let network = Network::around(peer);
+                    let Some(share) = PerNetworkLimit::take(&networks, network, most) else {
+                        tracing::debug!(%peer, "closed a connection: its network has too many");
+                        continue;
+                    };
+                    let (answer, shutdown) = (Arc::clone(&self.answer), shutdown.clone());
+                    open.spawn(async move {
+                        connection::serve(stream, peer, limits, &shutdown, &answer).await;
+                        drop((place, share));
+                    });
+                }
+                Err(error) if is_of_one(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    sleep(NO_DESCRIPTOR_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn speaks_for_many(&self, peer: IpAddr) -> bool {
+        peer.to_canonical().is_loopback() || self.proxies.trust(peer)
+    }
+}
+
+async fn accept(socket: &TcpListener) -> io::Result<(TcpStream, IpAddr)> {
+    let (stream, peer) = socket.accept().await?;
+    // A small write after a large one would otherwise wait for the client's delayed acknowledgement.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection keeps its delays");
+    }
+    Ok((stream, peer.ip()))
+}
+
+/// Whether the error is of one connection that was given up before it was accepted.
+fn is_of_one(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::body::Body;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+    use crate::http::connection::{MOST_HEAD, MOST_HEADERS};
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+    const SILENCE: Duration = Duration::from_millis(100);
+
+    async fn start(limits: Limits) -> (SocketAddr, Shutdown) {
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = socket.local_addr().unwrap();
+        let shutdown = Shutdown::new();
+        let answer = |request: Request<Incoming>, _| async move {
+            if request.uri().path() == "/slow" {
+                let never = std::future::pending::<()>();
+                let _ = tokio::time::timeout(3 * SILENCE, never).await;
+            }
+            Response::new(Body::from("done"))
+        };
+        let listener = Listener::new(socket, limits, Proxies::default(), answer);
+        shutdown.spawn_work(listener.serve(shutdown.clone()));
+        (at, shutdown)
+    }
+
+    async fn ask(at: SocketAddr, text: &str) -> String {
+        let mut stream = TcpStream::connect(at).await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        // A connection that is dropped may end with a reset.
+        let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap();
+        String::from_utf8(answer).unwrap()
+    }
+
+    fn short() -> Limits {
+        Limits { most: 100, most_of_one: 100, first: SILENCE / 2, idle: SILENCE }
+    }
+
+    /// Checked with what attackers send: nothing, half a head, a head that never ends.
+    #[tokio::test]
+    async fn who_never_asks_is_cut_off() {
+        let (at, _shutdown) = start(short()).await;
+        for text in ["", "POST /mcp HTTP/1.1\r\nHost: x\r\n"] {
+            assert_eq!(ask(at, text).await, "");
+        }
+        let mut dribbling = TcpStream::connect(at).await.unwrap();
+        let dribble = async {
+            dribbling.write_all(b"GET / HTTP/1.1\r\n").await?;
+            let mut pauses = tokio::time::interval(SILENCE / 10);
+            loop {
+                pauses.tick().await;
+                dribbling.write_all(b"x: y\r\n").await?;
+            }
+        };
+        let ended: io::Result<()> = tokio::time::timeout(PATIENCE, dribble).await.unwrap();
+        assert!(ended.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_slow_answer_is_not_silence() {
+        let (at, _shutdown) = start(short()).await;
+        let answer = ask(at, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert!(answer.ends_with("done"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_huge_head_is_refused() {
+        let (at, _shutdown) = start(Limits { idle: PATIENCE, first: PATIENCE, ..short() }).await;
+        let huge = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(2 * MOST_HEAD));
+        let answer = ask(at, &huge).await;
+        assert!(answer.starts_with("HTTP/1.1 431") || answer.is_empty(), "{answer}");
+        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(MOST_HEADERS + 1));
+        assert!(ask(at, &many).await.starts_with("HTTP/1.1 431"));
+    }
+
+    #[tokio::test]
+    async fn one_too_many_waits_until_another_ends() {
+        let (at, _shutdown) =
+            start(Limits { most: 1, idle: PATIENCE, first: PATIENCE, ..short() }).await;
+        let first = TcpStream::connect(at).await.unwrap();
+        let request = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        let second = ask(at, request);
+        tokio::pin!(second);
+        let early = tokio::time::timeout(SILENCE, &mut second).await;
+        assert!(early.is_err(), "the only place is taken");
+        drop(first);
+        assert!(second.await.ends_with("done"));
+    }
+
+    #[tokio::test]
+    async fn what_is_being_answered_when_the_process_finishes_is_answered() {
+        let (at, shutdown) = start(Limits { idle: PATIENCE, first: PATIENCE, ..short() }).await;
+        let idle = TcpStream::connect(at).await.unwrap();
+        let asking = tokio::spawn(ask(at, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"));
+        while TcpStream::connect(at).await.is_ok() && !asking.is_finished() {
+            tokio::task::yield_now().await;
+            shutdown.finish();
+        }
+        assert!(asking.await.unwrap().ends_with("done"));
+        tokio::time::timeout(PATIENCE, shutdown.finished()).await.unwrap();
+        drop(idle);
+    }
+}

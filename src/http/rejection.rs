@@ -1,0 +1,16 @@
+//! Why a request is refused before its message is read; `status` says how.
+
+/// Why a request is refused before its message is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rejection {
+    /// A path that is not ours.
+    Path,
+    /// A foreign `Host` or `Origin` (checklist 1.2, 1.3).
+    Foreign,
+    /// The body is larger than allowed.
+    TooLarge,
+    /// The body did not arrive.
+    Incomplete,
+    /// The body is not JSON by its own account (checklist 1.10).
+    ContentType,
+}

@@ -1,0 +1,74 @@
+//! What the MCP listener serves at which path.
+
+use bytes::Bytes;
+use http::Method;
+
+/// The paths of the MCP listener.
+#[derive(Debug)]
+pub struct Routes {
+    /// Where MCP is served, e.g. `/mcp`.
+    pub mcp: String,
+    /// The RFC 9728 document, where there is authentication.
+    pub metadata: Option<Metadata>,
+}
+
+/// The document that tells clients where to get a token (RFC 9728).
+#[derive(Clone, Debug)]
+pub struct Metadata {
+    /// Where it is served.
+    pub paths: Vec<String>,
+    /// It.
+    pub document: Bytes,
+}
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Route<'a> {
+    /// MCP, with whatever method.
+    Mcp,
+    /// The document that tells clients where to get a token.
+    ProtectedResourceMetadata(&'a Metadata),
+}
+
+// === impl Routes ===
+
+impl Routes {
+    /// What is served at this path with this method, if anything is.
+    pub(super) fn find(&self, method: &Method, path: &str) -> Option<Route<'_>> {
+        if path == self.mcp {
+            return Some(Route::Mcp);
+        }
+        let metadata = self.metadata.as_ref()?;
+        let asked = method == Method::GET && metadata.paths.iter().any(|own| own == path);
+        asked.then_some(Route::ProtectedResourceMetadata(metadata))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_served_as_it_is_written() {
+        let metadata =
+            Metadata { paths: vec!["/.well-known/x".to_owned()], document: Bytes::new() };
+        let guarded = Routes { mcp: "/mcp".to_owned(), metadata: Some(metadata) };
+        let open = Routes { mcp: "/mcp".to_owned(), metadata: None };
+        let shown = |routes: &Routes, method, path| match routes.find(&method, path) {
+            None => "nothing",
+            Some(Route::Mcp) => "mcp",
+            Some(Route::ProtectedResourceMetadata(_)) => "metadata",
+        };
+        for (method, path, with, without) in [
+            (Method::POST, "/mcp", "mcp", "mcp"),
+            (Method::PUT, "/mcp", "mcp", "mcp"),
+            (Method::POST, "/mcp/", "nothing", "nothing"),
+            (Method::POST, "/", "nothing", "nothing"),
+            (Method::GET, "/.well-known/x", "metadata", "nothing"),
+            (Method::POST, "/.well-known/x", "nothing", "nothing"),
+        ] {
+            assert_eq!(shown(&guarded, method.clone(), path), with, "{method} {path}");
+            assert_eq!(shown(&open, method.clone(), path), without, "{method} {path}");
+        }
+    }
+}
