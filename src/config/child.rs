@@ -130,20 +130,13 @@ fn environment(layers: &mut Layers<'_>, rules: &CredentialRules) -> Vec<(String,
     let mut env: Vec<(String, String)> = Vec::new();
     for ((name, text), origin) in layers.many_with_origin(&key::ENV, pair) {
         if is_secret_like(&name, &text) && !rules.shared.contains(&name) {
-            let wrong = |what| {
-                let hint = format!("take it from a source: --credential {name}=SOURCE");
-                Wrong::new(format!("{name} looks like a secret that {what}")).hint(hint)
+            let (what, told) = match rules.users {
+                Users::One => ("stands here as it is", &mut layers.warnings),
+                Users::Many => ("all users would share", &mut layers.problems),
             };
-            match rules.users {
-                Users::One => {
-                    let problem = wrong("stands here as it is").with(&key::ENV, origin);
-                    layers.warnings.push(problem);
-                }
-                Users::Many => {
-                    let problem = wrong("all users would share").with(&key::ENV, origin);
-                    layers.problems.push(problem);
-                }
-            }
+            let wrong = Wrong::new(format!("{name} looks like a secret that {what}"));
+            let wrong = wrong.hint(format!("take it from a source: --credential {name}=SOURCE"));
+            told.push(wrong.with(&key::ENV, origin));
         }
         env.retain(|(known, _)| *known != name);
         env.push((name, text));
