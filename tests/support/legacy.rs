@@ -1,26 +1,30 @@
-//! A client of the revisions up to 2025-11-25.
+//! A client of the revisions up to 2025-11-25, with a token or without.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
-use super::{Events, Reply, Request, Served};
+use super::binary::Served;
+use super::http::{Events, Reply, Request};
+use super::modern::Modern;
+use super::{next_id, pid, structured};
 
-/// One session.
-#[derive(Debug)]
+/// One session; a clone is the same one.
+#[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) at: SocketAddr,
+    pub(crate) token: Option<String>,
     pub(crate) id: String,
     pub(crate) version: String,
     pub(crate) hello: Value,
-    next: AtomicU64,
 }
 
 /// Everything a client can be asked.
 pub(crate) fn all_capabilities() -> Value {
     json!({ "elicitation": { "form": {}, "url": {} }, "sampling": {}, "roots": {} })
 }
+
+// === impl Session ===
 
 impl Session {
     /// A client of the newest legacy revision that can be asked nothing.
@@ -34,22 +38,43 @@ impl Session {
     }
 
     pub(crate) async fn with(served: &Served, version: &str, capabilities: Value) -> Self {
-        let reply = initialize(served, version, capabilities).await.expect(200);
+        Self::of(served.at, None, version, capabilities).await
+    }
+
+    /// The session of whoever has this token.
+    pub(crate) async fn of(
+        at: SocketAddr,
+        token: Option<String>,
+        version: &str,
+        capabilities: Value,
+    ) -> Self {
+        let request = handshake(version, capabilities).bearing(token.as_deref());
+        let reply = request.send(at).await.expect(200);
         let id = reply.header("mcp-session-id").expect("a session id").to_owned();
         let answer = reply.answer().await;
         let version = answer["result"]["protocolVersion"].as_str();
         let version = version.unwrap_or_else(|| panic!("{answer}")).to_owned();
-        let session =
-            Self { at: served.at, id, version, hello: answer, next: AtomicU64::new(1_000_000) };
+        let session = Self { at, token, id, version, hello: answer };
         session.notify("notifications/initialized", json!({})).await;
         session
     }
 
-    /// A POST within this session.
-    pub(crate) fn request(&self, body: &Value) -> Request {
-        Request::post(body.to_string())
+    /// The same session in the hands of somebody else.
+    pub(crate) fn taken_by(&self, thief: &Modern) -> Self {
+        Self { token: thief.token.clone(), ..self.clone() }
+    }
+
+    /// A request within this session.
+    fn within(&self, request: Request) -> Request {
+        request
+            .bearing(self.token.as_deref())
             .header("mcp-session-id", &self.id)
             .header("mcp-protocol-version", &self.version)
+    }
+
+    /// A POST within this session.
+    pub(crate) fn request(&self, body: &Value) -> Request {
+        self.within(Request::post(body.to_string()))
     }
 
     pub(crate) async fn post(&self, body: &Value) -> Reply {
@@ -70,7 +95,7 @@ impl Session {
 
     /// Sends a request and returns its answer.
     pub(crate) async fn get(&self, method: &str, params: Value) -> Value {
-        let id = json!(self.next.fetch_add(1, Ordering::Relaxed));
+        let id = next_id();
         let answer = self.ask(id.clone(), method, params).await.answer().await;
         assert_eq!(answer["id"], id);
         answer
@@ -92,11 +117,9 @@ impl Session {
         self.post(&body).await.expect(202);
     }
 
+    /// A GET of the standalone stream, or of what a stream said after this event.
     pub(crate) fn listening(&self, last: Option<&str>) -> Request {
-        let request = Request::new("GET")
-            .header("accept", "text/event-stream")
-            .header("mcp-session-id", &self.id)
-            .header("mcp-protocol-version", &self.version);
+        let request = self.within(Request::new("GET").header("accept", "text/event-stream"));
         match last {
             Some(last) => request.header("last-event-id", last),
             None => request,
@@ -113,18 +136,27 @@ impl Session {
         self.listening(Some(last)).send(self.at).await
     }
 
-    pub(crate) async fn pid(&self) -> Value {
-        super::structured(&self.call("whoami", json!({})).await)["pid"].clone()
+    /// Ends the session.
+    pub(crate) async fn delete(&self) -> Reply {
+        self.within(Request::new("DELETE")).send(self.at).await
+    }
+
+    pub(crate) async fn pid(&self) -> i32 {
+        pid(structured(&self.call("whoami", json!({})).await))
     }
 }
 
 /// A handshake and the head of its answer.
 pub(crate) async fn initialize(served: &Served, version: &str, capabilities: Value) -> Reply {
+    handshake(version, capabilities).send(served.at).await
+}
+
+fn handshake(version: &str, capabilities: Value) -> Request {
     let params = json!({
         "protocolVersion": version,
         "capabilities": capabilities,
         "clientInfo": { "name": "it", "version": "1" },
     });
     let body = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
-    served.send(&Request::post(body.to_string())).await
+    Request::post(body.to_string())
 }
