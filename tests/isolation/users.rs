@@ -23,7 +23,7 @@ const ALONE: &str = "ISOLATION_ALONE";
 /// A state directory that goes with its test.
 pub(crate) struct State {
     pub(crate) path: PathBuf,
-    _scratch: Arc<Scratch>,
+    scratch: Arc<Scratch>,
     /// No two tests share a user id, or their children could meet.
     first_uid: u32,
 }
@@ -53,13 +53,13 @@ impl State {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let scratch = Arc::new(Scratch::new());
         let path = scratch.to_path_buf();
-        Self { path, _scratch: scratch, first_uid: 200_000 + number * 10 }
+        Self { path, scratch, first_uid: 200_000 + number * 10 }
     }
 
     /// A state directory inside this one.
     pub(crate) fn within(&self, name: &str) -> Self {
-        let scratch = Arc::clone(&self._scratch);
-        Self { path: self.path.join(name), _scratch: scratch, first_uid: self.first_uid }
+        let scratch = Arc::clone(&self.scratch);
+        Self { path: self.path.join(name), scratch, first_uid: self.first_uid }
     }
 
     pub(crate) fn user(&self, name: &'static str, nth: u32, kind: Kind) -> User {
