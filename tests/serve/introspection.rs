@@ -5,7 +5,7 @@ use crate::support::*;
 pub(crate) const SECRET: &str = "the-secret-of-mcpwrap:with/odd characters";
 
 pub(crate) fn asking(provider: &Provider) -> Mcpwrap {
-    let setup = Mcpwrap::serve().oidc(&provider);
+    let setup = Mcpwrap::serve().oidc(provider);
     let file = setup.dir.join("secret");
     write_private(&file, &format!("{SECRET}\n"));
     setup.flags([

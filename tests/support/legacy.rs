@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::binary::Served;
+use super::client::Client;
 use super::http::{Events, Reply, Request};
 use super::modern::Modern;
-use super::{next_id, pid, structured};
+use super::served::Served;
 
 /// One session; a clone is the same one.
 #[derive(Clone, Debug)]
@@ -87,30 +87,6 @@ impl Session {
         assert_eq!(reply.bytes().await, b"");
     }
 
-    /// Sends a request and returns the head of its answer.
-    pub(crate) async fn ask(&self, id: Value, method: &str, params: Value) -> Reply {
-        let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
-        self.post(&body).await
-    }
-
-    /// Sends a request and returns its answer.
-    pub(crate) async fn get(&self, method: &str, params: Value) -> Value {
-        let id = next_id();
-        let answer = self.ask(id.clone(), method, params).await.answer().await;
-        assert_eq!(answer["id"], id);
-        answer
-    }
-
-    /// Calls a tool and returns its answer.
-    pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Value {
-        self.get("tools/call", json!({ "name": tool, "arguments": arguments })).await
-    }
-
-    /// Calls a tool under an id of the test's own and returns the head of the answer.
-    pub(crate) async fn begin(&self, id: Value, tool: &str, arguments: Value) -> Reply {
-        self.ask(id, "tools/call", json!({ "name": tool, "arguments": arguments })).await
-    }
-
     /// Answers a question.
     pub(crate) async fn answer(&self, question: &Value, result: Value) {
         let body = json!({ "jsonrpc": "2.0", "id": question["id"], "result": result });
@@ -140,9 +116,12 @@ impl Session {
     pub(crate) async fn delete(&self) -> Reply {
         self.within(Request::new("DELETE")).send(self.at).await
     }
+}
 
-    pub(crate) async fn pid(&self) -> i32 {
-        pid(structured(&self.call("whoami", json!({})).await))
+impl Client for Session {
+    async fn ask(&self, id: Value, method: &str, params: Value) -> Reply {
+        let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        self.post(&body).await
     }
 }
 

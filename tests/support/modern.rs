@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::binary::Served;
+use super::client::{Client, next_id};
 use super::http::{Events, Reply, Request};
 use super::legacy::{Session, all_capabilities};
-use super::{next_id, pid, structured};
+use super::served::Served;
 
 const VERSION: &str = "2026-07-28";
 
@@ -101,29 +101,6 @@ impl Modern {
         request.bearing(self.token.as_deref()).send(self.at).await
     }
 
-    /// Sends a request and returns the head of its answer.
-    pub(crate) async fn ask(&self, id: Value, method: &str, params: Value) -> Reply {
-        self.request(&self.body(id, method, params)).send(self.at).await
-    }
-
-    /// Sends a request and returns its answer.
-    pub(crate) async fn get(&self, method: &str, params: Value) -> Value {
-        let id = next_id();
-        let answer = self.ask(id.clone(), method, params).await.answer().await;
-        assert_eq!(answer["id"], id);
-        answer
-    }
-
-    /// Calls a tool and returns its answer.
-    pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Value {
-        self.get("tools/call", json!({ "name": tool, "arguments": arguments })).await
-    }
-
-    /// Calls a tool under an id of the test's own and returns the head of the answer.
-    pub(crate) async fn begin(&self, id: Value, tool: &str, arguments: Value) -> Reply {
-        self.ask(id, "tools/call", json!({ "name": tool, "arguments": arguments })).await
-    }
-
     /// Calls a tool again with the answers that it wanted.
     pub(crate) async fn retry(
         &self,
@@ -159,17 +136,14 @@ impl Modern {
         self.calling("whoami", json!({})).send(self.at).await.status
     }
 
-    /// What the client's child says of itself.
-    pub(crate) async fn whoami(&self) -> Value {
-        structured(&self.call("whoami", json!({})).await).clone()
-    }
-
-    pub(crate) async fn pid(&self) -> i32 {
-        pid(&self.whoami().await)
-    }
-
     /// A legacy session of the same user, who can be asked nothing in it.
     pub(crate) async fn session(&self) -> Session {
         Session::of(self.at, self.token.clone(), "2025-11-25", json!({})).await
+    }
+}
+
+impl Client for Modern {
+    async fn ask(&self, id: Value, method: &str, params: Value) -> Reply {
+        self.request(&self.body(id, method, params)).send(self.at).await
     }
 }
