@@ -146,7 +146,7 @@ async fn a_command_that_does_not_exist_is_said() {
     let answer = Modern::new(&served).begin(json!(1), "echo", json!({})).await.expect(503);
     let answer = answer.json().await;
     assert!(error(&answer).1.contains("no such program"), "{answer}");
-    let reply = legacy::initialize(&served, "2025-11-25", json!({})).await.expect(503);
+    let reply = initialize(&served, "2025-11-25", json!({})).await.expect(503);
     assert!(reply.header("mcp-session-id").is_none());
 }
 

@@ -85,7 +85,7 @@ async fn each_request_carries_the_clients_own_meta() {
     let meta = &structured(&answer)["params"]["_meta"];
     let key = |name: &str| &meta[format!("io.modelcontextprotocol/{name}")];
     assert_eq!(key("protocolVersion"), "2026-07-28");
-    assert_eq!(*key("clientCapabilities"), legacy::all_capabilities());
+    assert_eq!(*key("clientCapabilities"), all_capabilities());
     assert_eq!(key("clientInfo")["name"], "it");
     assert_eq!(key("logLevel"), "warning");
 }

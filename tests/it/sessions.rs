@@ -1,6 +1,5 @@
 //! Legacy sessions: the handshake, who may use one, how it ends, and which child it has.
 
-use crate::support::legacy::{all_capabilities, initialize};
 use crate::support::*;
 
 /// 2.1: one of ours is answered as asked, anything else with the newest legacy one, never with a modern one.
@@ -213,7 +212,7 @@ async fn sessions_are_bounded_and_make_room() {
     const MOST: usize = 1024;
     let served = Mcpwrap::dev().start().await;
     let first = Session::new(&served).await;
-    let open = || legacy::initialize(&served, "2025-11-25", json!({}));
+    let open = || initialize(&served, "2025-11-25", json!({}));
     for _ in 0..MOST / 32 {
         let more = futures_util::future::join_all((0..32).map(|_| open())).await;
         for reply in more {

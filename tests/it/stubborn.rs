@@ -71,7 +71,7 @@ async fn a_child_that_cannot_be_greeted_is_an_error_in_time() {
         let answer = Modern::new(&served).begin(json!(1), "echo", json!({})).await.expect(503);
         let answer = answer.json().await;
         assert!(error(&answer).1.contains(said), "{flag} {value}: {answer}");
-        let reply = legacy::initialize(&served, "2025-11-25", json!({})).await.expect(503);
+        let reply = initialize(&served, "2025-11-25", json!({})).await.expect(503);
         assert!(error(&reply.json().await).1.contains(said), "{flag} {value}");
     });
     futures_util::future::join_all(checks).await;
@@ -92,7 +92,7 @@ async fn every_answer_to_the_probe_leads_to_a_greeting() {
 async fn a_silent_probe_is_followed_by_a_greeting() {
     let setup = Mcpwrap::dev().child(["--probe", "silent"]).flags(["--keep-alive", "1s"]);
     let served = setup.start().await;
-    let reply = legacy::initialize(&served, "2025-11-25", json!({})).await.expect(200);
+    let reply = initialize(&served, "2025-11-25", json!({})).await.expect(200);
     let id = reply.header("mcp-session-id").unwrap().to_owned();
     assert!(reply.is_stream(), "a slow start becomes a stream");
     assert!(reply.answer().await["result"].is_object());

@@ -41,6 +41,11 @@ pub(crate) trait Client {
     }
 }
 
+/// Everything a client can be asked.
+pub(crate) fn all_capabilities() -> Value {
+    json!({ "elicitation": { "form": {}, "url": {} }, "sampling": {}, "roots": {} })
+}
+
 /// The code and the message of an error.
 pub(crate) fn error(answer: &Value) -> (i64, &str) {
     let error = &answer["error"];

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::client::Client;
+use super::client::{Client, all_capabilities};
 use super::http::{Events, Reply, Request};
 use super::modern::Modern;
 use super::served::Served;
@@ -17,11 +17,6 @@ pub(crate) struct Session {
     pub(crate) id: String,
     pub(crate) version: String,
     pub(crate) hello: Value,
-}
-
-/// Everything a client can be asked.
-pub(crate) fn all_capabilities() -> Value {
-    json!({ "elicitation": { "form": {}, "url": {} }, "sampling": {}, "roots": {} })
 }
 
 // === impl Session ===
@@ -37,17 +32,13 @@ impl Session {
         Self::with(served, "2025-11-25", all_capabilities()).await
     }
 
+    /// A client of this revision that can do this much.
     pub(crate) async fn with(served: &Served, version: &str, capabilities: Value) -> Self {
         Self::of(served.at, None, version, capabilities).await
     }
 
     /// The session of whoever has this token.
-    pub(crate) async fn of(
-        at: SocketAddr,
-        token: Option<String>,
-        version: &str,
-        capabilities: Value,
-    ) -> Self {
+    async fn of(at: SocketAddr, token: Option<String>, version: &str, capabilities: Value) -> Self {
         let request = handshake(version, capabilities).bearing(token.as_deref());
         let reply = request.send(at).await.expect(200);
         let id = reply.header("mcp-session-id").expect("a session id").to_owned();
@@ -77,10 +68,12 @@ impl Session {
         self.within(Request::post(body.to_string()))
     }
 
+    /// Sends any message and returns the head of the answer.
     pub(crate) async fn post(&self, body: &Value) -> Reply {
         self.request(body).send(self.at).await
     }
 
+    /// Sends a notification, which must be taken.
     pub(crate) async fn notify(&self, method: &str, params: Value) {
         let body = json!({ "jsonrpc": "2.0", "method": method, "params": params });
         let reply = self.post(&body).await.expect(202);
@@ -122,6 +115,15 @@ impl Client for Session {
     async fn ask(&self, id: Value, method: &str, params: Value) -> Reply {
         let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         self.post(&body).await
+    }
+}
+
+// === impl Modern ===
+
+impl Modern {
+    /// A legacy session of the same user, who can be asked nothing in it.
+    pub(crate) async fn session(&self) -> Session {
+        Session::of(self.at, self.token.clone(), "2025-11-25", json!({})).await
     }
 }
 

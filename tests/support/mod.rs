@@ -33,11 +33,11 @@ pub(crate) mod wait;
 use std::path::Path;
 
 pub(crate) use binary::Mcpwrap;
-pub(crate) use client::{Client, error};
+pub(crate) use client::{Client, all_capabilities, error};
 pub(crate) use fixture::{child_program, is_alive, kill_hard, pid, structured, text, who};
 pub(crate) use http::{Reply, Request, Spoken};
 pub(crate) use keys::{Key, b64, signed};
-pub(crate) use legacy::Session;
+pub(crate) use legacy::{Session, initialize};
 pub(crate) use modern::Modern;
 pub(crate) use proc::{Marker, carriers};
 pub(crate) use provider::{PUBLIC, Provider, now, with};

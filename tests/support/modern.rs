@@ -4,9 +4,8 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::client::{Client, next_id};
+use super::client::{Client, all_capabilities, next_id};
 use super::http::{Events, Reply, Request};
-use super::legacy::{Session, all_capabilities};
 use super::served::Served;
 
 const VERSION: &str = "2026-07-28";
@@ -42,6 +41,7 @@ impl Modern {
         modern
     }
 
+    /// A client that can do this much.
     pub(crate) fn with(served: &Served, capabilities: Value) -> Self {
         Self { at: served.at, token: None, capabilities }
     }
@@ -52,6 +52,7 @@ impl Modern {
         self
     }
 
+    /// What each of its requests says of it.
     pub(crate) fn meta(&self) -> Value {
         json!({
             "io.modelcontextprotocol/protocolVersion": VERSION,
@@ -96,7 +97,7 @@ impl Modern {
         self.request(&self.body(next_id(), "tools/call", params))
     }
 
-    /// Sends any request in the name of this client.
+    /// Sends any request that has no token yet in the name of this client.
     pub(crate) async fn send(&self, request: Request) -> Reply {
         request.bearing(self.token.as_deref()).send(self.at).await
     }
@@ -135,15 +136,19 @@ impl Modern {
     pub(crate) async fn status(&self) -> u16 {
         self.calling("whoami", json!({})).send(self.at).await.status
     }
-
-    /// A legacy session of the same user, who can be asked nothing in it.
-    pub(crate) async fn session(&self) -> Session {
-        Session::of(self.at, self.token.clone(), "2025-11-25", json!({})).await
-    }
 }
 
 impl Client for Modern {
     async fn ask(&self, id: Value, method: &str, params: Value) -> Reply {
         self.request(&self.body(id, method, params)).send(self.at).await
+    }
+}
+
+// === impl Served ===
+
+impl Served {
+    /// Somebody with this token.
+    pub(crate) fn caller(&self, token: &str) -> Modern {
+        Modern::new(self).bearing(token)
     }
 }

@@ -11,7 +11,6 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::http::{Reply, Request};
-use super::modern::Modern;
 use super::scratch::Scratch;
 use super::stderr::Stderr;
 use super::wait::{eventually, soon};
@@ -85,11 +84,6 @@ impl Served {
     /// Sends any request and returns the head of its answer.
     pub(crate) async fn send(&self, request: &Request) -> Reply {
         request.send(self.at).await
-    }
-
-    /// Somebody with this token.
-    pub(crate) fn caller(&self, token: &str) -> Modern {
-        Modern::new(self).bearing(token)
     }
 
     /// Waits for the records of so many calls to be complete, and returns all records.
