@@ -1,14 +1,16 @@
 //! Behind walls a command lives and dies as it does without them; in namespaces it cannot even try to stay.
 
 use std::fs;
-use std::time::Duration;
 
 use mcpwrap::process::walls::{Form, Identity, Walls};
 use mcpwrap::process::{Error, ExecFailure, Exit, probe};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::world::*;
+use crate::children::{output, parent_of, spawner, start};
+use crate::proc::{Marker, field};
+use crate::users::{Kind, State, alone, as_ordinary, is_root, permitted};
+use crate::wait::eventually;
 
 /// Every kind of walls that whoever runs this can have, in one test for root and one for everybody else.
 const OF_ROOT: &[Kind] = &[Kind::Uid, Kind::UidAlone];
@@ -211,20 +213,11 @@ async fn no_tree_outlives_its_namespace() {
             {
                 let state = State::new();
                 let user = state.user("alice", 1, kind);
-                let marker = format!(
-                    "1000{}",
-                    state
-                        .path
-                        .file_name()
-                        .unwrap()
-                        .to_str()
-                        .unwrap()
-                        .replace(|char: char| !char.is_ascii_digit(), "0")
-                );
+                let marker = Marker::new();
                 let mut command = user.command("/bin/sh", &["-c", script]);
-                command.env.set("M", marker.clone());
+                command.env.set("M", marker.0.clone());
                 let process = start(command).await;
-                eventually(&format!("{name} stands"), || carriers(&marker).len() >= 2).await;
+                eventually(&format!("{name} stands"), || marker.carriers().len() >= 2).await;
                 let pid = process.pid.cast_signed();
                 match end {
                     "kill" => assert_eq!(process.handle.kill().await, Exit::Signal(9), "{name}"),
@@ -233,14 +226,14 @@ async fn no_tree_outlives_its_namespace() {
                         assert_eq!(process.handle.exited().await, Exit::Signal(9), "{name}");
                     }
                     "the supervisor is killed" => {
-                        let supervisor = parent(parent(pid));
+                        let supervisor = parent_of(parent_of(pid));
                         kill(Pid::from_raw(supervisor), Signal::SIGKILL).unwrap();
                         assert_eq!(process.handle.exited().await, Exit::SupervisorLost, "{name}");
                     }
                     _ => drop(process),
                 }
                 eventually(&format!("{kind:?}, {name}, {end}: nothing is left"), || {
-                    carriers(&marker).is_empty()
+                    marker.carriers().is_empty()
                 })
                 .await;
             }
@@ -257,42 +250,13 @@ async fn the_first_process_of_a_namespace_is_small_and_knows_nothing() {
         let state = State::new();
         let user = state.user("alice", 1, kind);
         let process = start(user.command("/bin/cat", &[])).await;
-        let init = parent(process.pid.cast_signed());
-        let status = fs::read_to_string(format!("/proc/{init}/status")).unwrap();
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-            line.trim_start_matches(':').trim().to_owned()
-        };
+        let init = parent_of(process.pid.cast_signed());
+        let field = |name: &str| field(init, name);
         assert_eq!(field("Name"), "mcpwrap-init");
         assert_eq!(u64::from_str_radix(&field("CapPrm"), 16).unwrap(), 0);
         assert_eq!(u64::from_str_radix(&field("CapAmb"), 16).unwrap(), 0);
-        let anonymous: u64 = field("RssAnon").trim_end_matches(" kB").trim().parse().unwrap();
+        let anonymous: u64 = field("RssAnon").trim_end_matches(" kB").parse().unwrap();
         assert!(anonymous < 2048, "{anonymous} kB");
         assert_eq!(process.handle.kill().await, Exit::Signal(9));
     }
-}
-
-async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let mut tick = tokio::time::interval(Duration::from_millis(5));
-    let wait = async {
-        while !holds() {
-            tick.tick().await;
-        }
-    };
-    assert!(tokio::time::timeout(PATIENCE, wait).await.is_ok(), "never: {what}");
-}
-
-fn carriers(marker: &str) -> Vec<i32> {
-    let entries = fs::read_dir("/proc").unwrap().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let carries = |pid: &i32| {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&line).contains(marker)
-    };
-    pids.filter(carries).collect()
-}
-
-fn parent(pid: i32) -> i32 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().parse().unwrap()
 }

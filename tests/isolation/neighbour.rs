@@ -19,7 +19,9 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use crate::attacks::attack;
-use crate::world::*;
+use crate::children::{output, parent_of, start};
+use crate::users::{State, User};
+use crate::wait::soon;
 
 /// Says which part the binary plays.
 const ROLE: &str = "ISOLATION_ROLE";
@@ -80,7 +82,7 @@ impl Victim {
                 }
             }
         };
-        let mut targets = tokio::time::timeout(PATIENCE, ready).await.unwrap();
+        let mut targets = soon("a victim that is ready", ready).await;
         let store = state.path.join("store");
         fs::write(&store, "hunter2").unwrap();
         fs::set_permissions(&store, Permissions::from_mode(0o600)).unwrap();
@@ -118,7 +120,7 @@ impl Victim {
     pub(crate) async fn survives(self) {
         let exit = self.process.handle.clone();
         drop(self.process.stdin);
-        let code = tokio::time::timeout(PATIENCE, exit.exited()).await.unwrap();
+        let code = soon("the end of the victim", exit.exited()).await;
         assert_eq!(code, mcpwrap::process::Exit::Code(0));
     }
 }
@@ -133,11 +135,7 @@ fn play(user: &User, role: &str) -> ChildCommand {
 
 /// The process and those above it, down to but without `last`.
 fn ancestors(pid: i32, last: i32) -> Vec<i32> {
-    let parent = |pid: &i32| {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().to_owned();
-        line.parse::<i32>().ok().filter(|parent| *parent != last && *parent > 1)
-    };
+    let parent = |pid: &i32| Some(parent_of(*pid)).filter(|above| *above != last && *above > 1);
     std::iter::successors(Some(pid), parent).collect()
 }
 

@@ -9,7 +9,8 @@ use mcpwrap::process::Spawner;
 use mcpwrap::process::resolve::{self, Error, Resolved};
 use mcpwrap::process::walls::{Identity, Paths, Walls};
 
-use crate::world::*;
+use crate::children::{output, spawner};
+use crate::users::{Kind, State, as_ordinary, notice, permitted};
 
 const MANIFEST: &str = r#"{
     "name": "@isolation/server",

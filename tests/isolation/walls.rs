@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::neighbour::{Breaches, Victim};
-use crate::world::*;
+use crate::users::{Kind, State, as_ordinary, is_root, permitted};
 
 /// What must work where there are no walls, or the attacks prove nothing.
 const ATTACKS: &[&str] = &[

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 
-use crate::world::*;
+use crate::support::*;
 
 /// Calls at a time.
 const AT_ONCE: usize = 64;
@@ -14,11 +14,12 @@ const FAR_TOO_MANY: usize = 20_000;
 
 #[tokio::test]
 async fn a_full_audit_queue_refuses_calls_until_it_is_read_again() {
-    let pipe = scratch("audit-queue").join("audit");
+    let dir = Scratch::new();
+    let pipe = dir.join("audit");
     nix::unistd::mkfifo(&pipe, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
     // A reader that does not read; to open it for both does not wait for a writer.
     let mut reader = std::fs::File::options().read(true).write(true).open(&pipe).unwrap();
-    let served = Setup::legacy().flags(["--audit", pipe.to_str().unwrap()]).serve().await;
+    let served = Mcpwrap::dev().flags(["--audit", pipe.to_str().unwrap()]).start().await;
     let modern = Modern::new(&served);
     let session = Session::new(&served).await;
     let (mut answered, mut refused) = (0, Vec::new());
@@ -58,10 +59,11 @@ async fn a_full_audit_queue_refuses_calls_until_it_is_read_again() {
 /// Nor does such a log keep the process from its end.
 #[tokio::test]
 async fn an_audit_log_that_nobody_reads_does_not_hold_up_the_end() {
-    let pipe = scratch("audit-end").join("audit");
+    let dir = Scratch::new();
+    let pipe = dir.join("audit");
     nix::unistd::mkfifo(&pipe, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
     let _reader = std::fs::File::options().read(true).write(true).open(&pipe).unwrap();
-    let mut served = Setup::legacy().flags(["--audit", pipe.to_str().unwrap()]).serve().await;
+    let mut served = Mcpwrap::dev().flags(["--audit", pipe.to_str().unwrap()]).start().await;
     let modern = Modern::new(&served);
     // More than the pipe holds.
     for _ in 0..20 {

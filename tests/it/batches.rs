@@ -1,6 +1,6 @@
 //! Batches, which 2025-03-26 alone has (2.20, 10.20, 10.21).
 
-use crate::world::*;
+use crate::support::*;
 
 fn request(id: Value, method: &str) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "method": method })
@@ -12,7 +12,7 @@ fn call(id: Value, tool: &str) -> Value {
 
 #[tokio::test]
 async fn a_batch_gets_one_answer_for_each_request() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::with(&served, "2025-03-26", json!({})).await;
     let note = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
     let batch = json!([
@@ -32,7 +32,7 @@ async fn a_batch_gets_one_answer_for_each_request() {
 
 #[tokio::test]
 async fn a_batch_without_requests_is_202() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::with(&served, "2025-03-26", json!({})).await;
     let note = json!({ "jsonrpc": "2.0", "method": "notifications/roots/list_changed" });
     session.post(&json!([note, note])).await.expect(202);
@@ -40,7 +40,7 @@ async fn a_batch_without_requests_is_202() {
 
 #[tokio::test]
 async fn a_batch_of_answers_reaches_the_questions() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::with(&served, "2025-03-26", json!({ "sampling": {} })).await;
     let arguments = json!({ "kind": "sampling", "count": 2 });
     let mut events = session.begin(json!(1), "ask", arguments).await.expect(200).events();
@@ -56,7 +56,7 @@ async fn a_batch_of_answers_reaches_the_questions() {
 
 #[tokio::test]
 async fn batches_that_cannot_be() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::with(&served, "2025-03-26", json!({})).await;
     let params = json!({ "protocolVersion": "2025-03-26", "capabilities": {} });
     let initialize = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params });
@@ -79,7 +79,7 @@ async fn batches_that_cannot_be() {
 /// 10.20: the session's revision decides, not the header; without a session nothing does.
 #[tokio::test]
 async fn other_revisions_refuse_batches() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let batch = json!([request(json!(1), "ping")]);
     for version in ["2024-11-05", "2025-06-18", "2025-11-25"] {
         let session = Session::with(&served, version, json!({})).await;

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use mcpwrap::mcp::Era;
 
-use crate::world::*;
+use crate::support::*;
 
 /// 3.42, 5.31: a modern client that hangs up takes its call back, as a document or as a stream.
 #[tokio::test]
 async fn a_modern_client_that_hangs_up_cancels() {
-    for setup in [Setup::legacy(), Setup::modern()] {
-        let served = setup.flags(["--keep-alive", "300ms"]).serve().await;
+    for setup in [Mcpwrap::dev(), Mcpwrap::dev().modern()] {
+        let served = setup.flags(["--keep-alive", "300ms"]).start().await;
         let modern = Modern::new(&served);
         let body = modern.body(json!(1), "tools/call", json!({ "name": "hold" }));
         let waiting = modern.request(&body).send_only(served.at).await;
@@ -27,7 +27,7 @@ async fn a_modern_client_that_hangs_up_cancels() {
 /// 2.21: a legacy client that hangs up does not, not even before anything was said.
 #[tokio::test]
 async fn a_legacy_client_that_hangs_up_does_not_cancel() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let params = json!({ "name": "hold", "arguments": { "key": "k" } });
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
@@ -44,7 +44,7 @@ async fn a_legacy_client_that_hangs_up_does_not_cancel() {
 /// 1.14, 1.16, 10.28: a call that takes long becomes a stream that shows signs of life, in either era.
 #[tokio::test]
 async fn a_long_call_becomes_a_stream_that_is_kept_alive() {
-    let served = Setup::legacy().flags(["--keep-alive", "200ms"]).serve().await;
+    let served = Mcpwrap::dev().flags(["--keep-alive", "200ms"]).start().await;
     let session = Session::new(&served).await;
     let modern = Modern::new(&served);
     for era in [Era::Legacy, Era::Modern] {
@@ -72,7 +72,7 @@ async fn a_long_call_becomes_a_stream_that_is_kept_alive() {
 /// 1.14: quiet streams too.
 #[tokio::test]
 async fn quiet_streams_are_kept_alive() {
-    let served = Setup::legacy().flags(["--keep-alive", "100ms"]).serve().await;
+    let served = Mcpwrap::dev().flags(["--keep-alive", "100ms"]).start().await;
     let session = Session::new(&served).await;
     let mut listening = Modern::new(&served).listen(json!(1), json!({})).await;
     listening.message().await;
@@ -86,7 +86,7 @@ async fn quiet_streams_are_kept_alive() {
 /// 4.11: a slow HTTP reader slows only its own call.
 #[tokio::test]
 async fn a_slow_reader_slows_only_its_own_call() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let modern = Modern::new(&served);
     let big = json!({ "name": "big", "arguments": { "bytes": 30 << 20 } });
@@ -114,7 +114,7 @@ async fn a_slow_reader_slows_only_its_own_call() {
 /// A client that is gone before its child has started spoils nothing for the next one.
 #[tokio::test]
 async fn hanging_up_during_the_start_spoils_nothing() {
-    let served = Setup::legacy().child(["--probe", "exit"]).serve().await;
+    let served = Mcpwrap::dev().child(["--probe", "exit"]).start().await;
     let modern = Modern::new(&served);
     let body = modern.body(json!(1), "tools/call", json!({ "name": "echo" }));
     drop(modern.request(&body).send_only(served.at).await);
@@ -124,7 +124,7 @@ async fn hanging_up_during_the_start_spoils_nothing() {
 /// A client that dribbles its request holds up nobody.
 #[tokio::test]
 async fn a_request_that_never_ends_holds_up_nobody() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let mut half = session.request(&json!({})).header("content-length", "1000");
     half.body = b"{\"jsonrpc\"".to_vec();
@@ -136,7 +136,7 @@ async fn a_request_that_never_ends_holds_up_nobody() {
 /// 1.15: an event is one line, whatever the payload holds.
 #[tokio::test]
 async fn line_ends_in_a_payload_do_not_end_its_event() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let words = "a\r\nb\n\ndata: c\rid: 9\u{2028}";
     let arguments = json!({ "level": "info", "text": words });
@@ -147,20 +147,18 @@ async fn line_ends_in_a_payload_do_not_end_its_event() {
 /// 4.33: a child that nobody uses is stopped, and started again for the next call.
 #[tokio::test]
 async fn an_idle_child_is_stopped_and_started_again() {
-    let served = Setup::legacy().flags(["--child-idle", "1s"]).serve().await;
+    let served = Mcpwrap::dev().flags(["--child-idle", "1s"]).start().await;
     let modern = Modern::new(&served);
     let first = modern.pid().await;
-    let pid = i32::try_from(first.as_i64().unwrap()).unwrap();
-    eventually("the end of the idle child", || !is_alive(pid)).await;
+    eventually("the end of the idle child", || !is_alive(first)).await;
     assert_ne!(modern.pid().await, first);
     // A session needs its child, so that one stays.
     let session = Session::new(&served).await;
     let kept = session.pid().await;
-    let pid = i32::try_from(kept.as_i64().unwrap()).unwrap();
     let mut tick = tokio::time::interval(Duration::from_millis(250));
     for _ in 0..10 {
         tick.tick().await;
-        assert!(is_alive(pid));
+        assert!(is_alive(kept));
     }
     assert_eq!(session.pid().await, kept);
 }

@@ -1,18 +1,17 @@
 //! A child that dies: those who wait are told, sessions begin anew, the next call has a fresh child.
 
-use crate::world::served::kill_hard;
-use crate::world::*;
+use crate::support::*;
 
 /// 4.32, 2.3: seen in a peer: after a killed child every session broken for good.
 #[tokio::test]
 async fn after_a_killed_child_sessions_are_404_and_a_new_one_works() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let (session, other) = (Session::new(&served).await, Session::new(&served).await);
     let mut stream = session.listen().await;
     let hold = session.begin(json!(1), "hold", json!({}));
     let kill = async {
         other.call("held", json!({ "count": 1 })).await;
-        kill_hard(&other.pid().await);
+        kill_hard(other.pid().await);
     };
     let (reply, ()) = futures_util::future::join(hold, kill).await;
     let answer = reply.answer().await;
@@ -31,8 +30,8 @@ async fn after_a_killed_child_sessions_are_404_and_a_new_one_works() {
 /// 4.31, 6.20: modern clients have nothing to lose but the call.
 #[tokio::test]
 async fn a_modern_client_gets_503_and_calls_again() {
-    for setup in [Setup::legacy(), Setup::modern()] {
-        let served = setup.serve().await;
+    for setup in [Mcpwrap::dev(), Mcpwrap::dev().modern()] {
+        let served = setup.start().await;
         let modern = Modern::new(&served);
         let first = modern.pid().await;
         let reply = modern.begin(json!(1), "exit", json!({ "code": 7 })).await.expect(503);
@@ -46,7 +45,7 @@ async fn a_modern_client_gets_503_and_calls_again() {
 /// Sessions are ours where the child is modern: they survive it.
 #[tokio::test]
 async fn a_session_on_a_modern_child_survives_it() {
-    let served = Setup::modern().serve().await;
+    let served = Mcpwrap::dev().modern().start().await;
     let session = Session::new(&served).await;
     let first = session.pid().await;
     let lost = session.call("exit", json!({ "code": 7 })).await;
@@ -57,7 +56,7 @@ async fn a_session_on_a_modern_child_survives_it() {
 /// Half an answer is no answer, and what was whole before it counts.
 #[tokio::test]
 async fn a_child_that_dies_within_an_answer() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::new(&served);
     modern.begin(json!(1), "exit", json!({ "when": "half" })).await.expect(503);
     let answer = modern.call("exit", json!({ "when": "after" })).await;
@@ -68,10 +67,10 @@ async fn a_child_that_dies_within_an_answer() {
 /// SIGKILL between calls: the next call of a modern client does not even notice.
 #[tokio::test]
 async fn a_child_killed_between_calls_is_replaced() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::new(&served);
     let first = modern.pid().await;
-    kill_hard(&first);
+    kill_hard(first);
     served.stderr.wait("ended unexpectedly").await;
     assert_ne!(modern.pid().await, first);
 }
@@ -80,21 +79,21 @@ async fn a_child_killed_between_calls_is_replaced() {
 #[tokio::test]
 async fn a_child_killed_while_it_is_greeted() {
     for greeting in ["--probe", "--hello"] {
-        let dir = scratch(&format!("killed-at-{}", greeting.trim_start_matches('-')));
+        let dir = Scratch::new();
         let starts = dir.join("starts");
         let path = starts.to_str().unwrap();
-        let setup = Setup::legacy().child([greeting, "silent", "--starts", path]);
+        let setup = Mcpwrap::dev().child([greeting, "silent", "--starts", path]);
         let setup = match greeting {
             "--hello" => setup.flags(["--child-era", "legacy"]),
             _ => setup,
         };
-        let served = setup.serve().await;
-        let pids = || -> Vec<i64> {
+        let served = setup.start().await;
+        let pids = || -> Vec<i32> {
             let text = std::fs::read_to_string(&starts).unwrap_or_default();
             text.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
         };
         eventually("a start", || !pids().is_empty()).await;
-        kill_hard(&json!(pids()[0]));
+        kill_hard(pids()[0]);
         if greeting == "--probe" {
             // What exits on the probe is started again without it, and then answers.
             assert!(Modern::new(&served).call("echo", json!({})).await["result"].is_object());
@@ -107,7 +106,7 @@ async fn a_child_killed_while_it_is_greeted() {
 /// Crash loops back off and say so; a child that has recovered serves again.
 #[tokio::test]
 async fn crash_loops_back_off_and_say_so() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::new(&served);
     modern.begin(json!(1), "exit", json!({ "code": 7 })).await.expect(503);
     modern.begin(json!(1), "exit", json!({ "code": 7 })).await.expect(503);
@@ -123,11 +122,11 @@ async fn crash_loops_back_off_and_say_so() {
 /// A start that fails says why, is not tried at once, and does not spoil the next one.
 #[tokio::test]
 async fn a_failed_start_does_not_spoil_the_next_one() {
-    let dir = scratch("failed-start");
+    let dir = Scratch::new();
     let starts = dir.join("starts");
     // The probe and the start without it.
-    let setup = Setup::legacy().child(["--crashes", "2", "--starts", starts.to_str().unwrap()]);
-    let served = setup.serve().await;
+    let setup = Mcpwrap::dev().child(["--crashes", "2", "--starts", starts.to_str().unwrap()]);
+    let served = setup.start().await;
     served.stderr.wait("could not start").await;
     let modern = Modern::new(&served);
     for _ in 0..2 {
@@ -143,11 +142,11 @@ async fn a_failed_start_does_not_spoil_the_next_one() {
 /// 3.27: a command that does not exist is an answer, not a hang; the URL is printed nevertheless.
 #[tokio::test]
 async fn a_command_that_does_not_exist_is_said() {
-    let served = Setup::legacy().command(["/nowhere/at-all"]).serve().await;
+    let served = Mcpwrap::dev().command(["/nowhere/at-all"]).start().await;
     let answer = Modern::new(&served).begin(json!(1), "echo", json!({})).await.expect(503);
     let answer = answer.json().await;
     assert!(error(&answer).1.contains("no such program"), "{answer}");
-    let reply = legacy::initialize(&served, "2025-11-25", json!({})).await.expect(503);
+    let reply = initialize(&served, "2025-11-25", json!({})).await.expect(503);
     assert!(reply.header("mcp-session-id").is_none());
 }
 

@@ -2,15 +2,14 @@
 
 use nix::sys::signal::Signal;
 
-use crate::world::*;
+use crate::support::*;
 
 /// Any address but loopback is refused with exit code 2 and a hint that names `serve`.
 #[tokio::test]
 async fn listening_beyond_loopback_is_refused() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {
-        let output = Setup::legacy().listen(address).spawn().wait_with_output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{said}");
+        let Ended { code, out, err: said } = Mcpwrap::dev().listen(address).refused().await;
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{said}");
         assert!(said.contains("hint:") && said.contains("mcpwrap serve"), "{said}");
     }
 }
@@ -19,24 +18,24 @@ async fn listening_beyond_loopback_is_refused() {
 #[tokio::test]
 async fn the_default_port_gives_way_and_says_so() {
     let _taken = std::net::TcpListener::bind("127.0.0.1:8808");
-    let served = Setup::legacy().listen("").serve().await;
+    let served = Mcpwrap::dev().listen_by_default().start().await;
     assert!(served.at.port() > 8808, "{}", served.url);
     let line = served.stderr.wait("8808 is taken").await;
     assert!(line.contains("note"), "{line}");
     Session::new(&served).await.call("echo", json!({})).await;
-    let output = Setup::legacy().listen(&served.at.to_string()).spawn().wait_with_output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let ended = Mcpwrap::dev().listen(&served.at.to_string()).refused().await;
+    let said = ended.err;
+    assert_eq!(ended.code, Some(1), "{said}");
     assert!(said.contains(&served.at.to_string()), "{said}");
 }
 
 /// The child has the developer's own environment, what `--env` adds, and the directory of `--cwd`.
 #[tokio::test]
 async fn the_child_has_the_developers_environment() {
-    let dir = scratch("cwd");
-    let setup = Setup::legacy().env("FROM_SHELL", "yes").child(["--without", "a b'c"]);
+    let dir = Scratch::new();
+    let setup = Mcpwrap::dev().env("FROM_SHELL", "yes").child(["--without", "a b'c"]);
     let flags = ["--env", "ADDED=1", "--env", "FROM_SHELL=no", "--cwd", dir.to_str().unwrap()];
-    let served = setup.flags(flags).serve().await;
+    let served = setup.flags(flags).start().await;
     let answer = Session::new(&served).await.call("whoami", json!({})).await;
     let who = structured(&answer);
     assert_eq!((&who["env"]["ADDED"], &who["env"]["FROM_SHELL"]), (&json!("1"), &json!("no")));
@@ -48,7 +47,7 @@ async fn the_child_has_the_developers_environment() {
 /// stdout has the URL alone; stderr the server, its tools and settings to paste.
 #[tokio::test]
 async fn the_developer_sees_what_is_ready() {
-    let served = Setup::legacy().flags(["--name", "mine"]).serve().await;
+    let served = Mcpwrap::dev().flags(["--name", "mine"]).start().await;
     assert_eq!(served.url, format!("http://{}/mcp", served.at));
     served.stderr.wait("server fixture 1.2.3").await;
     served.stderr.wait("tools echo, big").await;
@@ -59,7 +58,7 @@ async fn the_developer_sees_what_is_ready() {
 /// `--trace` shows each message in a line: direction, method, name, size, outcome.
 #[tokio::test]
 async fn trace_shows_each_message() {
-    let served = Setup::legacy().flags(["--trace"]).serve().await;
+    let served = Mcpwrap::dev().flags(["--trace"]).start().await;
     let session = Session::able(&served).await;
     session.call("echo", json!({ "word": "in-the-payload" })).await;
     let line = served.stderr.wait("→ tools/call echo").await;
@@ -72,7 +71,7 @@ async fn trace_shows_each_message() {
     events.expect("elicitation/create").await;
     served.stderr.wait("← elicitation/create (asks)").await;
     assert!(!served.stderr.has("in-the-payload"));
-    let served = Setup::legacy().flags(["--trace=full"]).serve().await;
+    let served = Mcpwrap::dev().flags(["--trace=full"]).start().await;
     Session::new(&served).await.call("echo", json!({ "word": "in-the-payload" })).await;
     served.stderr.wait("in-the-payload").await;
 }
@@ -81,12 +80,12 @@ async fn trace_shows_each_message() {
 /// clients hear that the lists changed.
 #[tokio::test]
 async fn watch_restarts_the_child_and_sessions_stay() {
-    let dir = scratch("watch");
+    let dir = Scratch::new();
     let file = dir.join("tools");
     std::fs::write(&file, "before").unwrap();
     let path = file.to_str().unwrap();
-    let setup = Setup::legacy().child(["--tools", path]).flags(["--watch", path]);
-    let served = setup.serve().await;
+    let setup = Mcpwrap::dev().child(["--tools", path]).flags(["--watch", path]);
+    let served = setup.start().await;
     let session = Session::new(&served).await;
     let modern = Modern::new(&served);
     let mut stream = session.listen().await;
@@ -116,19 +115,18 @@ async fn watch_restarts_the_child_and_sessions_stay() {
     }
     session.call("updated", json!({ "uri": "test://a" })).await;
     stream.expect("notifications/resources/updated").await;
-    let pid = i32::try_from(first.as_i64().unwrap()).unwrap();
-    eventually("the end of the old child", || !is_alive(pid)).await;
+    eventually("the end of the old child", || !is_alive(first)).await;
 }
 
 /// The same where the child is modern: subscriptions go on with the fresh one.
 #[tokio::test]
 async fn watch_keeps_the_subscriptions_of_modern_clients() {
-    let dir = scratch("watch-modern");
+    let dir = Scratch::new();
     let file = dir.join("tools");
     std::fs::write(&file, "before").unwrap();
     let path = file.to_str().unwrap();
-    let setup = Setup::modern().child(["--tools", path]).flags(["--watch", path]);
-    let served = setup.serve().await;
+    let setup = Mcpwrap::dev().modern().child(["--tools", path]).flags(["--watch", path]);
+    let served = setup.start().await;
     let modern = Modern::new(&served);
     let first = modern.pid().await;
     let mut listen = modern.listen(json!("l"), json!({ "toolsListChanged": true })).await;
@@ -143,12 +141,12 @@ async fn watch_keeps_the_subscriptions_of_modern_clients() {
 /// A call that is under way when the files change is finished by the child that has it.
 #[tokio::test]
 async fn watch_lets_calls_finish() {
-    let dir = scratch("watch-calls");
+    let dir = Scratch::new();
     let file = dir.join("tools");
     std::fs::write(&file, "x").unwrap();
     let path = file.to_str().unwrap();
-    let setup = Setup::legacy().child(["--tools", path]).flags(["--watch", path]);
-    let served = setup.serve().await;
+    let setup = Mcpwrap::dev().child(["--tools", path]).flags(["--watch", path]);
+    let served = setup.start().await;
     let session = Session::able(&served).await;
     let mut stream = session.listen().await;
     let mut events = session.begin(json!(1), "ask", json!({})).await.expect(200).events();
@@ -164,9 +162,9 @@ async fn watch_lets_calls_finish() {
 #[tokio::test]
 async fn signals_end_it_in_peace() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        let mut served = Setup::legacy().serve().await;
+        let mut served = Mcpwrap::dev().start().await;
         let session = Session::new(&served).await;
-        let pid = i32::try_from(session.pid().await.as_i64().unwrap()).unwrap();
+        let pid = session.pid().await;
         let mut stream = session.listen().await;
         served.signal(signal);
         assert_eq!(stream.message().await, None);
@@ -178,9 +176,9 @@ async fn signals_end_it_in_peace() {
 /// A second signal does not wait for anybody.
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
-    let mut served = Setup::legacy().serve().await;
+    let mut served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
-    let pid = i32::try_from(session.pid().await.as_i64().unwrap()).unwrap();
+    let pid = session.pid().await;
     let params = json!({ "name": "never" });
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
     let _waiting = session.request(&body).send_only(served.at).await;
@@ -197,38 +195,24 @@ async fn a_second_signal_ends_it_at_once() {
 async fn no_process_outlives_it() {
     let child = child_program();
     let child = child.to_str().unwrap();
-    for (number, script) in [
+    for script in [
         "sleep $M & \"$CHILD\"",
         "(sleep $M &); exec \"$CHILD\"",
         "setsid -f sleep $M; exec \"$CHILD\"",
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    ] {
         for signal in [Signal::SIGTERM, Signal::SIGKILL] {
-            let marker = format!("9{number}{}{}", std::process::id(), signal as i32);
-            let setup = Setup::legacy().command(["sh", "-c", script]);
-            let mut served = setup.env("CHILD", child).env("M", &marker).serve().await;
+            let marker = Marker::new();
+            let setup = Mcpwrap::dev().command(["sh", "-c", script]);
+            let mut served = setup.env("CHILD", child).env("M", &marker.0).start().await;
             let session = Session::new(&served).await;
-            let pid = i32::try_from(session.pid().await.as_i64().unwrap()).unwrap();
-            eventually("the other process", || !carriers(&marker).is_empty()).await;
+            let pid = session.pid().await;
+            eventually("the other process", || !marker.carriers().is_empty()).await;
             served.signal(signal);
             served.ended().await;
             eventually(&format!("no process of {script:?} after {signal}"), || {
-                !is_alive(pid) && carriers(&marker).is_empty()
+                !is_alive(pid) && marker.carriers().is_empty()
             })
             .await;
         }
     }
-}
-
-/// The processes that have this word among their arguments.
-fn carriers(marker: &str) -> Vec<i32> {
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter(|pid| {
-        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&line).contains(marker) && is_alive(*pid)
-    })
-    .collect()
 }

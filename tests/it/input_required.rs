@@ -1,7 +1,7 @@
 //! A modern client and a legacy child that asks: `input_required`, a sealed state, and the retry that goes on with
 //! the same call (3.50 to 3.54, 5.5 to 5.19).
 
-use crate::world::*;
+use crate::support::*;
 
 const ACCEPT: &str = "accept";
 
@@ -26,7 +26,7 @@ fn invalid(answer: &Value) {
 /// Seen in a peer: elicitation lost. Every kind becomes an input request, and the retry resumes the same call.
 #[tokio::test]
 async fn a_question_becomes_input_required_and_the_retry_resumes() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::able(&served);
     for (kind, method) in [
         ("form", "elicitation/create"),
@@ -53,7 +53,7 @@ async fn a_question_becomes_input_required_and_the_retry_resumes() {
 /// 5.13: answers that are missing are asked for again; unknown ones are ignored.
 #[tokio::test]
 async fn partial_answers_are_kept_and_the_rest_is_asked_again() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::able(&served);
     let arguments = json!({ "count": 3 });
     let (asks, state) = wanted(&modern.call("ask", arguments.clone()).await);
@@ -70,7 +70,7 @@ async fn partial_answers_are_kept_and_the_rest_is_asked_again() {
 /// 3.52, 5.9, 5.10: forged, for another call, or not one of ours; the call stays where it is.
 #[tokio::test]
 async fn a_forged_state_is_refused() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::able(&served);
     let arguments = json!({ "message": "m" });
     let (asks, state) = wanted(&modern.call("ask", arguments.clone()).await);
@@ -94,7 +94,7 @@ async fn a_forged_state_is_refused() {
 /// 5.11: a state serves once.
 #[tokio::test]
 async fn a_used_state_is_refused() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::able(&served);
     let (asks, state) = wanted(&modern.call("ask", json!({})).await);
     let answers = json!({ &asks[0].0: accepted(1) });
@@ -105,7 +105,7 @@ async fn a_used_state_is_refused() {
 /// 5.17: who does not come back in time gives the call up; the child is told.
 #[tokio::test]
 async fn an_expired_state_is_refused_and_its_call_cancelled() {
-    let served = Setup::legacy().flags(["--sealed-ttl", "1s"]).serve().await;
+    let served = Mcpwrap::dev().flags(["--sealed-ttl", "1s"]).start().await;
     let modern = Modern::able_and_known(&served).await;
     let (asks, state) = wanted(&modern.call("ask", json!({})).await);
     modern.call("journal", json!({ "until": "notifications/cancelled" })).await;
@@ -116,7 +116,7 @@ async fn an_expired_state_is_refused_and_its_call_cancelled() {
 /// 5.12: an ill-formed answer is refused and can be put right.
 #[tokio::test]
 async fn an_ill_formed_answer_leaves_the_call_waiting() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::able(&served);
     let (asks, state) = wanted(&modern.call("ask", json!({})).await);
     for wrong in [json!([]), json!("x"), json!({ &asks[0].0: "yes" }), json!({ &asks[0].0: null })]
@@ -131,7 +131,7 @@ async fn an_ill_formed_answer_leaves_the_call_waiting() {
 /// 5.7: undeclared capabilities are refused on behalf of the client.
 #[tokio::test]
 async fn a_modern_client_is_not_asked_what_it_cannot_do() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let answer = Modern::new(&served).call("ask", json!({})).await;
     assert_eq!(structured(&answer)["answers"][0]["error"]["code"], -32602);
     let forms = Modern::with(&served, json!({ "elicitation": {} }));
@@ -144,7 +144,7 @@ async fn a_modern_client_is_not_asked_what_it_cannot_do() {
 /// 3.42, 5.18, 5.31: the end of the retry's stream cancels; the end of the first answer did not.
 #[tokio::test]
 async fn hanging_up_the_retry_cancels_the_call() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::able_and_known(&served).await;
     let arguments = json!({ "patient": true });
     let (asks, state) = wanted(&modern.call("ask", arguments.clone()).await);
@@ -164,10 +164,10 @@ async fn hanging_up_the_retry_cancels_the_call() {
 /// 4.32: a parked call dies with its child.
 #[tokio::test]
 async fn a_parked_call_whose_child_died_is_an_error() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::able_and_known(&served).await;
     let (asks, state) = wanted(&modern.call("ask", json!({})).await);
-    served::kill_hard(&modern.pid().await);
+    kill_hard(modern.pid().await);
     served.stderr.wait("ended unexpectedly").await;
     let answers = json!({ &asks[0].0: accepted(1) });
     let last = modern.retry("ask", &json!({}), &state, answers).await;
@@ -177,7 +177,7 @@ async fn a_parked_call_whose_child_died_is_an_error() {
 /// 3.54, 6.25 to 6.28: a modern child's own state comes back to it byte for byte, sealed on the way.
 #[tokio::test]
 async fn a_modern_childs_state_is_sealed_on_the_way() {
-    let served = Setup::modern().serve().await;
+    let served = Mcpwrap::dev().modern().start().await;
     let modern = Modern::able(&served);
     let arguments = json!({ "rounds": 2, "count": 2 });
     let first = modern.call("ask", arguments.clone()).await;
@@ -196,7 +196,7 @@ async fn a_modern_childs_state_is_sealed_on_the_way() {
 /// 6.27: a modern child that asks what the client cannot do breaks the protocol.
 #[tokio::test]
 async fn a_modern_child_that_asks_too_much_is_an_error() {
-    let served = Setup::modern().serve().await;
+    let served = Mcpwrap::dev().modern().start().await;
     let answer = Modern::new(&served).call("ask", json!({})).await;
     assert_eq!(error(&answer).0, -32603);
 }

@@ -1,11 +1,11 @@
 //! A legacy client and a modern child: its `input_required` becomes requests on the POST stream (6.1 to 6.21).
 
-use crate::world::*;
+use crate::support::*;
 
 /// 6.6: all rounds within one call, asked and answered on its stream.
 #[tokio::test]
 async fn input_required_becomes_requests_on_the_stream() {
-    let served = Setup::modern().serve().await;
+    let served = Mcpwrap::dev().modern().start().await;
     let session = Session::able(&served).await;
     let arguments = json!({ "rounds": 2, "count": 2 });
     let mut events = session.begin(json!("c"), "ask", arguments).await.expect(200).events();
@@ -32,7 +32,7 @@ async fn input_required_becomes_requests_on_the_stream() {
 /// 6.7: a state without questions means "call again", not "ask".
 #[tokio::test]
 async fn a_state_without_questions_is_sent_again() {
-    let served = Setup::modern().serve().await;
+    let served = Mcpwrap::dev().modern().start().await;
     let session = Session::new(&served).await;
     let answer = session.call("ask", json!({ "silently": true, "rounds": 3 })).await;
     assert_eq!(structured(&answer)["requestState"], "state 3");
@@ -42,7 +42,7 @@ async fn a_state_without_questions_is_sent_again() {
 /// 6.10: URL elicitations get the id that the older revision wants; those before it no mode.
 #[tokio::test]
 async fn questions_are_put_in_the_words_of_the_revision() {
-    let served = Setup::modern().serve().await;
+    let served = Mcpwrap::dev().modern().start().await;
     let newest = Session::able(&served).await;
     let arguments = json!({ "kind": "url" });
     let mut events = newest.begin(json!(1), "ask", arguments).await.expect(200).events();
@@ -56,7 +56,7 @@ async fn questions_are_put_in_the_words_of_the_revision() {
 /// 6.1, 6.11: the handshake and results without what only modern clients know.
 #[tokio::test]
 async fn a_legacy_client_sees_nothing_modern() {
-    let served = Setup::modern().serve().await;
+    let served = Mcpwrap::dev().modern().start().await;
     let session = Session::new(&served).await;
     assert_eq!(session.version, "2025-11-25");
     assert_eq!(session.hello["result"]["serverInfo"]["name"], "fixture");
@@ -78,14 +78,14 @@ async fn a_legacy_client_sees_nothing_modern() {
 /// 4.27: each request says who really calls, what he can do and at which level he wants to hear.
 #[tokio::test]
 async fn each_request_carries_the_clients_own_meta() {
-    let served = Setup::modern().serve().await;
+    let served = Mcpwrap::dev().modern().start().await;
     let session = Session::able(&served).await;
     session.get("logging/setLevel", json!({ "level": "warning" })).await;
     let answer = session.call("echo", json!({})).await;
     let meta = &structured(&answer)["params"]["_meta"];
     let key = |name: &str| &meta[format!("io.modelcontextprotocol/{name}")];
     assert_eq!(key("protocolVersion"), "2026-07-28");
-    assert_eq!(*key("clientCapabilities"), legacy::all_capabilities());
+    assert_eq!(*key("clientCapabilities"), all_capabilities());
     assert_eq!(key("clientInfo")["name"], "it");
     assert_eq!(key("logLevel"), "warning");
 }
@@ -93,7 +93,7 @@ async fn each_request_carries_the_clients_own_meta() {
 /// 6.14: progress and log messages on the stream of the call.
 #[tokio::test]
 async fn progress_and_logs_of_a_modern_child_arrive() {
-    let served = Setup::modern().serve().await;
+    let served = Mcpwrap::dev().modern().start().await;
     let session = Session::new(&served).await;
     session.get("logging/setLevel", json!({ "level": "info" })).await;
     let arguments = json!({ "level": "info", "text": "x", "count": 2 });
@@ -109,7 +109,7 @@ async fn progress_and_logs_of_a_modern_child_arrive() {
 /// 6.15: cancelling while the client is being asked withdraws the questions.
 #[tokio::test]
 async fn cancelling_between_rounds_withdraws_the_questions() {
-    let served = Setup::modern().serve().await;
+    let served = Mcpwrap::dev().modern().start().await;
     let session = Session::able(&served).await;
     let mut events = session.begin(json!(9), "ask", json!({})).await.expect(200).events();
     let question = events.expect("elicitation/create").await;

@@ -1,7 +1,7 @@
 //! Log messages of a child: to whom they belong, at the level that was asked for, or to nobody
 //! (2.38, 3.44, 5.30).
 
-use crate::world::*;
+use crate::support::*;
 
 fn log(level: &str, text: &str) -> Value {
     json!({ "level": level, "text": text })
@@ -9,7 +9,7 @@ fn log(level: &str, text: &str) -> Value {
 
 #[tokio::test]
 async fn a_log_line_travels_on_the_stream_of_its_call() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let mut events = session.begin(json!(1), "log", log("info", "a")).await.expect(200).events();
     let message = events.expect("notifications/message").await;
@@ -20,7 +20,7 @@ async fn a_log_line_travels_on_the_stream_of_its_call() {
 /// The child is told of the most verbose level that anybody wants; each session hears what it asked for.
 #[tokio::test]
 async fn each_session_has_its_own_level() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let (quiet, loud) = (Session::new(&served).await, Session::new(&served).await);
     for (session, level) in [(&loud, "debug"), (&quiet, "error")] {
         let answer = session.get("logging/setLevel", json!({ "level": level })).await;
@@ -42,7 +42,7 @@ async fn each_session_has_its_own_level() {
 /// Seen in a peer: a log line of one session sent to another.
 #[tokio::test]
 async fn a_log_line_that_could_be_anybodys_reaches_nobody() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let (one, other) = (Session::new(&served).await, Session::new(&served).await);
     let (mut ones, mut others) = (one.listen().await, other.listen().await);
     let hold = one.begin(json!(1), "hold", json!({}));
@@ -65,7 +65,7 @@ async fn a_log_line_that_could_be_anybodys_reaches_nobody() {
 /// Outside any call the only session hears it on its GET stream.
 #[tokio::test]
 async fn a_log_line_outside_any_call_goes_to_the_only_session() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let mut stream = session.listen().await;
     session.call("later", log("info", "later")).await;
@@ -75,7 +75,7 @@ async fn a_log_line_outside_any_call_goes_to_the_only_session() {
 /// 3.44: a modern request hears nothing unless it named a level, and then nothing below it.
 #[tokio::test]
 async fn a_modern_request_hears_what_it_asked_for() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::new(&served);
     let ask = async |level: Option<&str>, severity: &str| {
         let mut params = json!({ "name": "log", "arguments": log(severity, "x") });

@@ -1,4 +1,7 @@
-//! What a user of `mcpwrap dev` could name: the real binary, real children, real sockets, one file per behaviour.
+//! What a user of mcpwrap could name: the real binary, real children, real sockets, one file per behaviour.
+//!
+//! The files here are about `mcpwrap dev`, those of `tests/serve` about `mcpwrap serve`. They are one program of tests,
+//! so that what they stand on, `tests/support`, is compiled once and has nothing that nobody uses.
 //!
 //! Readiness is the printed URL. Every wait ends with an event or with a panic that says what never came.
 //! Numbers in parentheses are those of the protocol checklist.
@@ -26,4 +29,11 @@ mod retries;
 mod sessions;
 mod stubborn;
 mod subscriptions;
-mod world;
+mod tasks;
+
+#[path = "../demo.rs"]
+mod demo;
+#[path = "../serve/mod.rs"]
+mod serve;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,6 +1,6 @@
 //! Requests that are wrong in every way a client can be wrong: always the same kind of answer, never a hang.
 
-use crate::world::*;
+use crate::support::*;
 
 async fn refused(served: &Served, request: &Request, status: u16, code: i64) -> Value {
     let shown = String::from_utf8_lossy(&request.body[..request.body.len().min(90)]).into_owned();
@@ -14,7 +14,7 @@ async fn refused(served: &Served, request: &Request, status: u16, code: i64) -> 
 /// 1.11: not JSON at all is -32700, in either era and without one.
 #[tokio::test]
 async fn invalid_json_is_a_parse_error() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let deep = "[".repeat(100_000);
     for body in [
@@ -43,7 +43,7 @@ async fn invalid_json_is_a_parse_error() {
 /// 1.11: JSON that is no message; ids of every odd type; duplicate members.
 #[tokio::test]
 async fn wrong_shapes_are_invalid_requests() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     for body in [
         "1",
@@ -81,7 +81,7 @@ async fn wrong_shapes_are_invalid_requests() {
 /// 10.34: duplicate keys where headers are compared with the body, and only there.
 #[tokio::test]
 async fn duplicate_keys_are_refused_where_they_would_be_compared() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::new(&served);
     let meta = modern.meta().to_string();
     let version = r#""io.modelcontextprotocol/protocolVersion":"2026-07-28""#;
@@ -110,7 +110,7 @@ async fn duplicate_keys_are_refused_where_they_would_be_compared() {
 /// 2.20: arrays belong to 2025-03-26 alone.
 #[tokio::test]
 async fn arrays_are_refused() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::new(&served);
     let body = modern.body(json!(1), "tools/list", json!({}));
     let mut request = modern.request(&body);
@@ -122,7 +122,7 @@ async fn arrays_are_refused() {
 /// 1.12: 413 with a JSON-RPC error, whether or not the length is told beforehand; the limit itself is allowed.
 #[tokio::test]
 async fn a_body_over_the_limit_is_413() {
-    let served = Setup::legacy().flags(["--max-body", "10KB"]).serve().await;
+    let served = Mcpwrap::dev().flags(["--max-body", "10KB"]).start().await;
     let session = Session::new(&served).await;
     let body = |length: usize| {
         let empty = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping", "params": { "x": "" } });
@@ -143,7 +143,7 @@ async fn a_body_over_the_limit_is_413() {
 /// 1.10: only JSON by its own account; that alone keeps cross-site forms out.
 #[tokio::test]
 async fn another_content_type_is_415() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let ping = session.request(&json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }));
     for wrong in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""] {
@@ -158,7 +158,7 @@ async fn another_content_type_is_415() {
 /// 1.9: a client that takes neither form is 406; one that says nothing takes both.
 #[tokio::test]
 async fn accept_is_read_with_good_will() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let ping = session.request(&json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }));
     for good in ["*/*", "application/*", "text/event-stream", "APPLICATION/JSON;q=0.1, text/html"] {
@@ -171,7 +171,7 @@ async fn accept_is_read_with_good_will() {
 /// 1.20, 10.40: other paths and methods are refused, never redirected.
 #[tokio::test]
 async fn other_paths_and_methods_are_refused() {
-    let served = Setup::legacy().flags(["--path", "/a/b"]).serve().await;
+    let served = Mcpwrap::dev().flags(["--path", "/a/b"]).start().await;
     let send = async |method: &'static str, target: &str| {
         let mut request = Request::post("{}");
         (request.method, request.target) = (method, target.to_owned());
@@ -190,9 +190,9 @@ async fn other_paths_and_methods_are_refused() {
 /// 1.2, 1.3: seen in a peer: every foreign Host accepted. A page of another origin gets nothing either.
 #[tokio::test]
 async fn foreign_hosts_and_origins_are_403() {
-    let setup = Setup::legacy();
+    let setup = Mcpwrap::dev();
     let flags = ["--allow-host", "mcp.acme.dev", "--allow-origin", "https://app.acme.dev"];
-    let served = setup.flags(flags).serve().await;
+    let served = setup.flags(flags).start().await;
     let session = Session::new(&served).await;
     let ping = session.request(&json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }));
     for host in ["evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "10.0.0.1", ""]

@@ -1,11 +1,11 @@
 //! One child serves many clients: ids, progress tokens and payloads reach whom they belong to, as they were.
 
-use crate::world::*;
+use crate::support::*;
 
 /// 4.35: every type of id comes back as it was, `1` and `"1"` apart.
 #[tokio::test]
 async fn ids_come_back_with_their_json_type() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let modern = Modern::new(&served);
     let ids = [
@@ -31,7 +31,7 @@ async fn ids_come_back_with_their_json_type() {
 /// Seen in a peer: omitted `arguments` became null. What was not written is not invented, `_meta` included.
 #[tokio::test]
 async fn omitted_arguments_stay_omitted() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let answer = session.get("tools/call", json!({ "name": "echo" })).await;
     assert_eq!(structured(&answer)["params"], json!({ "name": "echo" }));
@@ -47,7 +47,7 @@ async fn omitted_arguments_stay_omitted() {
 /// 4.38: arguments pass byte for byte.
 #[tokio::test]
 async fn arguments_keep_their_bytes() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let arguments =
         r#"{"n":1.0e0,"big":123456789012345678901234567890,"u":"\u00e9\/","z":null,"a":1}"#;
@@ -64,7 +64,7 @@ async fn arguments_keep_their_bytes() {
 /// 4.36: the token of each client comes back with its type, on its own stream.
 #[tokio::test]
 async fn progress_tokens_come_back_with_their_json_type() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let modern = Modern::new(&served);
     for token in [json!(7), json!("7"), json!("t")] {
@@ -91,7 +91,7 @@ async fn progress_tokens_come_back_with_their_json_type() {
 #[tokio::test]
 async fn two_hundred_clients_with_the_same_ids_get_their_own_answers() {
     const CLIENTS: usize = 200;
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let (one, other) = (Session::new(&served).await, Session::new(&served).await);
     let modern = Modern::new(&served);
     let calls = (0..CLIENTS).map(|number| {
@@ -116,7 +116,7 @@ async fn two_hundred_clients_with_the_same_ids_get_their_own_answers() {
 #[tokio::test]
 async fn a_thousand_calls_are_in_flight_at_once() {
     const CALLS: usize = 1000;
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let calls = (0..CALLS).map(|number| {
         let session = &session;
@@ -138,7 +138,7 @@ async fn a_thousand_calls_are_in_flight_at_once() {
 /// An id that is in use within the session is refused: two answers could not be told apart.
 #[tokio::test]
 async fn an_id_in_use_is_refused_within_a_session() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let first = session.begin(json!(5), "hold", json!({}));
     let second = async {
@@ -154,7 +154,7 @@ async fn an_id_in_use_is_refused_within_a_session() {
 /// Seen in peers: answers over 64 KiB that hang, requests over 100 kB that are refused.
 #[tokio::test]
 async fn large_answers_and_requests_pass() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let modern = Modern::new(&served);
     for bytes in [0, 16 * 1024 - 1, 16 * 1024, 65_535, 65_536, 65_537, 1 << 20, 8 << 20] {
@@ -170,7 +170,7 @@ async fn large_answers_and_requests_pass() {
 /// UTF-8 that is split anywhere, one byte for each write, is whole again.
 #[tokio::test]
 async fn utf8_split_across_writes_is_whole_again() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let words = "é ß 漢字 \u{1F600} \u{10FFFF}";
     assert_eq!(text(&session.call("split", json!({ "text": words })).await), words);

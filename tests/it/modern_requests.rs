@@ -1,7 +1,7 @@
 //! Requests of 2026-07-28: what their headers and `_meta` must say, and which status and code say that they do not
 //! (3.1 to 3.31).
 
-use crate::world::*;
+use crate::support::*;
 
 async fn refused(served: &Served, request: &Request, status: u16, code: i64) -> Value {
     let reply = served.send(request).await;
@@ -17,7 +17,7 @@ fn echo(modern: &Modern) -> Request {
 /// 3.1, 3.2: each standard header must be there, once.
 #[tokio::test]
 async fn a_missing_or_repeated_header_is_a_mismatch() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::new(&served);
     for name in ["mcp-protocol-version", "mcp-method", "mcp-name"] {
         refused(&served, &echo(&modern).without(name), 400, -32020).await;
@@ -30,7 +30,7 @@ async fn a_missing_or_repeated_header_is_a_mismatch() {
 /// 3.3, 3.6, 1.18: header and body that disagree, to the byte.
 #[tokio::test]
 async fn header_and_body_must_agree() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::new(&served);
     for (name, value) in [
         ("mcp-protocol-version", "2025-11-25"),
@@ -54,7 +54,7 @@ async fn header_and_body_must_agree() {
 /// 3.7, 3.8, 10.31: base64 values in all their forms; bytes that no value may hold.
 #[tokio::test]
 async fn encoded_header_values() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::new(&served);
     let with = |uri: &str, value: &[u8]| {
         let body = modern.body(json!(1), "resources/read", json!({ "uri": uri }));
@@ -85,7 +85,7 @@ async fn encoded_header_values() {
 /// 3.4, 3.5, 3.39: versions that are not spoken name those that are, and only modern ones.
 #[tokio::test]
 async fn an_unsupported_version_names_the_supported_ones() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::new(&served);
     let body = |version: &str| {
         let meta = json!({ "io.modelcontextprotocol/protocolVersion": version });
@@ -107,7 +107,7 @@ async fn an_unsupported_version_names_the_supported_ones() {
 /// 3.19 to 3.21: what `_meta` must hold, and of which type.
 #[tokio::test]
 async fn missing_or_ill_typed_meta_is_invalid() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::new(&served);
     let whole = modern.meta();
     let with = |name: &str, value: Option<Value>| {
@@ -144,8 +144,8 @@ async fn missing_or_ill_typed_meta_is_invalid() {
 /// 3.28: methods that nobody implements, or only the other era.
 #[tokio::test]
 async fn a_method_that_is_not_implemented_is_404() {
-    for setup in [Setup::legacy(), Setup::modern()] {
-        let served = setup.serve().await;
+    for setup in [Mcpwrap::dev(), Mcpwrap::dev().modern()] {
+        let served = setup.start().await;
         let modern = Modern::new(&served);
         for method in [
             "ping",
@@ -166,7 +166,7 @@ async fn a_method_that_is_not_implemented_is_404() {
 /// 5.1: a family that the child does not have is refused without asking it.
 #[tokio::test]
 async fn a_family_that_the_child_lacks_is_404() {
-    let served = Setup::legacy().child(["--without", "prompts"]).serve().await;
+    let served = Mcpwrap::dev().child(["--without", "prompts"]).start().await;
     let modern = Modern::new(&served);
     let list = modern.body(json!(1), "prompts/list", json!({}));
     refused(&served, &modern.request(&list), 404, -32601).await;
@@ -176,8 +176,8 @@ async fn a_family_that_the_child_lacks_is_404() {
 /// 3.31, 5.37, 10.30: what does not exist is -32602 with 200, never -32002.
 #[tokio::test]
 async fn what_does_not_exist_is_invalid_params_with_200() {
-    for setup in [Setup::legacy(), Setup::modern()] {
-        let served = setup.serve().await;
+    for setup in [Mcpwrap::dev(), Mcpwrap::dev().modern()] {
+        let served = setup.start().await;
         let modern = Modern::new(&served);
         let reply =
             modern.ask(json!(1), "resources/read", json!({ "uri": "test://missing" })).await;
@@ -190,7 +190,7 @@ async fn what_does_not_exist_is_invalid_params_with_200() {
 /// 3.16 to 3.18: notifications are taken and dropped, answers refused, sessions and GETs unknown.
 #[tokio::test]
 async fn only_requests_have_a_place() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::new(&served);
     let meta = modern.meta();
     let params = json!({ "requestId": 2, "_meta": meta });
@@ -215,7 +215,7 @@ async fn only_requests_have_a_place() {
 /// 10.15, 10.16: the body decides the era; a legacy header above a modern body is the split that 3.3 is for.
 #[tokio::test]
 async fn the_body_decides_the_era() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let modern = Modern::new(&served);
     served.send(&echo(&modern).header("mcp-session-id", &session.id)).await.expect(200);
@@ -232,8 +232,8 @@ async fn the_body_decides_the_era() {
 /// 3.33 to 3.35, 3.38, 5.2, 6.30: what every result must have, from servers of both eras.
 #[tokio::test]
 async fn results_have_what_the_revision_wants() {
-    for setup in [Setup::legacy(), Setup::modern()] {
-        let served = setup.serve().await;
+    for setup in [Mcpwrap::dev(), Mcpwrap::dev().modern()] {
+        let served = setup.start().await;
         let modern = Modern::new(&served);
         for (method, params, cached) in [
             ("server/discover", json!({}), true),
@@ -266,7 +266,7 @@ async fn results_have_what_the_revision_wants() {
 /// 5.3, 5.35, 4.39: what only one era knows does not cross.
 #[tokio::test]
 async fn a_legacy_child_sees_nothing_modern() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::new(&served);
     let params = json!({ "name": "echo", "_meta": { "traceparent": "00-1", "acme.dev/x": 1 } });
     let answer = modern.get("tools/call", params).await;

@@ -1,11 +1,11 @@
 //! What a child prints that is not MCP: shown with its name, bounded, never to a client, never in the way (4.3, 4.5).
 
-use crate::world::*;
+use crate::support::*;
 
 /// Banners, half lines, other encodings, numbers, answers to nothing: none of it gets in the way of an answer.
 #[tokio::test]
 async fn noise_on_stdout_is_logged_and_reaches_no_client() {
-    let served = Setup::legacy().child(["--banner", "welcome to my server"]).serve().await;
+    let served = Mcpwrap::dev().child(["--banner", "welcome to my server"]).start().await;
     let session = Session::new(&served).await;
     let mut stream = session.listen().await;
     let reply = session.begin(json!(1), "noise", json!({})).await.expect(200);
@@ -20,7 +20,7 @@ async fn noise_on_stdout_is_logged_and_reaches_no_client() {
 /// The banner of a start comes before the handshake is over.
 #[tokio::test]
 async fn a_banner_before_the_handshake_is_skipped() {
-    let served = Setup::legacy().child(["--banner", "welcome \u{1b}[2J"]).serve().await;
+    let served = Mcpwrap::dev().child(["--banner", "welcome \u{1b}[2J"]).start().await;
     let line = served.stderr.wait("welcome").await;
     assert!(line.contains("fixture-child") && !line.contains('\u{1b}'), "{line:?}");
     assert!(Session::new(&served).await.call("echo", json!({})).await["result"].is_object());
@@ -29,21 +29,20 @@ async fn a_banner_before_the_handshake_is_skipped() {
 /// A line of 200 MB: thrown away as it comes, neither kept nor in the way.
 #[tokio::test]
 async fn a_line_of_200_mb_is_skipped() {
-    let served = Setup::legacy().flags(["--max-line", "1MiB"]).serve().await;
+    let served = Mcpwrap::dev().flags(["--max-line", "1MiB"]).start().await;
     let session = Session::new(&served).await;
     let answer = session.call("huge", json!({ "bytes": 200_000_000 })).await;
     assert_eq!(text(&answer), "after the huge line");
     served.stderr.wait("skipped a line of 200000000 bytes").await;
-    let status = std::fs::read_to_string(format!("/proc/{}/status", served.pid())).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    let kib: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    let peak = proc::field(served.pid(), "VmHWM");
+    let kib: u64 = peak.trim_end_matches(" kB").parse().unwrap();
     assert!(kib < 100_000, "{kib} KiB at the peak");
 }
 
 /// An answer that is longer than allowed is an error for its caller and for nobody else.
 #[tokio::test]
 async fn an_answer_over_the_limit_is_an_error() {
-    let served = Setup::legacy().flags(["--max-line", "1MiB"]).serve().await;
+    let served = Mcpwrap::dev().flags(["--max-line", "1MiB"]).start().await;
     let session = Session::new(&served).await;
     let arguments = json!({ "bytes": 3_000_000, "as": "answer" });
     let answer = session.call("huge", arguments).await;
@@ -54,7 +53,7 @@ async fn an_answer_over_the_limit_is_an_error() {
 /// Floods on either stream neither stall the child nor the calls beside them, and little of them is shown.
 #[tokio::test]
 async fn floods_stall_nobody() {
-    let served = Setup::legacy().child(["--flood", "stderr"]).serve().await;
+    let served = Mcpwrap::dev().child(["--flood", "stderr"]).start().await;
     let session = Session::new(&served).await;
     for stream in ["stdout", "stderr"] {
         let arguments = json!({ "stream": stream, "bytes": 20_000_000 });
@@ -68,8 +67,8 @@ async fn floods_stall_nobody() {
 #[tokio::test]
 async fn stderr_is_shown_with_the_name_of_the_child() {
     let script = "printf 'warn \\033[31mred\\n' >&2; exec cat > /dev/null";
-    let setup = Setup::legacy().command(["sh", "-c", script]).flags(["--name", "my-server"]);
-    let served = setup.serve().await;
+    let setup = Mcpwrap::dev().command(["sh", "-c", script]).flags(["--name", "my-server"]);
+    let served = setup.start().await;
     let line = served.stderr.wait("red").await;
     assert!(line.contains("my-server") && !line.contains('\u{1b}'), "{line:?}");
 }
@@ -78,7 +77,7 @@ async fn stderr_is_shown_with_the_name_of_the_child() {
 #[tokio::test]
 async fn a_batch_of_a_child_is_unpacked() {
     for revision in ["2025-03-26", "2025-11-25"] {
-        let served = Setup::legacy().child(["--revision", revision]).serve().await;
+        let served = Mcpwrap::dev().child(["--revision", revision]).start().await;
         let session = Session::with(&served, revision, json!({ "sampling": {} })).await;
         let progress = json!({
             "jsonrpc": "2.0", "method": "notifications/progress",

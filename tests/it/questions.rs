@@ -1,12 +1,12 @@
 //! A legacy child asks its user: the right client is asked, in the way of its era, and its answer arrives
 //! (2.16, 2.17, 2.25, 5.5 to 5.7, 5.41 to 5.45).
 
-use crate::world::*;
+use crate::support::*;
 
 /// Seen in a peer: elicitation lost. All kinds, on the stream of the call, ids of the child's own types.
 #[tokio::test]
 async fn a_question_is_asked_on_the_stream_of_its_call() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::able(&served).await;
     let mut standalone = session.listen().await;
     for (kind, method) in [
@@ -34,7 +34,7 @@ async fn a_question_is_asked_on_the_stream_of_its_call() {
 /// 2.24: our ids are never used twice; a late or repeated answer is taken and dropped.
 #[tokio::test]
 async fn a_repeated_answer_is_dropped() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::able(&served).await;
     let mut events = session.begin(json!(1), "ask", json!({})).await.expect(200).events();
     let question = events.expect("elicitation/create").await;
@@ -50,7 +50,7 @@ async fn a_repeated_answer_is_dropped() {
 /// 2.25, 5.7: a client is never asked what it cannot do; the child gets the answer that such a client would give.
 #[tokio::test]
 async fn a_client_is_not_asked_what_it_cannot_do() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::with(&served, "2025-11-25", json!({ "elicitation": {} })).await;
     for (kind, refusal) in [
         ("url", json!({ "error": { "code": -32602 } })),
@@ -71,7 +71,7 @@ async fn a_client_is_not_asked_what_it_cannot_do() {
 /// 5.45: of two clients that call at once each is asked its own question.
 #[tokio::test]
 async fn two_clients_are_asked_their_own_questions() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let sessions = [Session::able(&served).await, Session::able(&served).await];
     assert_eq!(sessions[0].pid().await, sessions[1].pid().await);
     let asked = sessions.iter().enumerate().map(|(number, session)| async move {
@@ -92,7 +92,7 @@ async fn two_clients_are_asked_their_own_questions() {
 /// 5.42: where two clients' calls could have asked, the question is held until only one is left; never guessed.
 #[tokio::test]
 async fn a_question_that_could_be_of_two_clients_is_held_not_guessed() {
-    let served = Setup::legacy().flags(["--trace"]).serve().await;
+    let served = Mcpwrap::dev().flags(["--trace"]).start().await;
     let (one, other) = (Session::able(&served).await, Session::able(&served).await);
     let release = |key: &'static str| {
         let params = json!({ "ref": {}, "argument": { "name": "key", "value": key } });
@@ -129,7 +129,7 @@ async fn a_question_that_could_be_of_two_clients_is_held_not_guessed() {
 /// 10.11: outside any call the only session is asked on its GET stream; of two sessions neither is.
 #[tokio::test]
 async fn a_question_outside_any_call() {
-    let served = Setup::legacy().flags(["--trace"]).serve().await;
+    let served = Mcpwrap::dev().flags(["--trace"]).start().await;
     let session = Session::able(&served).await;
     let mut stream = session.listen().await;
     session.call("later", json!({ "what": "ask" })).await;
@@ -151,7 +151,7 @@ async fn a_question_outside_any_call() {
 /// 2.36, 4.7: a cancelled call gets no answer, its stream ends, its question is withdrawn.
 #[tokio::test]
 async fn a_cancelled_call_withdraws_its_question() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::able(&served).await;
     let mut events = session.begin(json!("x"), "ask", json!({})).await.expect(200).events();
     let question = events.expect("elicitation/create").await;
@@ -169,11 +169,11 @@ async fn a_cancelled_call_withdraws_its_question() {
 /// `--roots` answers the child, whoever calls, and no client is asked.
 #[tokio::test]
 async fn configured_roots_answer_the_child() {
-    let dir = scratch("roots");
-    let served = Setup::legacy().flags(["--roots", dir.to_str().unwrap()]).serve().await;
+    let dir = Scratch::new();
+    let served = Mcpwrap::dev().flags(["--roots", dir.to_str().unwrap()]).start().await;
     for session in [Session::able(&served).await, Session::new(&served).await] {
         let answer = session.call("ask", json!({ "kind": "roots" })).await;
-        let uri = structured(&answer)["answers"][0]["result"]["roots"][0]["uri"].to_string();
-        assert!(uri.contains("file:///") && uri.contains("it/roots"), "{uri}");
+        let uri = structured(&answer)["answers"][0]["result"]["roots"][0]["uri"].clone();
+        assert_eq!(uri, format!("file://{}", dir.display()));
     }
 }

@@ -1,11 +1,11 @@
 //! Streams that outlive their connection: a legacy client that comes back misses nothing, within bounds.
 
-use crate::world::*;
+use crate::support::*;
 
 /// 2.21, 2.29, 2.30: the client hangs up in the middle of a call; the call goes on and can be resumed.
 #[tokio::test]
 async fn a_call_goes_on_without_its_client_and_can_be_resumed() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::able(&served).await;
     let mut events = session.begin(json!("c"), "ask", json!({})).await.expect(200).events();
     let (first, _) = events.event().await.unwrap();
@@ -27,7 +27,7 @@ async fn a_call_goes_on_without_its_client_and_can_be_resumed() {
 /// 2.31: a finished stream is replayed from where the client was, and ends.
 #[tokio::test]
 async fn the_tail_of_a_finished_stream_can_be_read_again() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let params = json!({
         "name": "progress", "arguments": { "steps": 4 }, "_meta": { "progressToken": 1 },
@@ -48,7 +48,7 @@ async fn the_tail_of_a_finished_stream_can_be_read_again() {
 /// 2.29, 2.30: ids are unique in the session, and a resume brings nothing of another stream.
 #[tokio::test]
 async fn a_resume_brings_nothing_of_another_stream() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let mut seen = std::collections::HashSet::new();
     let mut firsts = Vec::new();
@@ -75,7 +75,7 @@ async fn a_resume_brings_nothing_of_another_stream() {
 /// 2.31: an id that names nothing, or that belongs to another session.
 #[tokio::test]
 async fn an_unknown_last_event_id_is_400() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let (session, other) = (Session::new(&served).await, Session::new(&served).await);
     let params = json!({
         "name": "progress", "arguments": { "steps": 1 }, "_meta": { "progressToken": 1 },
@@ -94,7 +94,7 @@ async fn an_unknown_last_event_id_is_400() {
 /// 2.27, 10.17: an id with empty data comes first, but only where the revision knows it.
 #[tokio::test]
 async fn streams_begin_with_an_id_alone_since_2025_11_25() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     for (version, primed) in [("2025-11-25", true), ("2025-06-18", false), ("2025-03-26", false)] {
         let session = Session::with(&served, version, json!({})).await;
         let params = json!({
@@ -110,7 +110,7 @@ async fn streams_begin_with_an_id_alone_since_2025_11_25() {
 /// 2.19, 2.33: the newest GET has the stream; the one before ends.
 #[tokio::test]
 async fn a_second_get_takes_over_from_the_first() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let mut first = session.listen().await;
     let mut second = session.listen().await;
@@ -122,7 +122,7 @@ async fn a_second_get_takes_over_from_the_first() {
 /// 2.19: no session, no stream; a client that takes no events gets none.
 #[tokio::test]
 async fn a_get_needs_a_session_and_must_accept_events() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let get = Request::new("GET").header("accept", "text/event-stream");
     let reply = served.send(&get).await.expect(405);
     assert_eq!(reply.header("allow"), Some("POST"));
@@ -134,7 +134,7 @@ async fn a_get_needs_a_session_and_must_accept_events() {
 /// 2.32: what happens while nobody listens waits for the next GET, once.
 #[tokio::test]
 async fn changes_wait_for_a_client_that_is_not_listening() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let mut stream = session.listen().await;
     session.call("changed", json!({ "list": "tools" })).await;
@@ -148,7 +148,7 @@ async fn changes_wait_for_a_client_that_is_not_listening() {
 /// 2.32: the store is bounded, and a resume that would need more is refused rather than served with a hole.
 #[tokio::test]
 async fn a_resume_that_the_store_has_lost_is_refused() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let params = json!({
         "name": "progress",
@@ -165,7 +165,7 @@ async fn a_resume_that_the_store_has_lost_is_refused() {
 /// What must arrive is not pushed out of the store by its own size: progress, then a large answer.
 #[tokio::test]
 async fn a_large_answer_does_not_push_its_stream_out_of_the_store() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     for _ in 0..5 {
         let params = json!({

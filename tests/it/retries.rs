@@ -2,7 +2,7 @@
 //! URL that must be opened first is one more round, and codes of the older revisions stay inside
 //! (5.15, 5.16, 5.22, 5.23, 5.37, 8.12).
 
-use crate::world::*;
+use crate::support::*;
 
 const LEVEL: &str = "io.modelcontextprotocol/logLevel";
 
@@ -25,7 +25,7 @@ fn line(value: Value) -> Value {
 /// 5.15: progress and log messages after a retry are in the words of the retry, at the level that it wants.
 #[tokio::test]
 async fn the_retry_takes_the_call_over() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::able_and_known(&served).await;
     let meta = |token: Value, level: Option<&str>| {
         let mut meta = json!({ "progressToken": token });
@@ -63,7 +63,7 @@ async fn the_retry_takes_the_call_over() {
 /// 5.16: a call that ends while its client is away keeps its answer for the retry.
 #[tokio::test]
 async fn a_call_that_ends_while_it_waits_keeps_its_answer() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::able_and_known(&served).await;
     modern.call("release", json!({ "key": "nobody" })).await;
     let (asked, state) = wanted(&modern.call("ask", json!({})).await);
@@ -88,7 +88,7 @@ fn urls(times: u32) -> Value {
 /// 5.22: the error that wants URLs opened is a question to a modern client, and a fresh call once it was accepted.
 #[tokio::test]
 async fn urls_to_be_opened_first_are_a_round_of_their_own() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::able_and_known(&served).await;
     let (asked, state) = wanted(&modern.call("fail", urls(1)).await);
     let question = json!({
@@ -109,7 +109,7 @@ async fn urls_to_be_opened_first_are_a_round_of_their_own() {
 
 #[tokio::test]
 async fn urls_that_nobody_opens_end_the_call() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::able_and_known(&served).await;
     for answer in [json!({ "action": "decline" }), json!({ "action": "cancel" }), json!({})] {
         let (asked, state) = wanted(&modern.call("fail", urls(9)).await);
@@ -134,7 +134,7 @@ async fn urls_that_nobody_opens_end_the_call() {
 /// 5.37, 3.29: codes that mean something else, or nothing, to a modern client stay inside; all others pass.
 #[tokio::test]
 async fn codes_are_put_in_the_words_of_the_modern_revision() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::new(&served);
     let session = Session::new(&served).await;
     let data = json!({ "uri": "test://x" });
@@ -173,7 +173,7 @@ async fn codes_are_put_in_the_words_of_the_modern_revision() {
 /// 5.23: sampling with tools, or with somebody else's context, only for clients that declared it.
 #[tokio::test]
 async fn sampling_asks_for_no_more_than_was_declared() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let ask = |params: Value| {
         let mut params = params;
         params["messages"] = json!([]);

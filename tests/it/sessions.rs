@@ -1,12 +1,11 @@
 //! Legacy sessions: the handshake, who may use one, how it ends, and which child it has.
 
-use crate::world::legacy::{all_capabilities, initialize};
-use crate::world::*;
+use crate::support::*;
 
 /// 2.1: one of ours is answered as asked, anything else with the newest legacy one, never with a modern one.
 #[tokio::test]
 async fn the_handshake_negotiates_the_revision() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     for (asked, answered) in [
         ("2024-11-05", "2024-11-05"),
         ("2025-03-26", "2025-03-26"),
@@ -27,7 +26,7 @@ async fn the_handshake_negotiates_the_revision() {
 /// 6.23: a child that speaks only an older revision decides for its client.
 #[tokio::test]
 async fn an_old_child_decides_the_revision() {
-    let served = Setup::legacy().child(["--revision", "2025-03-26"]).serve().await;
+    let served = Mcpwrap::dev().child(["--revision", "2025-03-26"]).start().await;
     let session = Session::with(&served, "2025-11-25", json!({})).await;
     assert_eq!(session.version, "2025-03-26");
 }
@@ -35,7 +34,7 @@ async fn an_old_child_decides_the_revision() {
 /// 2.2: visible ASCII, at least 128 bits, never the same.
 #[tokio::test]
 async fn session_ids_are_long_visible_and_different() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let (one, other) = (Session::new(&served).await, Session::new(&served).await);
     assert!(one.id.len() >= 22 && one.id.bytes().all(|byte| (0x21..=0x7e).contains(&byte)));
     assert_ne!(one.id, other.id);
@@ -44,7 +43,7 @@ async fn session_ids_are_long_visible_and_different() {
 /// 2.3, 2.7: unknown and ended sessions are 404 for every method; the second DELETE too.
 #[tokio::test]
 async fn dead_and_unknown_sessions_are_404() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let delete = |id: &str| Request::new("DELETE").header("mcp-session-id", id);
     served.send(&delete("0123456789abcdef0123456789abcdef")).await.expect(404);
@@ -62,7 +61,7 @@ async fn dead_and_unknown_sessions_are_404() {
 /// 2.7: the end of a session cancels its calls and ends its streams.
 #[tokio::test]
 async fn the_end_of_a_session_cancels_its_calls() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let (session, witness) = (Session::new(&served).await, Session::new(&served).await);
     let mut stream = session.listen().await;
     let hold = session.begin(json!(1), "hold", json!({ "key": "k" }));
@@ -80,7 +79,7 @@ async fn the_end_of_a_session_cancels_its_calls() {
 /// 2.4, 10.2: without a session, in a way that no client takes for a modern answer.
 #[tokio::test]
 async fn a_request_without_a_session_is_400_and_does_not_look_modern() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let body = json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/list" }).to_string();
     for version in ["", "2025-03-26", "2025-06-18", "2025-11-25"] {
         let mut request = Request::post(body.clone());
@@ -96,7 +95,7 @@ async fn a_request_without_a_session_is_400_and_does_not_look_modern() {
 /// 2.8: another version in the header is refused, a missing one tolerated.
 #[tokio::test]
 async fn the_version_header_must_fit_the_session() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::with(&served, "2025-06-18", json!({})).await;
     let list = session.request(&json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }));
     served.send(&list).await.expect(200);
@@ -114,7 +113,7 @@ async fn the_version_header_must_fit_the_session() {
 /// 2.13: no second handshake within a session; 2.12: wrong handshakes say what is wrong.
 #[tokio::test]
 async fn handshakes_that_cannot_be() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     let initialize = |params: Value| {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params });
@@ -142,7 +141,7 @@ async fn handshakes_that_cannot_be() {
 /// 2.11: requests that overtake `notifications/initialized` are served.
 #[tokio::test]
 async fn a_request_before_initialized_is_served() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let reply = initialize(&served, "2025-11-25", json!({})).await.expect(200);
     let id = reply.header("mcp-session-id").unwrap().to_owned();
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
@@ -153,7 +152,7 @@ async fn a_request_before_initialized_is_served() {
 /// 2.15: ping is answered while the session lives, whatever its child does.
 #[tokio::test]
 async fn ping_is_answered_though_the_child_is_deaf() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     session.call("deaf", json!({})).await;
     let answer = session.get("ping", json!({})).await;
@@ -163,21 +162,21 @@ async fn ping_is_answered_though_the_child_is_deaf() {
 /// 2.14: a session that nobody uses ends, and the child that it had for itself with it; 2.3.
 #[tokio::test]
 async fn an_idle_session_ends_and_frees_its_child() {
-    let setup = Setup::legacy().flags(["--session-idle", "1s", "--child-scope", "session"]);
-    let served = setup.serve().await;
+    let setup = Mcpwrap::dev().flags(["--session-idle", "1s", "--child-scope", "session"]);
+    let served = setup.start().await;
     let session = Session::new(&served).await;
-    let pid = session.pid().await.as_i64().unwrap();
-    eventually("the child's end", || !is_alive(i32::try_from(pid).unwrap())).await;
+    let pid = session.pid().await;
+    eventually("the child's end", || !is_alive(pid)).await;
     session.ask(json!(1), "ping", json!({})).await.expect(404);
 }
 
 /// 6.22: one child for all sessions of a user, or one for each session.
 #[tokio::test]
 async fn sessions_share_a_child_or_have_their_own() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let (one, other) = (Session::new(&served).await, Session::new(&served).await);
     assert_eq!(one.pid().await, other.pid().await);
-    let served = Setup::legacy().flags(["--child-scope", "session"]).serve().await;
+    let served = Mcpwrap::dev().flags(["--child-scope", "session"]).start().await;
     let (one, other) = (Session::new(&served).await, Session::new(&served).await);
     assert_ne!(one.pid().await, other.pid().await);
 }
@@ -185,7 +184,7 @@ async fn sessions_share_a_child_or_have_their_own() {
 /// 4.22: a child is told of what its client can do, and of nothing else.
 #[tokio::test]
 async fn a_child_is_told_of_its_clients_capabilities() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let (able, unable) = (Session::able(&served).await, Session::new(&served).await);
     assert_ne!(able.pid().await, unable.pid().await);
     for (session, capabilities) in [(&able, all_capabilities()), (&unable, json!({}))] {
@@ -199,7 +198,7 @@ async fn a_child_is_told_of_its_clients_capabilities() {
 /// 2.23: an answer to nothing that was asked.
 #[tokio::test]
 async fn an_answer_that_was_never_asked_for_is_400() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let session = Session::new(&served).await;
     for id in [json!(1), json!(77), json!("1"), json!("x"), json!(-1)] {
         let body = json!({ "jsonrpc": "2.0", "id": id, "result": {} });
@@ -211,9 +210,9 @@ async fn an_answer_that_was_never_asked_for_is_400() {
 #[tokio::test]
 async fn sessions_are_bounded_and_make_room() {
     const MOST: usize = 1024;
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let first = Session::new(&served).await;
-    let open = || legacy::initialize(&served, "2025-11-25", json!({}));
+    let open = || initialize(&served, "2025-11-25", json!({}));
     for _ in 0..MOST / 32 {
         let more = futures_util::future::join_all((0..32).map(|_| open())).await;
         for reply in more {

@@ -1,12 +1,12 @@
 //! Children that do not answer, do not read, or say too much: a clear error within a deadline, and nobody else
 //! is held up.
 
-use crate::world::*;
+use crate::support::*;
 
 /// 1.19: a call that is never answered ends at its deadline, and the child is told.
 #[tokio::test]
 async fn a_call_that_is_never_answered_ends_in_time() {
-    let served = Setup::legacy().flags(["--call-timeout", "1s"]).serve().await;
+    let served = Mcpwrap::dev().flags(["--call-timeout", "1s"]).start().await;
     let session = Session::new(&served).await;
     let modern = Modern::new(&served);
     let (one, other) = futures_util::future::join(
@@ -26,7 +26,7 @@ async fn a_call_that_is_never_answered_ends_in_time() {
 /// Progress is a sign of life: it moves the deadline, and a stream that shows it is not cut.
 #[tokio::test]
 async fn a_child_that_never_reads_holds_up_nobody_for_long() {
-    let served = Setup::legacy().flags(["--call-timeout", "1s"]).serve().await;
+    let served = Mcpwrap::dev().flags(["--call-timeout", "1s"]).start().await;
     let session = Session::new(&served).await;
     session.call("deaf", json!({})).await;
     // More than any pipe holds, so that the bridge cannot even write.
@@ -42,7 +42,7 @@ async fn a_child_that_never_reads_holds_up_nobody_for_long() {
 #[tokio::test]
 async fn a_child_that_never_reads_is_closed_all_the_same() {
     let flags = ["--call-timeout", "1s", "--child-idle", "1s"];
-    let served = Setup::legacy().flags(flags).serve().await;
+    let served = Mcpwrap::dev().flags(flags).start().await;
     let modern = Modern::new(&served);
     let first = modern.pid().await;
     modern.call("deaf", json!({})).await;
@@ -66,12 +66,12 @@ async fn a_child_that_cannot_be_greeted_is_an_error_in_time() {
         ("--hello", "error", "refused to initialize"),
     ];
     let checks = cases.map(|(flag, value, said)| async move {
-        let setup = Setup::legacy().flags(["--start-timeout", "1s"]).child([flag, value]);
-        let served = setup.serve().await;
+        let setup = Mcpwrap::dev().flags(["--start-timeout", "1s"]).child([flag, value]);
+        let served = setup.start().await;
         let answer = Modern::new(&served).begin(json!(1), "echo", json!({})).await.expect(503);
         let answer = answer.json().await;
         assert!(error(&answer).1.contains(said), "{flag} {value}: {answer}");
-        let reply = legacy::initialize(&served, "2025-11-25", json!({})).await.expect(503);
+        let reply = initialize(&served, "2025-11-25", json!({})).await.expect(503);
         assert!(error(&reply.json().await).1.contains(said), "{flag} {value}");
     });
     futures_util::future::join_all(checks).await;
@@ -81,7 +81,7 @@ async fn a_child_that_cannot_be_greeted_is_an_error_in_time() {
 #[tokio::test]
 async fn every_answer_to_the_probe_leads_to_a_greeting() {
     for probe in ["error", "garbage", "exit"] {
-        let served = Setup::legacy().child(["--probe", probe]).serve().await;
+        let served = Mcpwrap::dev().child(["--probe", probe]).start().await;
         let session = Session::new(&served).await;
         assert_eq!(session.hello["result"]["serverInfo"]["name"], "fixture", "{probe}");
     }
@@ -90,9 +90,9 @@ async fn every_answer_to_the_probe_leads_to_a_greeting() {
 /// A server that keeps silent about the probe gets `initialize` behind it; the client is kept alive meanwhile.
 #[tokio::test]
 async fn a_silent_probe_is_followed_by_a_greeting() {
-    let setup = Setup::legacy().child(["--probe", "silent"]).flags(["--keep-alive", "1s"]);
-    let served = setup.serve().await;
-    let reply = legacy::initialize(&served, "2025-11-25", json!({})).await.expect(200);
+    let setup = Mcpwrap::dev().child(["--probe", "silent"]).flags(["--keep-alive", "1s"]);
+    let served = setup.start().await;
+    let reply = initialize(&served, "2025-11-25", json!({})).await.expect(200);
     let id = reply.header("mcp-session-id").unwrap().to_owned();
     assert!(reply.is_stream(), "a slow start becomes a stream");
     assert!(reply.answer().await["result"].is_object());
@@ -103,11 +103,11 @@ async fn a_silent_probe_is_followed_by_a_greeting() {
 /// 4.19: of a server that speaks both eras the modern one is used, for clients of both.
 #[tokio::test]
 async fn a_server_of_both_eras_is_modern() {
-    let served = Setup::legacy().child(["--dual"]).serve().await;
+    let served = Mcpwrap::dev().child(["--dual"]).start().await;
     let session = Session::new(&served).await;
     let line = structured(&session.call("echo", json!({})).await)["line"].to_string();
     assert!(line.contains("io.modelcontextprotocol/protocolVersion"), "{line}");
-    let served = Setup::legacy().child(["--dual"]).flags(["--child-era", "legacy"]).serve().await;
+    let served = Mcpwrap::dev().child(["--dual"]).flags(["--child-era", "legacy"]).start().await;
     let line = structured(&Modern::new(&served).call("echo", json!({})).await)["line"].to_string();
     assert!(!line.contains("io.modelcontextprotocol"), "{line}");
 }
@@ -116,8 +116,8 @@ async fn a_server_of_both_eras_is_modern() {
 #[tokio::test]
 async fn a_closed_output_is_an_end() {
     let script = "exec 3>&1; echo '{}' >&3; exec 1>&- 3>&-; cat >/dev/null";
-    let setup = Setup::legacy().command(["sh", "-c", script]).flags(["--start-timeout", "5s"]);
-    let served = setup.serve().await;
+    let setup = Mcpwrap::dev().command(["sh", "-c", script]).flags(["--start-timeout", "5s"]);
+    let served = setup.start().await;
     let answer = Modern::new(&served).begin(json!(1), "echo", json!({})).await.expect(503);
     assert!(error(&answer.json().await).1.contains("exited during the handshake"));
 }

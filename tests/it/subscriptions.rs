@@ -1,9 +1,9 @@
 //! Changes that a child reports: to every client that asked for them, in the words of its era
 //! (3.46 to 3.48, 4.31, 5.26 to 5.28, 6.12, 6.13, 6.29).
 
-use crate::world::*;
+use crate::support::*;
 
-const TAG: &str = "io.modelcontextprotocol/subscriptionId";
+pub(crate) const TAG: &str = "io.modelcontextprotocol/subscriptionId";
 
 fn everything() -> Value {
     json!({ "toolsListChanged": true, "resourceSubscriptions": ["test://a"] })
@@ -12,8 +12,8 @@ fn everything() -> Value {
 /// 3.46: acknowledged first, each message tagged with the client's own id, type and all.
 #[tokio::test]
 async fn a_listen_is_acknowledged_and_tagged() {
-    for setup in [Setup::legacy(), Setup::modern()] {
-        let served = setup.serve().await;
+    for setup in [Mcpwrap::dev(), Mcpwrap::dev().modern()] {
+        let served = setup.start().await;
         let modern = Modern::new(&served);
         for id in [json!(7), json!("7")] {
             let mut events = modern.listen(id.clone(), everything()).await;
@@ -38,7 +38,7 @@ async fn a_listen_is_acknowledged_and_tagged() {
 /// 5.26: what the child cannot report, or refuses, is left out; the stream stays.
 #[tokio::test]
 async fn what_cannot_be_reported_is_left_out() {
-    let served = Setup::legacy().child(["--without", "prompts"]).serve().await;
+    let served = Mcpwrap::dev().child(["--without", "prompts"]).start().await;
     let filter = json!({
         "toolsListChanged": true,
         "promptsListChanged": true,
@@ -54,7 +54,7 @@ async fn what_cannot_be_reported_is_left_out() {
 /// 3.48, 5.27: many listens, one subscription at the child, taken back by the last.
 #[tokio::test]
 async fn the_child_is_subscribed_for_as_long_as_somebody_listens() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::new(&served);
     let mut one = modern.listen(json!(1), everything()).await;
     let mut other = modern.listen(json!(1), everything()).await;
@@ -71,7 +71,7 @@ async fn the_child_is_subscribed_for_as_long_as_somebody_listens() {
 /// A filter of another shape is refused.
 #[tokio::test]
 async fn a_filter_of_another_shape_is_refused() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let modern = Modern::new(&served);
     for filter in
         [json!([]), json!({ "toolsListChanged": "yes" }), json!({ "resourceSubscriptions": [1] })]
@@ -85,7 +85,7 @@ async fn a_filter_of_another_shape_is_refused() {
 /// 6.29: hanging up takes the subscription of a modern child back.
 #[tokio::test]
 async fn hanging_up_cancels_the_listen_of_a_modern_child() {
-    let served = Setup::modern().serve().await;
+    let served = Mcpwrap::dev().modern().start().await;
     let modern = Modern::new(&served);
     let mut events = modern.listen(json!(1), everything()).await;
     events.message().await;
@@ -97,8 +97,8 @@ async fn hanging_up_cancels_the_listen_of_a_modern_child() {
 /// each list and each resource that was subscribed.
 #[tokio::test]
 async fn a_listen_survives_its_child() {
-    for setup in [Setup::legacy(), Setup::modern()] {
-        let served = setup.serve().await;
+    for setup in [Mcpwrap::dev(), Mcpwrap::dev().modern()] {
+        let served = setup.start().await;
         let modern = Modern::new(&served);
         let filter = json!({
             "toolsListChanged": true,
@@ -107,7 +107,7 @@ async fn a_listen_survives_its_child() {
         });
         let mut events = modern.listen(json!("l"), filter).await;
         events.expect("notifications/subscriptions/acknowledged").await;
-        served::kill_hard(&modern.pid().await);
+        kill_hard(modern.pid().await);
         let mut seen = Vec::new();
         for _ in 0..3 {
             let message = events.message().await.expect("a listen that goes on");
@@ -131,7 +131,7 @@ async fn a_listen_survives_its_child() {
 /// 2.17: list changes go to every session, updates to those that subscribed; one that unsubscribed hears no more.
 #[tokio::test]
 async fn legacy_sessions_hear_what_they_subscribed_to() {
-    let served = Setup::legacy().serve().await;
+    let served = Mcpwrap::dev().start().await;
     let (one, other) = (Session::new(&served).await, Session::new(&served).await);
     let (mut ones, mut others) = (one.listen().await, other.listen().await);
     let uri = json!({ "uri": "test://a" });
@@ -152,8 +152,8 @@ async fn legacy_sessions_hear_what_they_subscribed_to() {
 /// 6.29, 1.22: a listen ends in peace with mcpwrap.
 #[tokio::test]
 async fn a_listen_ends_with_a_result() {
-    for setup in [Setup::legacy(), Setup::modern()] {
-        let mut served = setup.serve().await;
+    for setup in [Mcpwrap::dev(), Mcpwrap::dev().modern()] {
+        let mut served = setup.start().await;
         let mut events = Modern::new(&served).listen(json!("l"), everything()).await;
         events.message().await;
         served.signal(nix::sys::signal::Signal::SIGTERM);
@@ -163,4 +163,13 @@ async fn a_listen_ends_with_a_result() {
         assert_eq!(events.message().await, None);
         assert_eq!(served.ended().await.code(), Some(0));
     }
+}
+
+/// 3.46: a child that knows no subscriptions says so with the status that goes with it, not with an empty stream.
+#[tokio::test]
+async fn a_child_without_subscriptions_says_so() {
+    let served = Mcpwrap::dev().modern().child(["--mute"]).start().await;
+    let params = json!({ "notifications": { "toolsListChanged": true } });
+    let reply = Modern::new(&served).ask(json!(1), "subscriptions/listen", params).await;
+    assert_eq!(error(&reply.expect(404).json().await).0, -32601);
 }

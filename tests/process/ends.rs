@@ -4,7 +4,8 @@ use mcpwrap::process::Exit;
 use nix::sys::signal::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::world::*;
+use crate::children::start;
+use crate::trees::{TREES, command, gone, shell, tree};
 
 #[tokio::test]
 async fn stop_ends_every_kind_of_tree() {
@@ -22,7 +23,7 @@ async fn dropping_the_handle_ends_every_kind_of_tree() {
     for (_, count, script) in TREES {
         let (process, marker) = tree(script, count).await;
         drop(process);
-        marker.gone().await;
+        gone(&marker).await;
     }
 }
 

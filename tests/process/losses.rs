@@ -7,8 +7,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::io::AsyncReadExt;
 
+use crate::children::{parent_of, start};
 use crate::parent::{IGNORANT, KILLED_SUPERVISOR, Parent, SLEEPERS, STOPPED_SUPERVISOR, WAIT};
-use crate::world::*;
+use crate::proc::Marker;
+use crate::trees::{TREES, command, gone, shell, tree};
 
 #[tokio::test]
 async fn a_start_that_nobody_waits_for_leaves_nothing() {
@@ -28,7 +30,7 @@ async fn a_start_that_nobody_waits_for_leaves_nothing() {
     }
     // A last one that runs shows that the thread has come past all the others.
     start(command("true", &[])).await.handle.exited().await;
-    marker.gone().await;
+    gone(&marker).await;
 }
 
 #[test]
@@ -41,7 +43,7 @@ fn the_end_of_the_runtime_ends_the_children() {
         std::future::pending::<()>().await;
     });
     drop(first);
-    runtime().block_on(marker.gone());
+    runtime().block_on(gone(&marker));
 }
 
 #[tokio::test]
@@ -75,7 +77,7 @@ async fn a_killed_mcpwrap_takes_all_trees_along() {
     let mut parent = Parent::plays(WAIT).await_trees(SLEEPERS).await;
     parent.child.start_kill().unwrap();
     parent.child.wait().await.unwrap();
-    parent.marker.gone().await;
+    gone(&parent.marker).await;
 }
 
 #[tokio::test]

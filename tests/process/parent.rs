@@ -4,10 +4,13 @@ use mcpwrap::process::Exit;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::world::*;
+use crate::children::{QUICK, parent_of, spawner, spawner_that_gives_up_after, start};
+use crate::proc::Marker;
+use crate::trees::{TREES, command, gone, shell, sleeping, standard_signals, tree_of};
+use crate::wait::{eventually, soon};
 
 /// Set in the process that plays mcpwrap for the tests that kill it.
-pub(crate) const PARENT: &str = "PROCESS_TEST_PARENT";
+const PARENT: &str = "PROCESS_TEST_PARENT";
 pub(crate) const STOPPED_SUPERVISOR: &str = "stopped supervisor";
 pub(crate) const KILLED_SUPERVISOR: &str = "killed supervisor";
 pub(crate) const IGNORANT: &str = "ignorant";
@@ -49,7 +52,7 @@ impl Parent {
     }
 
     pub(crate) async fn finishes(mut self) {
-        let status = tokio::time::timeout(PATIENCE * 2, self.child.wait()).await.unwrap().unwrap();
+        let status = soon("the end of the parent", self.child.wait()).await.unwrap();
         assert!(status.success(), "{status}");
         assert_eq!(self.marker.carriers(), Vec::<i32>::new());
     }
@@ -66,7 +69,7 @@ async fn the_parent() {
         KILLED_SUPERVISOR => {
             for (name, count, script) in TREES {
                 let bystander = start(command("cat", &[])).await;
-                let process = tree_of(script, count, &marker).await;
+                let process = tree_of(&spawner(), script, count, &marker).await;
                 kill(Pid::from_raw(parent_of(process.pid.cast_signed())), Signal::SIGKILL).unwrap();
                 assert_eq!(process.handle.exited().await, Exit::SupervisorLost, "{name}");
                 assert_eq!(marker.carriers(), Vec::<i32>::new(), "{name}");
@@ -80,14 +83,15 @@ async fn the_parent() {
         }
         STOPPED_SUPERVISOR => {
             let (_, count, script) = TREES[1];
-            let process = tree_of(script, count, &marker).await;
+            let spawner = spawner_that_gives_up_after(QUICK);
+            let process = tree_of(&spawner, script, count, &marker).await;
             kill(Pid::from_raw(parent_of(process.pid.cast_signed())), Signal::SIGSTOP).unwrap();
             assert_eq!(process.handle.kill().await, Exit::SupervisorLost);
             assert_eq!(marker.carriers(), Vec::<i32>::new());
-            let process = tree_of(script, count, &marker).await;
+            let process = tree_of(&spawner, script, count, &marker).await;
             kill(Pid::from_raw(parent_of(process.pid.cast_signed())), Signal::SIGSTOP).unwrap();
             drop(process);
-            marker.gone().await;
+            gone(&marker).await;
         }
         IGNORANT => {
             let process = start(command("sleep", &["1000"])).await;

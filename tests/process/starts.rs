@@ -7,14 +7,15 @@ use mcpwrap::process::{Deadlines, Environment, Error, ExecFailure, Program, Spaw
 use nix::unistd::Pid;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::world::*;
+use crate::children::{output, parent_of, spawner, start};
+use crate::proc::{Marker, cmdline, pids};
+use crate::scratch::Scratch;
+use crate::trees::{command, environment, shell, standard_signals};
+use crate::wait::soon;
 
 #[tokio::test]
 async fn what_cannot_be_executed_is_refused_with_its_reason() {
-    let dir = fs::canonicalize(std::env::temp_dir())
-        .unwrap()
-        .join(format!("process-{}", Marker::new().0));
-    fs::create_dir_all(&dir).unwrap();
+    let dir = Scratch::new();
     let plain = dir.join("plain");
     fs::write(&plain, "#!/bin/sh\n").unwrap();
     let orphan = dir.join("orphan");
@@ -44,7 +45,6 @@ async fn what_cannot_be_executed_is_refused_with_its_reason() {
             other => panic!("{reason:?} expected, not {other:?}"),
         }
     }
-    fs::remove_dir_all(dir).unwrap();
 }
 
 #[tokio::test]
@@ -207,7 +207,7 @@ async fn megabytes_go_both_ways() {
     let expected = sent.clone();
     let writer = tokio::spawn(async move { stdin.write_all(&sent).await });
     let mut received = Vec::new();
-    tokio::time::timeout(PATIENCE, stdout.read_to_end(&mut received)).await.unwrap().unwrap();
+    soon("all that was sent", stdout.read_to_end(&mut received)).await.unwrap();
     writer.await.unwrap().unwrap();
     assert!(received == expected);
 }

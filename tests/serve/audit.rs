@@ -3,22 +3,22 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::world::*;
+use crate::support::*;
 
 const ALICES: &str = "the-token-of-alice-0123456789";
 
-async fn served(name: &str) -> (Provider, Served) {
+async fn served() -> (Provider, Served) {
     let provider = Provider::start().await;
-    let setup = Setup::new(name, &provider).flags(["--tenant-claim", "org"]);
+    let setup = Mcpwrap::serve().oidc(&provider).flags(["--tenant-claim", "org"]);
     let users = setup.dir.join("users");
     std::fs::create_dir(&users).unwrap();
     let source = format!("T=file:{}/{{tenant}}/{{sub}}", users.display());
     std::fs::create_dir(users.join("acme")).unwrap();
     write_private(&users.join("acme/alice"), ALICES);
-    (provider, setup.flags(["--credential", &source]).serve().await)
+    (provider, setup.flags(["--credential", &source]).start().await)
 }
 
-fn alice(provider: &Provider, served: &Served) -> Caller {
+fn alice(provider: &Provider, served: &Served) -> Modern {
     let act = json!({ "sub": "agent", "act": { "sub": "scheduler" } });
     served.caller(&provider.token_with(json!({ "org": "acme", "act": act })))
 }
@@ -29,7 +29,7 @@ fn ends(records: &[Value]) -> Vec<&Value> {
 
 #[tokio::test]
 async fn a_call_is_a_pair_of_records() {
-    let (provider, served) = served("audit-pair").await;
+    let (provider, served) = served().await;
     let caller = alice(&provider, &served);
     let secret = json!({ "password": "hunter2-hunter2" });
     let answer = caller.call("echo", secret.clone()).await;
@@ -55,7 +55,7 @@ async fn a_call_is_a_pair_of_records() {
     assert!(end["duration_ms"].as_f64().unwrap() > 0.0);
     // Of the arguments nothing but a hash, whose key nobody else has.
     let text = json!(records).to_string();
-    for word in ["hunter2", ALICES, "password", caller.token.as_str()] {
+    for word in ["hunter2", ALICES, "password", caller.token.as_deref().unwrap()] {
         assert!(!text.contains(word), "{word}: {text}");
     }
     let plain = Sha256::digest(secret.to_string());
@@ -68,7 +68,7 @@ async fn a_call_is_a_pair_of_records() {
 
 #[tokio::test]
 async fn equal_arguments_have_equal_hashes_in_one_run_only() {
-    let (provider, first) = served("audit-hash").await;
+    let (provider, first) = served().await;
     let caller = alice(&provider, &first);
     for number in [1, 1, 2] {
         caller.call("echo", json!({ "n": number })).await;
@@ -80,7 +80,7 @@ async fn equal_arguments_have_equal_hashes_in_one_run_only() {
     let one = begun(first.audited(3).await);
     assert_eq!(one[0], one[1]);
     assert_ne!(one[0], one[2]);
-    let (provider, second) = served("audit-hash-2").await;
+    let (provider, second) = served().await;
     alice(&provider, &second).call("echo", json!({ "n": 1 })).await;
     assert_ne!(one[0], begun(second.audited(1).await)[0]);
 }
@@ -88,7 +88,7 @@ async fn equal_arguments_have_equal_hashes_in_one_run_only() {
 /// The first record is there before the child hears of the call, and the second one however the call ends.
 #[tokio::test]
 async fn every_call_that_begins_ends() {
-    let (provider, served) = served("audit-ends").await;
+    let (provider, served) = served().await;
     let caller = alice(&provider, &served);
     caller.call("echo", json!({})).await;
     caller.call("no such tool", json!({})).await;
@@ -117,14 +117,14 @@ async fn every_call_that_begins_ends() {
 /// Whoever does not get in leaves no record of a call, and neither does one for whom there is no child.
 #[tokio::test]
 async fn a_call_that_is_not_admitted_is_not_recorded_as_one() {
-    let (provider, served) = served("audit-refused").await;
+    let (provider, served) = served().await;
     for token in ["nonsense".to_owned(), provider.token_with(json!({ "aud": "x", "org": "acme" }))]
     {
         assert_eq!(served.caller(&token).status().await, 401);
     }
     let carol = provider.token_with(json!({ "sub": "carol", "org": "acme" }));
     assert!(
-        error(&served.caller(&carol).call("echo", json!({})).await).contains("is stored for you")
+        error(&served.caller(&carol).call("echo", json!({})).await).1.contains("is stored for you")
     );
     alice(&provider, &served).call("echo", json!({})).await;
     let records = served.audited(1).await;
@@ -152,8 +152,8 @@ async fn a_call_that_is_not_admitted_is_not_recorded_as_one() {
 #[tokio::test]
 async fn records_of_many_users_do_not_mix() {
     let provider = Provider::start().await;
-    let served = Setup::new("audit-many", &provider).serve().await;
-    let callers: Vec<Caller> = (0..40)
+    let served = Mcpwrap::serve().oidc(&provider).start().await;
+    let callers: Vec<Modern> = (0..40)
         .map(|number| served.caller(&provider.token(&format!("user-{}", number % 4))))
         .collect();
     let calls = callers.iter().enumerate().map(|(number, caller)| async move {
@@ -177,12 +177,12 @@ async fn records_of_many_users_do_not_mix() {
 #[tokio::test]
 async fn refusals_are_counted_by_reason_and_network() {
     let provider = Provider::start().await;
-    let setup = Setup::new("audit-refusals", &provider).flags(["--trusted-proxy", "127.0.0.0/8"]);
-    let served = setup.serve().await;
+    let setup = Mcpwrap::serve().oidc(&provider).flags(["--trusted-proxy", "127.0.0.0/8"]);
+    let served = setup.start().await;
     let expired = provider.token_with(json!({ "exp": now() - 1000 }));
     for address in ["203.0.113.5", "203.0.113.77", "198.51.100.1"] {
         for token in [&expired, "nonsense"] {
-            let request = Caller::anonymous("whoami", json!({}));
+            let request = Modern::new(&served).calling("whoami", json!({}));
             let request = request
                 .header("x-forwarded-for", format!("192.0.2.66, {address}"))
                 .header("authorization", format!("Bearer {token}"));
@@ -213,11 +213,11 @@ async fn refusals_are_counted_by_reason_and_network() {
 /// The trace that a client names, in the header or in the message, is the record's.
 #[tokio::test]
 async fn a_trace_is_on_record() {
-    let (provider, served) = served("audit-trace").await;
+    let (provider, served) = served().await;
     let caller = alice(&provider, &served);
     let id = "4bf92f3577b34da6a3ce929d0e0e4736";
     let traced = caller
-        .with_token(Caller::anonymous("whoami", json!({})))
+        .calling("whoami", json!({}))
         .header("traceparent", format!("00-{id}-00f067aa0ba902b7-01"));
     assert_eq!(traced.send(served.at).await.status, 200);
     let records = served.audited(1).await;

@@ -1,14 +1,14 @@
 //! What a caller without a good token is told: the status, the challenge, and where to get a token
 //! (10.7; protocol-checklist 7.1–7.6).
 
-use crate::world::*;
+use crate::support::*;
 
 const METADATA: &str = "https://mcp.test/.well-known/oauth-protected-resource/mcp";
 
-async fn served(name: &str) -> (Provider, Served) {
+async fn served() -> (Provider, Served) {
     let provider = Provider::start().await;
-    let served = Setup::new(name, &provider).flags(["--required-scope", "mcp:use,mcp:more"]);
-    let served = served.serve().await;
+    let served = Mcpwrap::serve().oidc(&provider).flags(["--required-scope", "mcp:use,mcp:more"]);
+    let served = served.start().await;
     (provider, served)
 }
 
@@ -18,10 +18,10 @@ fn challenge(reply: &Reply) -> &str {
 
 #[tokio::test]
 async fn every_request_without_a_token_is_challenged() {
-    let (_, served) = served("challenges-missing").await;
+    let (_, served) = served().await;
     let with_session = |method| Request::new(method).header("mcp-session-id", "x");
     for request in [
-        Caller::anonymous("whoami", json!({})),
+        Modern::new(&served).calling("whoami", json!({})),
         Request::post("{}"),
         Request::post(""),
         Request::new("GET").header("accept", "text/event-stream"),
@@ -42,9 +42,9 @@ async fn every_request_without_a_token_is_challenged() {
 
 #[tokio::test]
 async fn a_bad_token_is_401_a_poor_one_403_a_misplaced_one_400() {
-    let (provider, served) = served("challenges-kinds").await;
+    let (provider, served) = served().await;
     let foreign = served.caller(&provider.token_with(json!({ "aud": "x" })));
-    let reply = foreign.begin("whoami", json!({})).await;
+    let reply = foreign.begin(json!(1), "whoami", json!({})).await;
     assert_eq!(reply.status, 401);
     assert_eq!(
         challenge(&reply),
@@ -53,7 +53,7 @@ async fn a_bad_token_is_401_a_poor_one_403_a_misplaced_one_400() {
              scope=\"mcp:use mcp:more\", resource_metadata=\"{METADATA}\""
         )
     );
-    let reply = served.caller(&provider.token("alice")).begin("whoami", json!({})).await;
+    let reply = served.caller(&provider.token("alice")).begin(json!(1), "whoami", json!({})).await;
     assert_eq!(reply.status, 403);
     assert_eq!(
         challenge(&reply),
@@ -72,10 +72,10 @@ async fn a_bad_token_is_401_a_poor_one_403_a_misplaced_one_400() {
 /// 14.1: a good token in the wrong place, or two of them, are nobody's.
 #[tokio::test]
 async fn a_token_comes_once_and_in_its_header() {
-    let (provider, served) = served("challenges-places").await;
+    let (provider, served) = served().await;
     let good = provider.token_with(json!({ "scope": "mcp:use mcp:more" }));
     let other = provider.token("bob");
-    let plain = || Caller::anonymous("whoami", json!({}));
+    let plain = || Modern::new(&served).calling("whoami", json!({}));
     let bearer = |token: &str| format!("Bearer {token}");
     let at = |target: &str| Request { target: target.to_owned(), ..plain() };
     let once = |request: Request| request.header("authorization", bearer(&good));
@@ -111,8 +111,8 @@ async fn a_token_comes_once_and_in_its_header() {
 async fn whoever_is_not_on_the_list_is_told_no_and_nothing_else() {
     let provider = Provider::start().await;
     let flags = ["--allow-user", "alice", "--allow-group", "staff", "--tenant-claim", "org"];
-    let served = Setup::new("challenges-lists", &provider).flags(flags);
-    let served = served.flags(["--allow-tenant", "acme"]).serve().await;
+    let served = Mcpwrap::serve().oidc(&provider).flags(flags);
+    let served = served.flags(["--allow-tenant", "acme"]).start().await;
     let of = |changes: Value| {
         served.caller(&provider.token_with(with(json!({ "org": "acme" }), changes)))
     };
@@ -129,7 +129,7 @@ async fn whoever_is_not_on_the_list_is_told_no_and_nothing_else() {
         (json!({ "org": ["acme", "other"] }), 401),
         (json!({ "org": "" }), 401),
     ] {
-        let reply = of(changes.clone()).begin("whoami", json!({})).await;
+        let reply = of(changes.clone()).begin(json!(1), "whoami", json!({})).await;
         assert_eq!(reply.status, status, "{changes}");
         if status == 403 {
             assert_eq!(reply.header("www-authenticate"), None, "a new token would not help");
@@ -141,10 +141,10 @@ async fn whoever_is_not_on_the_list_is_told_no_and_nothing_else() {
 async fn services_come_in_only_where_they_are_welcome() {
     let provider = Provider::start().await;
     let service = provider.token_with(json!({ "sub": "client-1", "client_id": "client-1" }));
-    let closed = Setup::new("challenges-services-no", &provider).serve().await;
+    let closed = Mcpwrap::serve().oidc(&provider).start().await;
     assert_eq!(closed.caller(&service).status().await, 403);
-    let open = Setup::new("challenges-services", &provider).flags(["--machines", "accept"]);
-    let open = open.serve().await;
+    let open = Mcpwrap::serve().oidc(&provider).flags(["--machines", "accept"]);
+    let open = open.start().await;
     let service = open.caller(&service).whoami().await;
     // Somebody who is called like it is another user.
     let person = provider.token_with(json!({ "sub": "client-1", "client_id": "other" }));
@@ -156,7 +156,7 @@ async fn services_come_in_only_where_they_are_welcome() {
 /// RFC 9728 section 3.1: at the endpoint's own place and at the host's, for everybody, from configuration alone.
 #[tokio::test]
 async fn the_metadata_say_where_a_token_is_to_be_had() {
-    let (provider, served) = served("challenges-metadata").await;
+    let (provider, served) = served().await;
     for path in
         ["/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"]
     {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::identity::odd_subjects;
-use crate::world::*;
+use super::identity::odd_subjects;
+use crate::support::*;
 
 const ALICES: &str = "the-token-of-alice-0123456789";
 const BOBS: &str = "the-token-of-bob-9876543210";
@@ -19,9 +19,9 @@ fn files(dir: &Path) -> String {
 }
 
 /// The answer is an error that names the claim, and tells nothing of anybody's credential.
-async fn refused_by_name(caller: &Caller, subject: &str) {
+async fn refused_by_name(caller: &Modern, subject: &str) {
     let answer = caller.call("whoami", json!({})).await;
-    let said = error(&answer);
+    let said = error(&answer).1;
     assert!(said.contains("sub of the token"), "{subject:?}: {said}");
     for secret in [ALICES, BOBS] {
         assert!(!answer.to_string().contains(secret), "{subject:?}");
@@ -31,33 +31,33 @@ async fn refused_by_name(caller: &Caller, subject: &str) {
 #[tokio::test]
 async fn each_user_holds_his_own() {
     let provider = Provider::start().await;
-    let setup = Setup::new("credentials-own", &provider);
+    let setup = Mcpwrap::serve().oidc(&provider);
     let users = files(&setup.dir);
     let setup = setup.flags(["--credential", &format!("T=file:{users}/{{sub}}")]);
-    let served = setup.serve().await;
+    let served = setup.start().await;
     let (alice, bob) =
         (served.caller(&provider.token("alice")), served.caller(&provider.token("bob")));
     let (ones, others) = futures_util::future::join(alice.whoami(), bob.whoami()).await;
     assert_eq!((who(&ones, "T"), who(&others, "T")), (ALICES, BOBS));
     // Nobody keeps a credential for carol: she is told what to do, and the log tells the operator.
     let carol = served.caller(&provider.token("carol")).call("whoami", json!({})).await;
-    assert!(error(&carol).contains("no credential T is stored for you"), "{carol}");
+    assert!(error(&carol).1.contains("no credential T is stored for you"), "{carol}");
     served.stderr.wait("carol").await;
 }
 
 #[tokio::test]
 async fn no_name_climbs_to_the_file_of_somebody_else() {
     let provider = Provider::start().await;
-    let setup = Setup::new("credentials-climb", &provider);
+    let setup = Mcpwrap::serve().oidc(&provider);
     let users = files(&setup.dir);
     let setup = setup.flags(["--credential", &format!("T=file:{users}/{{sub}}")]);
-    let served = setup.serve().await;
+    let served = setup.start().await;
     for subject in odd_subjects() {
         refused_by_name(&served.caller(&provider.token(&subject)), &subject).await;
     }
     // A harmless name that nobody has is somebody without a credential.
     let other = served.caller(&provider.token("bob.b")).call("whoami", json!({})).await;
-    assert!(error(&other).contains("is stored for you"), "{other}");
+    assert!(error(&other).1.contains("is stored for you"), "{other}");
 }
 
 #[tokio::test]
@@ -67,11 +67,11 @@ async fn no_name_climbs_to_the_secret_of_somebody_else() {
     vault.keep("mcp/users/alice", ALICES);
     vault.keep("mcp/users/bob", BOBS);
     vault.keep("mcp/bob", BOBS);
-    let setup = Setup::new("credentials-vault", &provider).vault(&vault);
+    let setup = Mcpwrap::serve().oidc(&provider).vault(&vault);
     let setup =
         setup.env("GITHUB_TOKEN", "the-operators-own").env("LD_PRELOAD_", "the-operators-own");
     let setup = setup.flags(["--credential", "T=vault:secret/mcp/users/{sub}#token"]);
-    let served = setup.serve().await;
+    let served = setup.start().await;
     let bob = served.caller(&provider.token("bob")).whoami().await;
     assert_eq!(who(&bob, "T"), BOBS);
     // How mcpwrap itself gets at the vault stays with mcpwrap.
@@ -94,9 +94,9 @@ async fn no_name_climbs_to_the_secret_of_somebody_else() {
 async fn a_hash_fits_every_name() {
     let provider = Provider::start().await;
     let vault = Vault::start().await;
-    let setup = Setup::new("credentials-hash", &provider).vault(&vault);
+    let setup = Mcpwrap::serve().oidc(&provider).vault(&vault);
     let setup = setup.flags(["--credential", "T=vault:secret/mcp/{user}#token"]);
-    let served = setup.flags(["--max-children", "64"]).serve().await;
+    let served = setup.flags(["--max-children", "64"]).start().await;
     // What is kept for a user names him, by the only name that mcpwrap has for him.
     vault.keep_for_everybody();
     for subject in odd_subjects() {
@@ -111,8 +111,8 @@ async fn a_hash_fits_every_name() {
 #[tokio::test]
 async fn a_claim_in_a_variable_is_one_plain_word() {
     let provider = Provider::start().await;
-    let served = Setup::new("credentials-env", &provider).flags(["--env", "TEAM={claim:team}"]);
-    let served = served.serve().await;
+    let served = Mcpwrap::serve().oidc(&provider).flags(["--env", "TEAM={claim:team}"]);
+    let served = served.start().await;
     let of = |team: Value| served.caller(&provider.token_with(json!({ "team": team })));
     assert_eq!(who(&of(json!("blue_1-x")).whoami().await, "TEAM"), "blue_1-x");
     for team in [
@@ -126,7 +126,7 @@ async fn a_claim_in_a_variable_is_one_plain_word() {
         json!(["a"]),
     ] {
         let answer = of(team.clone()).call("whoami", json!({})).await;
-        assert!(error(&answer).contains("team"), "{team}: {answer}");
+        assert!(error(&answer).1.contains("team"), "{team}: {answer}");
     }
 }
 
@@ -138,13 +138,13 @@ async fn the_same_value_for_a_second_user_is_refused() {
     for user in ["alice", "bob"] {
         vault.keep(&format!("mcp/{user}"), ALICES);
     }
-    let setup = Setup::new("credentials-same", &provider).vault(&vault);
+    let setup = Mcpwrap::serve().oidc(&provider).vault(&vault);
     let setup = setup.flags(["--credential", "T=vault:secret/mcp/{sub}#token"]);
-    let served = setup.serve().await;
+    let served = setup.start().await;
     let alice = served.caller(&provider.token("alice"));
     assert_eq!(who(&alice.whoami().await, "T"), ALICES);
     let answer = served.caller(&provider.token("bob")).call("whoami", json!({})).await;
-    assert!(error(&answer).contains("is in use by somebody else"), "{answer}");
+    assert!(error(&answer).1.contains("is in use by somebody else"), "{answer}");
     assert!(!answer.to_string().contains(ALICES) && !answer.to_string().contains("alice"));
     let incidents = served.incidents("shared_credential", 1).await;
     assert_eq!(
@@ -160,10 +160,10 @@ async fn the_same_value_for_a_second_user_is_refused() {
 #[tokio::test]
 async fn a_credential_as_a_file_is_its_users_alone() {
     let provider = Provider::start().await;
-    let setup = Setup::new("credentials-file", &provider);
+    let setup = Mcpwrap::serve().oidc(&provider);
     let users = files(&setup.dir);
     let setup = setup.flags(["--credential-file", &format!("T=file:{users}/{{sub}}")]);
-    let served = setup.serve().await;
+    let served = setup.start().await;
     let mut paths = Vec::new();
     for (user, value) in [("alice", ALICES), ("bob", BOBS)] {
         let whoami = served.caller(&provider.token(user)).whoami().await;

@@ -1,13 +1,13 @@
 //! Who somebody is: issuer, tenant and subject, each his own process and home; and what a subject may be called
 //! (1.12, 14.4).
 
-use crate::world::*;
+use crate::support::*;
 
 /// 14.7: two issuers with the same subject are two users.
 #[tokio::test]
 async fn the_same_subject_of_two_issuers_is_two_users() {
     let (one, two) = (Provider::start().await, Provider::start().await);
-    let setup = Setup::bare("identity-issuers");
+    let setup = Mcpwrap::serve();
     for (provider, value) in [(&one, "token-of-one"), (&two, "token-of-two")] {
         let name = if value.ends_with("one") { "one" } else { "two" };
         std::fs::create_dir(setup.dir.join(name)).unwrap();
@@ -17,7 +17,7 @@ async fn the_same_subject_of_two_issuers_is_two_users() {
     let source = format!("T=file:{}/{{iss}}/{{sub}}", setup.dir.display());
     let flags = [format!("one={}", one.issuer()), format!("two={}", two.issuer())];
     let setup = setup.flags(["--oidc", &flags[0], "--oidc", &flags[1], "--credential", &source]);
-    let served = setup.serve().await;
+    let served = setup.start().await;
     let first = served.caller(&one.token("alice")).whoami().await;
     let second = served.caller(&two.token("alice")).whoami().await;
     assert_ne!(pid(&first), pid(&second));
@@ -31,8 +31,7 @@ async fn the_same_subject_of_two_issuers_is_two_users() {
 #[tokio::test]
 async fn the_same_subject_of_two_tenants_is_two_users() {
     let provider = Provider::start().await;
-    let served =
-        Setup::new("identity-tenants", &provider).flags(["--tenant-claim", "org"]).serve().await;
+    let served = Mcpwrap::serve().oidc(&provider).flags(["--tenant-claim", "org"]).start().await;
     let of = async |org: Value| {
         served.caller(&provider.token_with(json!({ "org": org }))).whoami().await
     };
@@ -47,7 +46,7 @@ async fn the_same_subject_of_two_tenants_is_two_users() {
 #[tokio::test]
 async fn a_user_is_not_his_token() {
     let provider = Provider::start().await;
-    let served = Setup::new("identity-refresh", &provider).serve().await;
+    let served = Mcpwrap::serve().oidc(&provider).start().await;
     let first = served.caller(&provider.token("alice")).whoami().await;
     let fresh = provider.token_with(json!({ "jti": "another", "exp": now() + 900, "scope": "x" }));
     let second = served.caller(&fresh).whoami().await;
@@ -98,8 +97,8 @@ pub(crate) fn odd_subjects() -> Vec<String> {
 #[tokio::test]
 async fn however_somebody_is_called_he_is_only_himself() {
     let provider = Provider::start().await;
-    let setup = Setup::new("identity-odd", &provider).flags(["--env", "WHO={user}"]);
-    let served = setup.flags(["--max-children", "64"]).serve().await;
+    let setup = Mcpwrap::serve().oidc(&provider).flags(["--env", "WHO={user}"]);
+    let served = setup.flags(["--max-children", "64"]).start().await;
     let bob = served.caller(&provider.token("bob")).whoami().await;
     let mut seen = vec![who(&bob, "WHO").to_owned()];
     for subject in odd_subjects() {
@@ -119,7 +118,7 @@ async fn however_somebody_is_called_he_is_only_himself() {
 #[tokio::test]
 async fn a_subject_has_between_one_and_255_visible_characters() {
     let provider = Provider::start().await;
-    let served = Setup::new("identity-none", &provider).serve().await;
+    let served = Mcpwrap::serve().oidc(&provider).start().await;
     for subject in [
         json!(""),
         json!(null),

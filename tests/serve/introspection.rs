@@ -1,11 +1,11 @@
 //! Opaque tokens, and signed ones that may be withdrawn: the issuer is asked (5.1–5.8).
 
-use crate::world::*;
+use crate::support::*;
 
 pub(crate) const SECRET: &str = "the-secret-of-mcpwrap:with/odd characters";
 
-pub(crate) fn asking(name: &str, provider: &Provider) -> Setup {
-    let setup = Setup::new(name, provider);
+pub(crate) fn asking(provider: &Provider) -> Mcpwrap {
+    let setup = Mcpwrap::serve().oidc(provider);
     let file = setup.dir.join("secret");
     write_private(&file, &format!("{SECRET}\n"));
     setup.flags([
@@ -19,7 +19,7 @@ pub(crate) fn asking(name: &str, provider: &Provider) -> Setup {
 #[tokio::test]
 async fn an_opaque_token_is_whoever_the_issuer_says() {
     let provider = Provider::start().await;
-    let served = asking("introspection-active", &provider).serve().await;
+    let served = asking(&provider).start().await;
     provider.vouch("opaque-1", "alice");
     provider.vouch("opaque-2", "bob");
     let alice = served.caller("opaque-1").whoami().await;
@@ -46,12 +46,12 @@ async fn an_opaque_token_is_whoever_the_issuer_says() {
 #[tokio::test]
 async fn a_crowd_with_one_token_is_one_question() {
     let provider = Provider::start().await;
-    let served = asking("introspection-crowd", &provider).serve().await;
+    let served = asking(&provider).start().await;
     provider.vouch("opaque-1", "alice");
     for token in ["opaque-1", "opaque-unknown"] {
         let before = provider.server.hits(Provider::INTROSPECT);
-        let callers: Vec<Caller> = (0..30).map(|_| served.caller(token)).collect();
-        let statuses = futures_util::future::join_all(callers.iter().map(Caller::status)).await;
+        let callers: Vec<Modern> = (0..30).map(|_| served.caller(token)).collect();
+        let statuses = futures_util::future::join_all(callers.iter().map(Modern::status)).await;
         let expected = if token == "opaque-1" { 200 } else { 401 };
         assert!(statuses.iter().all(|status| *status == expected), "{statuses:?}");
         assert_eq!(provider.server.hits(Provider::INTROSPECT), before + 1, "{token}");
@@ -62,7 +62,7 @@ async fn a_crowd_with_one_token_is_one_question() {
 #[tokio::test]
 async fn what_the_issuer_says_must_fit_as_well() {
     let provider = Provider::start().await;
-    let served = asking("introspection-judged", &provider).serve().await;
+    let served = asking(&provider).start().await;
     let base = with(provider.claims("alice"), json!({ "active": true }));
     for (what, changes, status) in [
         ("as it should be", json!({}), 200),
@@ -99,7 +99,7 @@ async fn what_the_issuer_says_must_fit_as_well() {
 #[tokio::test]
 async fn an_issuer_that_cannot_be_asked_is_503() {
     let provider = Provider::start().await;
-    let served = asking("introspection-down", &provider).serve().await;
+    let served = asking(&provider).start().await;
     let lure = StandIn::start().await;
     lure.otherwise(Answer::Json(with(provider.claims("alice"), json!({ "active": true }))));
     for (at, answer) in [
@@ -114,7 +114,8 @@ async fn an_issuer_that_cannot_be_asked_is_503() {
     .enumerate()
     {
         provider.server.answer(Provider::INTROSPECT, answer);
-        let reply = served.caller(&format!("opaque-{at}")).begin("whoami", json!({})).await;
+        let reply =
+            served.caller(&format!("opaque-{at}")).begin(json!(1), "whoami", json!({})).await;
         assert_eq!(reply.status, 503, "{at}");
         assert_eq!(reply.header("www-authenticate"), None);
     }
@@ -129,7 +130,7 @@ async fn an_issuer_that_cannot_be_asked_is_503() {
 #[tokio::test]
 async fn an_opaque_token_that_nobody_can_check_is_refused() {
     let provider = Provider::start().await;
-    let served = Setup::new("introspection-off", &provider).serve().await;
+    let served = Mcpwrap::serve().oidc(&provider).start().await;
     provider.vouch("opaque-1", "alice");
     assert_eq!(served.caller("opaque-1").status().await, 401);
     assert_eq!(provider.server.hits(Provider::INTROSPECT), 0);
@@ -139,8 +140,8 @@ async fn an_opaque_token_that_nobody_can_check_is_refused() {
 #[tokio::test]
 async fn a_signed_token_may_be_withdrawn_where_the_issuer_is_always_asked() {
     let provider = Provider::start().await;
-    let served = asking("introspection-always", &provider);
-    let served = served.flags(["--introspection-when", "always"]).serve().await;
+    let served = asking(&provider);
+    let served = served.flags(["--introspection-when", "always"]).start().await;
     let (alice, bob) = (provider.token("alice"), provider.token("bob"));
     provider.vouch(&alice, "alice");
     assert_eq!(served.caller(&alice).status().await, 200);
@@ -155,8 +156,8 @@ async fn a_signed_token_may_be_withdrawn_where_the_issuer_is_always_asked() {
 #[tokio::test]
 async fn a_token_ends_when_the_issuer_says_so() {
     let provider = Provider::start().await;
-    let served = asking("introspection-end", &provider).flags(["--introspection-cache", "50ms"]);
-    let served = served.serve().await;
+    let served = asking(&provider).flags(["--introspection-cache", "50ms"]);
+    let served = served.start().await;
     for user in ["alice", "bob"] {
         provider.vouch(&format!("opaque-of-{user}"), user);
     }
@@ -170,9 +171,9 @@ async fn a_token_ends_when_the_issuer_says_so() {
     soon("the end of the token", async { while alice.status().await == 200 {} }).await;
     assert_eq!(alice.status().await, 401);
     assert_eq!(ending.message().await, None, "the stream ends");
-    assert_eq!(session.post("whoami").await.status, 401);
+    assert_eq!(session.begin(json!(1), "whoami", json!({})).await.status, 401);
     // Another token of hers lives, and with it her session and her child.
-    assert_eq!(session.taken_by(&again).post("whoami").await.status, 200);
+    assert_eq!(session.taken_by(&again).begin(json!(1), "whoami", json!({})).await.status, 200);
     assert_eq!(pid(&again.whoami().await), child);
     // When the last one is gone, so is the child.
     provider.withdraw("opaque-again");
@@ -187,7 +188,7 @@ async fn a_token_ends_when_the_issuer_says_so() {
 #[tokio::test]
 async fn no_answer_is_believed_for_long() {
     let provider = Provider::start().await;
-    let setup = asking("introspection-cache", &provider).flags(["--introspection-cache", "2m"]);
+    let setup = asking(&provider).flags(["--introspection-cache", "2m"]);
     let ended = setup.refused().await;
     assert_eq!(ended.code, Some(2));
     assert!(ended.err.contains("error: --introspection-cache (command line): "), "{}", ended.err);

@@ -3,26 +3,26 @@
 
 use futures_util::future::join_all;
 
-use crate::world::*;
+use crate::support::*;
 
 /// 3.3: whoever invents key ids causes one fetch per cool-down, and nobody else is disturbed.
 #[tokio::test]
 async fn a_flood_of_unknown_keys_is_one_fetch() {
     let provider = Provider::start().await;
-    let served = Setup::new("keys-flood", &provider).serve().await;
+    let served = Mcpwrap::serve().oidc(&provider).start().await;
     let alice = served.caller(&provider.token("alice"));
     assert_eq!(alice.status().await, 200);
     assert_eq!(provider.server.hits(Provider::KEYS), 1);
     let stranger = Key::ec("k1");
     let claims = provider.claims("mallory");
-    let invented: Vec<Caller> = (0..200)
+    let invented: Vec<Modern> = (0..200)
         .map(|number| {
             let header = json!({ "alg": "ES256", "kid": format!("k-{number}"), "typ": "at+jwt" });
             served.caller(&stranger.token_of(&header.to_string(), &claims.to_string()))
         })
         .collect();
     for crowd in invented.chunks(50) {
-        let statuses = join_all(crowd.iter().map(Caller::status)).await;
+        let statuses = join_all(crowd.iter().map(Modern::status)).await;
         assert!(statuses.iter().all(|status| *status == 401), "{statuses:?}");
         assert_eq!(alice.status().await, 200);
     }
@@ -35,11 +35,11 @@ async fn a_flood_of_unknown_keys_is_one_fetch() {
 #[tokio::test]
 async fn a_crowd_at_the_start_is_one_fetch() {
     let provider = Provider::start().await;
-    let served = Setup::new("keys-crowd", &provider).serve().await;
-    let tokens: Vec<Caller> = (0..50)
+    let served = Mcpwrap::serve().oidc(&provider).start().await;
+    let tokens: Vec<Modern> = (0..50)
         .map(|number| served.caller(&provider.token_with(json!({ "jti": number }))))
         .collect();
-    let statuses = join_all(tokens.iter().map(Caller::status)).await;
+    let statuses = join_all(tokens.iter().map(Modern::status)).await;
     assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
     assert_eq!(provider.server.hits(Provider::KEYS), 1);
 }
@@ -49,8 +49,8 @@ async fn a_crowd_at_the_start_is_one_fetch() {
 #[tokio::test]
 async fn keys_are_rotated_under_load_and_no_request_fails() {
     let provider = Provider::start().await;
-    let served = Setup::new("keys-rotate", &provider).flags(["--keys-cool-down", "1ms"]);
-    let served = served.serve().await;
+    let served = Mcpwrap::serve().oidc(&provider).flags(["--keys-cool-down", "1ms"]);
+    let served = served.start().await;
     let early = served.caller(&provider.token("user-0"));
     assert_eq!(early.status().await, 200);
     let signing = tokio::sync::watch::Sender::new(provider.key.clone());
@@ -106,7 +106,7 @@ async fn only_fit_keys_of_a_set_are_used() {
         { "kty": "nonsense" }, "no key", 7,
     ] });
     provider.server.answer(Provider::KEYS, Answer::Json(keys));
-    let served = Setup::new("keys-fit", &provider).serve().await;
+    let served = Mcpwrap::serve().oidc(&provider).start().await;
     assert_eq!(served.caller(&provider.token("alice")).status().await, 200);
     let claims = provider.claims("alice");
     for key in [&encrypting, &named] {
@@ -134,7 +134,7 @@ async fn only_fit_keys_of_a_set_are_used() {
 async fn a_token_without_a_key_id_fits_one_key_or_none() {
     let provider = Provider::start().await;
     provider.publish(&[&provider.key, &Key::ec("k2")]);
-    let served = Setup::new("keys-nameless", &provider).serve().await;
+    let served = Mcpwrap::serve().oidc(&provider).start().await;
     let header = json!({ "alg": "ES256", "typ": "at+jwt" });
     let token = provider.key.token_of(&header.to_string(), &provider.claims("alice").to_string());
     assert_eq!(served.caller(&token).status().await, 401);
@@ -147,7 +147,7 @@ async fn metadata_are_looked_for_in_order() {
     let issuer = format!("{}/realms/main", provider.issuer());
     let metadata = with(provider.metadata(), json!({ "issuer": issuer }));
     provider.server.answer("/realms/main/.well-known/openid-configuration", Answer::Json(metadata));
-    let served = Setup::bare("keys-order").flags(["--oidc", &issuer]).serve().await;
+    let served = Mcpwrap::serve().flags(["--oidc", &issuer]).start().await;
     let token = provider.token_with(json!({ "iss": issuer }));
     assert_eq!(served.caller(&token).status().await, 200);
     let asked: Vec<String> =

@@ -1,15 +1,14 @@
 //! Sessions belong to who opened them, and streams live no longer than their token
 //! (protocol-checklist 2.5, 2.35, 7.17).
 
-use crate::world::*;
+use crate::support::*;
 
 #[tokio::test]
 async fn a_foreign_session_looks_like_none() {
     let provider = Provider::start().await;
-    let served = Setup::new("sessions-foreign", &provider).serve().await;
+    let served = Mcpwrap::serve().oidc(&provider).start().await;
     let alice = served.caller(&provider.token("alice")).session().await;
-    let unknown =
-        Session { id: "0123456789abcdef0123456789abcdef".to_owned(), by: alice.by.clone() };
+    let unknown = Session { id: "0123456789abcdef0123456789abcdef".to_owned(), ..alice.clone() };
     let bob = served.caller(&provider.token("bob"));
     // The same user through another client, or with somebody who acts for him, is not the session's owner either.
     let others = [
@@ -20,8 +19,14 @@ async fn a_foreign_session_looks_like_none() {
     for thief in &others {
         let stolen = alice.taken_by(thief);
         for (reply, like) in [
-            (stolen.post("whoami").await, unknown.post("whoami").await),
-            (stolen.get().await, unknown.get().await),
+            (
+                stolen.begin(json!(1), "whoami", json!({})).await,
+                unknown.begin(json!(1), "whoami", json!({})).await,
+            ),
+            (
+                served.send(&stolen.listening(None)).await,
+                served.send(&unknown.listening(None)).await,
+            ),
             (stolen.delete().await, unknown.delete().await),
         ] {
             assert_eq!((reply.status, like.status), (404, 404));
@@ -39,31 +44,31 @@ async fn a_foreign_session_looks_like_none() {
         (by("bob", "client-1"), by("alice", "client-2"), by("alice", "client-1")),
         (3, 3, 3)
     );
-    assert_eq!(alice.post("whoami").await.status, 200);
+    assert_eq!(alice.begin(json!(1), "whoami", json!({})).await.status, 200);
     assert_eq!(alice.delete().await.status, 204);
-    assert_eq!(alice.post("whoami").await.status, 404);
+    assert_eq!(alice.begin(json!(1), "whoami", json!({})).await.status, 404);
 }
 
 #[tokio::test]
 async fn a_session_is_no_substitute_for_a_token() {
     let provider = Provider::start().await;
-    let served = Setup::new("sessions-token", &provider).serve().await;
+    let served = Mcpwrap::serve().oidc(&provider).start().await;
     let alice = served.caller(&provider.token("alice")).session().await;
     let expired = served.caller(&provider.token_with(json!({ "exp": now() - 90 })));
     let late = alice.taken_by(&expired);
-    assert_eq!(late.post("whoami").await.status, 401);
-    assert_eq!(late.get().await.status, 401);
+    assert_eq!(late.begin(json!(1), "whoami", json!({})).await.status, 401);
+    assert_eq!(served.send(&late.listening(None)).await.status, 401);
     assert_eq!(late.delete().await.status, 401);
     // A fresh token of the same user and client goes on with it.
     let fresh = served.caller(&provider.token_with(json!({ "jti": "fresh" })));
-    assert_eq!(alice.taken_by(&fresh).post("whoami").await.status, 200);
+    assert_eq!(alice.taken_by(&fresh).begin(json!(1), "whoami", json!({})).await.status, 200);
 }
 
 /// What a stream has said is kept for its owner; somebody else's number of an event is nothing in his own session.
 #[tokio::test]
 async fn what_a_stream_said_is_kept_for_its_owner() {
     let provider = Provider::start().await;
-    let served = Setup::new("sessions-resume", &provider).serve().await;
+    let served = Mcpwrap::serve().oidc(&provider).start().await;
     let (alice, bob) =
         (served.caller(&provider.token("alice")), served.caller(&provider.token("bob")));
     let (ones, others) = (alice.session().await, bob.session().await);
@@ -91,14 +96,10 @@ async fn what_a_stream_said_is_kept_for_its_owner() {
 #[tokio::test]
 async fn a_parked_call_goes_on_for_its_caller_alone() {
     let provider = Provider::start().await;
-    let served = Setup::new("sessions-parked", &provider).serve().await;
-    let able = json!({ "elicitation": { "form": {} } });
-    let ask = |params: Value| {
-        let params = with(json!({ "name": "ask", "arguments": {} }), params);
-        Caller::modern("tools/call", params, able.clone())
-    };
-    let alice = served.caller(&provider.token("alice"));
-    let parked = alice.send(ask(json!({}))).await.answer().await;
+    let served = Mcpwrap::serve().oidc(&provider).start().await;
+    let caller = Modern::with(&served, json!({ "elicitation": { "form": {} } }));
+    let alice = caller.clone().bearing(&provider.token("alice"));
+    let parked = alice.call("ask", json!({})).await;
     let state = &parked["result"]["requestState"];
     let requests = parked["result"]["inputRequests"].as_object().unwrap();
     let answers: Value = requests
@@ -106,20 +107,23 @@ async fn a_parked_call_goes_on_for_its_caller_alone() {
         .map(|key| (key.clone(), json!({ "action": "accept", "content": { "n": 7 } })))
         .collect::<serde_json::Map<_, _>>()
         .into();
-    let retry = || ask(json!({ "requestState": state, "inputResponses": answers }));
+    let retry = async |by: &Modern| by.retry("ask", &json!({}), state, answers.clone()).await;
     for thief in [
         provider.token("bob"),
         provider.token_with(json!({ "client_id": "client-2" })),
         provider.token_with(json!({ "act": { "sub": "agent" } })),
     ] {
-        let answer = served.caller(&thief).send(retry()).await.answer().await;
+        let answer = retry(&caller.clone().bearing(&thief)).await;
         assert_eq!(answer["error"]["code"], -32602, "{answer}");
     }
     served.incidents("foreign_state", 3).await;
-    assert_eq!(retry().send(served.at).await.status, 401);
-    let done = alice.send(retry()).await.answer().await;
+    let params = json!({
+        "name": "ask", "arguments": {}, "requestState": state, "inputResponses": answers,
+    });
+    assert_eq!(caller.ask(json!(1), "tools/call", params).await.status, 401);
+    let done = retry(&alice).await;
     assert_eq!(structured(&done)["answers"][0]["result"]["content"]["n"], 7);
-    let twice = alice.send(retry()).await.answer().await;
+    let twice = retry(&alice).await;
     assert!(twice["error"].is_object(), "a state serves once: {twice}");
 }
 
@@ -127,7 +131,7 @@ async fn a_parked_call_goes_on_for_its_caller_alone() {
 #[tokio::test]
 async fn a_link_of_the_oldest_transport_is_its_owners() {
     let provider = Provider::start().await;
-    let served = Setup::new("sessions-sse", &provider).flags(["--legacy-sse"]).serve().await;
+    let served = Mcpwrap::serve().oidc(&provider).flags(["--legacy-sse"]).start().await;
     let (alice, bob) =
         (served.caller(&provider.token("alice")), served.caller(&provider.token("bob")));
     let open = Request::new("GET").header("accept", "text/event-stream");
@@ -155,7 +159,7 @@ async fn a_link_of_the_oldest_transport_is_its_owners() {
 #[tokio::test]
 async fn streams_end_with_their_token() {
     let provider = Provider::start().await;
-    let served = Setup::new("sessions-end", &provider).serve().await;
+    let served = Mcpwrap::serve().oidc(&provider).start().await;
     let (alice, bob) =
         (served.caller(&provider.token("alice")), served.caller(&provider.token("bob")));
     let session = alice.session().await;
@@ -178,7 +182,7 @@ async fn streams_end_with_their_token() {
     assert_eq!(structured(&answer)["key"], "k");
     assert_eq!(short.status().await, 401);
     // The session goes on with a living token, and nobody else's streams have ended.
-    assert_eq!(session.post("whoami").await.status, 200);
+    assert_eq!(session.begin(json!(1), "whoami", json!({})).await.status, 200);
     for (caller, stream) in [(&alice, &mut longer), (&bob, &mut others)] {
         caller.call("changed", json!({ "list": "tools" })).await;
         let heard = stream.message().await.unwrap();

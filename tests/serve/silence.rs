@@ -5,8 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::introspection::SECRET;
-use crate::world::*;
+use super::introspection::SECRET;
+use crate::support::*;
 
 const ALICES: &str = "ghp_the/token+of=alice-0123456789";
 const SHARED: &str = "glpat-a/value+of=two-0123456789";
@@ -88,13 +88,13 @@ async fn no_log_no_record_and_no_answer_holds_a_secret() {
     for (user, value) in [("alice", ALICES), ("bob", SHARED), ("carol", SHARED)] {
         vault.keep(&format!("mcp/{user}"), value);
     }
-    let setup = crate::introspection::asking("silence", &provider).vault(&vault);
+    let setup = super::introspection::asking(&provider).vault(&vault);
     let setup = setup.flags(["--credential", "T=vault:secret/mcp/{sub}#token"]);
     let setup = setup.flags(["--credential-file", "F=vault:secret/mcp/{sub}#token", "-vv"]);
     let setup = setup.flags(["--introspection-cache", "1ms", "--allow-user", "alice"]);
     let setup =
         setup.flags(["--allow-user", "bob", "--allow-user", "carol", "--allow-user", "dave"]);
-    let served = setup.env("MCPWRAP_LOG", "trace").env("RUST_LOG", "trace").serve().await;
+    let served = setup.env("MCPWRAP_LOG", "trace").env("RUST_LOG", "trace").start().await;
 
     let good = provider.token("alice");
     let tokens = [
@@ -111,7 +111,7 @@ async fn no_log_no_record_and_no_answer_holds_a_secret() {
     ];
     provider.vouch(OPAQUE, "alice");
     let mut ear = Ear::default();
-    let call = |tool: &str| Caller::anonymous(tool, json!({ "text": "x" }));
+    let call = |tool: &str| Modern::new(&served).calling(tool, json!({ "text": "x" }));
     let bearer = |token: &str| format!("Bearer {token}");
     for token in
         tokens.iter().map(String::as_str).chain([OPAQUE, "an-opaque.token~of/nobody==0123456789"])
@@ -142,7 +142,7 @@ async fn no_log_no_record_and_no_answer_holds_a_secret() {
     }
     let session = served.caller(&good).session().await;
     drop(session.listen().await);
-    drop(session.taken_by(&served.caller(&tokens[1])).post("echo").await);
+    drop(session.taken_by(&served.caller(&tokens[1])).begin(json!(1), "echo", json!({})).await);
     // Everything that mcpwrap asks fails as well, and is complained of.
     ear.hear(call("exit").header("authorization", bearer(&good)), &served).await;
     vault.server.everywhere(Answer::Status(500));
@@ -178,10 +178,10 @@ async fn what_a_child_prints_of_its_credential_is_masked() {
     let provider = Provider::start().await;
     let vault = Vault::start().await;
     vault.keep("mcp/alice", ALICES);
-    let setup = Setup::new("silence-child", &provider).vault(&vault).flags(["-vv"]);
+    let setup = Mcpwrap::serve().oidc(&provider).vault(&vault).flags(["-vv"]);
     let setup = setup.flags(["--credential", "T=vault:secret/mcp/{sub}#token"]);
     let said = format!("my token is {ALICES}, or {}", STANDARD_NO_PAD.encode(ALICES));
-    let served = setup.child(["--banner", &said]).serve().await;
+    let served = setup.child(["--banner", &said]).start().await;
     let answer = served.caller(&provider.token("alice")).call("echo", json!({})).await;
     assert!(structured(&answer).is_object());
     served.stderr.wait("my token is ").await;

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use crate::world::*;
-use crate::{faults, introspection, vault};
+use super::{faults, introspection, vault};
+use crate::support::*;
 
 #[tokio::test]
 async fn whoever_never_answers_is_given_up() {
@@ -18,12 +18,12 @@ async fn whoever_never_answers_is_given_up() {
 }
 
 async fn provider_is_silent() {
-    let (provider, served) = faults::with_metadata("stalls-metadata", |_| Answer::Silence).await;
+    let (provider, served) = faults::with_metadata(|_| Answer::Silence).await;
     faults::unavailable("silence", &served, &provider).await;
 }
 
 async fn provider_trickles() {
-    let (provider, served) = faults::with_keys("stalls-keys", |_| Answer::Trickle).await;
+    let (provider, served) = faults::with_keys(|_| Answer::Trickle).await;
     faults::unavailable("a trickle of keys", &served, &provider).await;
 }
 
@@ -31,9 +31,8 @@ async fn provider_trickles() {
 async fn one_of_two_providers_is_silent() {
     let (good, bad) = (Provider::start().await, Provider::start().await);
     bad.server.everywhere(Answer::Silence);
-    let served =
-        Setup::new("stalls-two", &good).flags(["--oidc", &format!("bad={}", bad.issuer())]);
-    let served = served.serve().await;
+    let served = Mcpwrap::serve().oidc(&good).flags(["--oidc", &format!("bad={}", bad.issuer())]);
+    let served = served.start().await;
     let waiting = served.caller(&bad.token("alice"));
     let began = Instant::now();
     let waits = waiting.status();
@@ -48,7 +47,7 @@ async fn one_of_two_providers_is_silent() {
 
 async fn introspection_is_silent() {
     let provider = Provider::start().await;
-    let served = introspection::asking("stalls-introspection", &provider).serve().await;
+    let served = introspection::asking(&provider).start().await;
     provider.server.answer(Provider::INTROSPECT, Answer::Silence);
     let (opaque, signed) = (served.caller("opaque-1"), served.caller(&provider.token("alice")));
     let (waits, goes) = tokio::join!(opaque.status(), signed.status());
@@ -56,13 +55,13 @@ async fn introspection_is_silent() {
 }
 
 async fn vault_is_silent() {
-    let (provider, stalling, served) = vault::served("stalls-vault").await;
+    let (provider, stalling, served) = vault::served().await;
     stalling.server.everywhere(Answer::Silence);
     vault::told("silence", &served.caller(&provider.token("alice"))).await;
 }
 
 async fn vault_trickles() {
-    let (provider, stalling, served) = vault::served("stalls-vault-trickle").await;
+    let (provider, stalling, served) = vault::served().await;
     stalling.server.everywhere(Answer::Trickle);
     vault::told("a trickle", &served.caller(&provider.token("alice"))).await;
 }

@@ -1,6 +1,6 @@
 //! What must not even start: exit code 2, nothing on stdout, the flag by its name, and a remedy.
 
-use crate::world::*;
+use crate::support::*;
 
 /// The run was refused: it names this, and says what to do.
 fn assert_refused(ended: &Ended, names: &str, remedy: &str) {
@@ -14,31 +14,28 @@ fn assert_refused(ended: &Ended, names: &str, remedy: &str) {
 #[tokio::test]
 async fn tokens_do_not_travel_in_the_open() {
     let provider = Provider::start().await;
-    let open = Setup::new("startup-open", &provider).listen("0.0.0.0:0").refused().await;
+    let open = Mcpwrap::serve().oidc(&provider).listen("0.0.0.0:0").refused().await;
     assert_refused(&open, "--listen (command line): 0.0.0.0:0 is not loopback", "--trusted-proxy");
-    let nameless = Setup::new("startup-nameless", &provider).listen("0.0.0.0:0");
+    let nameless = Mcpwrap::serve().oidc(&provider).listen("0.0.0.0:0");
     let nameless = nameless.without_public_url().refused().await;
     assert_refused(&nameless, "--public-url", "--public-url https://");
-    let plain = Setup::bare("startup-plain").flags(["--oidc", "http://idp.test"]).refused().await;
+    let plain = Mcpwrap::serve().flags(["--oidc", "http://idp.test"]).refused().await;
     assert_refused(&plain, "must be https", "https");
-    let behind = Setup::new("startup-proxy", &provider).listen("0.0.0.0:0");
-    let behind = behind.flags(["--trusted-proxy", "10.0.0.0/8"]).serve().await;
+    let behind = Mcpwrap::serve().oidc(&provider).listen("0.0.0.0:0");
+    let behind = behind.flags(["--trusted-proxy", "10.0.0.0/8"]).start().await;
     assert_eq!(behind.caller(&provider.token("alice")).status().await, 200);
 }
 
 #[tokio::test]
 async fn nobody_shares_a_literal_secret() {
     let provider = Provider::start().await;
-    for (at, pair) in [
+    for pair in [
         "GITHUB_TOKEN=hunter2-hunter2",
         "SETTING=ghp_0123456789abcdefghijklmnopqrstuvwxyz",
         "DATABASE=postgres://app:hunter2@db.test/app",
         "API_KEY=hunter2-hunter2",
-    ]
-    .iter()
-    .enumerate()
-    {
-        let setup = Setup::new(&format!("startup-literal-{at}"), &provider).flags(["--env", pair]);
+    ] {
+        let setup = Mcpwrap::serve().oidc(&provider).flags(["--env", pair]);
         let ended = setup.refused().await;
         let (name, value) = pair.split_once('=').unwrap();
         assert_refused(&ended, name, "--credential");
@@ -50,68 +47,55 @@ async fn nobody_shares_a_literal_secret() {
 async fn a_source_that_is_the_same_for_all_is_refused() {
     let (one, two) = (Provider::start().await, Provider::start().await);
     let vault = Vault::start().await;
-    let setup = |name: &str, source: &str| {
-        Setup::new(name, &one).vault(&vault).flags(["--credential", &format!("T={source}")])
+    let setup = |source: &str| {
+        Mcpwrap::serve().oidc(&one).vault(&vault).flags(["--credential", &format!("T={source}")])
     };
-    for (at, source) in ["vault:secret/mcp#token", "file:/run/token", "vault:secret/{email}#token"]
-        .iter()
-        .enumerate()
-    {
-        let ended = setup(&format!("startup-shared-{at}"), source).refused().await;
+    for source in ["vault:secret/mcp#token", "file:/run/token", "vault:secret/{email}#token"] {
+        let ended = setup(source).refused().await;
         assert_refused(&ended, "does not tell the users apart", "{user}");
     }
-    let both = |name: &str| {
-        setup(name, "file:/run/{sub}").flags(["--oidc", &format!("b={}", two.issuer())])
-    };
-    assert_refused(
-        &both("startup-shared-iss").refused().await,
-        "does not tell the users apart",
-        "{iss}",
-    );
-    let machines = setup("startup-shared-machines", "file:/run/{sub}");
+    let both = setup("file:/run/{sub}").flags(["--oidc", &format!("b={}", two.issuer())]);
+    assert_refused(&both.refused().await, "does not tell the users apart", "{iss}");
+    let machines = setup("file:/run/{sub}");
     let machines = machines.flags(["--machines", "accept"]).refused().await;
     assert_refused(
         &machines,
         "does not tell the users apart",
         "a service may be called like a person",
     );
-    let tenants = setup("startup-shared-tenants", "file:/run/{sub}");
+    let tenants = setup("file:/run/{sub}");
     let tenants = tenants.flags(["--tenant-claim", "org"]).refused().await;
     assert_refused(&tenants, "does not tell the users apart", "{tenant}");
-    let env = setup("startup-shared-env", "env:HOME").refused().await;
+    let env = setup("env:HOME").refused().await;
     assert_refused(&env, "env: is not for this command", "");
 }
 
 /// Whoever can get a token there is everybody.
 #[tokio::test]
 async fn a_public_issuer_needs_a_list() {
-    let run = async |name: &str, issuer: &str, flags: &[&str]| {
-        let setup = Setup::bare(name).flags(["--oidc", issuer]);
+    let run = async |issuer: &str, flags: &[&str]| {
+        let setup = Mcpwrap::serve().flags(["--oidc", issuer]);
         flags.iter().fold(setup, |setup, flag| setup.flags([flag])).refused().await
     };
     let internet = "the whole internet";
     let list = "--allow-group, --allow-domain, --allow-user or --allow-tenant";
     let google = "https://accounts.google.com";
-    let ended = run("startup-google", google, &["--idp", "google"]).await;
+    let ended = run(google, &["--idp", "google"]).await;
     assert_refused(&ended, "needs the ids of the clients", "--client ID");
     assert_refused(&ended, internet, list);
-    let ended = run("startup-google-bare", google, &[]).await;
+    let ended = run(google, &[]).await;
     assert_refused(&ended, "only Google can read", "--idp google, and --client ID");
-    let ended = run("startup-google-open", google, &["--idp", "google", "--client", "c"]).await;
+    let ended = run(google, &["--idp", "google", "--client", "c"]).await;
     assert_refused(&ended, internet, list);
     assert!(!ended.err.contains("ids of the clients"), "{}", ended.err);
-    let ended =
-        run("startup-github", "https://github.com", &["--idp", "github", "--client", "c"]).await;
+    let ended = run("https://github.com", &["--idp", "github", "--client", "c"]).await;
     assert_refused(&ended, "needs the secret of each client", "--client-secret-file");
-    for (at, issuer) in [
+    for issuer in [
         "https://gitlab.com",
         "https://token.actions.githubusercontent.com",
         "https://login.microsoftonline.com/common/v2.0",
-    ]
-    .iter()
-    .enumerate()
-    {
-        let ended = run(&format!("startup-public-{at}"), issuer, &["--idp", "entra"]).await;
+    ] {
+        let ended = run(issuer, &["--idp", "entra"]).await;
         assert_refused(&ended, internet, list);
     }
 }
@@ -119,9 +103,9 @@ async fn a_public_issuer_needs_a_list() {
 #[tokio::test]
 async fn apple_is_explained() {
     let apple = "https://appleid.apple.com";
-    let by_url = Setup::bare("startup-apple").flags(["--oidc", apple]).refused().await;
+    let by_url = Mcpwrap::serve().flags(["--oidc", apple]).refused().await;
     assert_refused(&by_url, "issues no access tokens", "authorization server in front");
-    let by_name = Setup::bare("startup-idp-apple").flags(["--oidc", apple, "--idp", "apple"]);
+    let by_name = Mcpwrap::serve().flags(["--oidc", apple, "--idp", "apple"]);
     assert_refused(
         &by_name.refused().await,
         "--idp (command line): Apple issues no access tokens",
@@ -133,7 +117,7 @@ async fn apple_is_explained() {
 async fn a_secret_of_ours_is_read_from_a_safe_file() {
     use std::os::unix::fs::PermissionsExt as _;
     let provider = Provider::start().await;
-    let setup = Setup::new("startup-secret", &provider);
+    let setup = Mcpwrap::serve().oidc(&provider);
     let file = setup.dir.join("secret");
     write_private(&file, "hunter2\n");
     let flags = ["--introspection-client-id", "rs", "--introspection-client-secret-file"];
@@ -149,12 +133,12 @@ async fn a_secret_of_ours_is_read_from_a_safe_file() {
 #[tokio::test]
 async fn a_check_finds_what_a_start_would() {
     let provider = Provider::start().await;
-    let good = Setup::new("startup-check", &provider).checked().await;
+    let good = Mcpwrap::serve().oidc(&provider).checked().await;
     assert_eq!((good.code, good.out.as_str()), (Some(0), ""), "{}", good.err);
-    let shared = Setup::new("startup-check-shared", &provider);
+    let shared = Mcpwrap::serve().oidc(&provider);
     let shared = shared.flags(["--credential", "T=file:/run/token"]).checked().await;
     assert_refused(&shared, "does not tell the users apart", "{user}");
     provider.server.everywhere(Answer::Html);
-    let down = Setup::new("startup-check-down", &provider).checked().await;
+    let down = Mcpwrap::serve().oidc(&provider).checked().await;
     assert_refused(&down, "no keys could be fetched", "the log above says why");
 }

@@ -4,11 +4,11 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::world::*;
+use crate::support::*;
 
-async fn served(name: &str) -> (Provider, Served) {
+async fn served() -> (Provider, Served) {
     let provider = Provider::start().await;
-    let served = Setup::new(name, &provider).serve().await;
+    let served = Mcpwrap::serve().oidc(&provider).start().await;
     (provider, served)
 }
 
@@ -16,7 +16,7 @@ async fn served(name: &str) -> (Provider, Served) {
 async fn all_refused(served: &Served, tokens: &[(&str, String)]) {
     let mut first: Option<(Option<String>, Value)> = None;
     for (what, token) in tokens {
-        let reply = served.caller(token).begin("whoami", json!({})).await;
+        let reply = served.caller(token).begin(json!(1), "whoami", json!({})).await;
         assert_eq!(reply.status, 401, "{what}");
         let challenge = reply.header("www-authenticate").map(str::to_owned);
         assert!(challenge.as_ref().unwrap().contains("error=\"invalid_token\""), "{what}");
@@ -27,7 +27,7 @@ async fn all_refused(served: &Served, tokens: &[(&str, String)]) {
 
 #[tokio::test]
 async fn a_good_token_is_somebody() {
-    let (provider, served) = served("tokens-good").await;
+    let (provider, served) = served().await;
     let alice = served.caller(&provider.token("alice"));
     assert!(pid(&alice.whoami().await) > 0);
     // RFC 9068 tokens and those of the field, whose type is another or none.
@@ -51,7 +51,7 @@ async fn a_good_token_is_somebody() {
 async fn no_signature_but_that_of_the_pinned_key_counts() {
     let key = Key::rsa("k1");
     let provider = Provider::with_key(key.clone()).await;
-    let served = Setup::new("tokens-signatures", &provider).serve().await;
+    let served = Mcpwrap::serve().oidc(&provider).start().await;
     let claims = provider.claims("alice").to_string();
     let header =
         |algorithm: &str| json!({ "alg": algorithm, "kid": "k1", "typ": "at+jwt" }).to_string();
@@ -101,9 +101,8 @@ async fn no_signature_but_that_of_the_pinned_key_counts() {
 #[tokio::test]
 async fn the_key_of_another_issuer_is_nobodys_though_its_id_is_the_same() {
     let (one, two) = (Provider::start().await, Provider::start().await);
-    let served =
-        Setup::new("tokens-cross", &one).flags(["--oidc", &format!("two={}", two.issuer())]);
-    let served = served.serve().await;
+    let served = Mcpwrap::serve().oidc(&one).flags(["--oidc", &format!("two={}", two.issuer())]);
+    let served = served.start().await;
     all_refused(
         &served,
         &[
@@ -119,7 +118,7 @@ async fn the_key_of_another_issuer_is_nobodys_though_its_id_is_the_same() {
 
 #[tokio::test]
 async fn a_header_that_asks_for_more_than_a_check_is_refused() {
-    let (provider, served) = served("tokens-headers").await;
+    let (provider, served) = served().await;
     let lure = StandIn::start().await;
     lure.otherwise(Answer::Json(json!({ "keys": [Key::ec("k1").public()] })));
     let own = Key::ec("k1");
@@ -152,7 +151,7 @@ async fn a_header_that_asks_for_more_than_a_check_is_refused() {
 /// 1.6: one minute of leeway and no more.
 #[tokio::test]
 async fn a_token_has_its_time() {
-    let (provider, served) = served("tokens-times").await;
+    let (provider, served) = served().await;
     let of = |changes: Value| provider.token_with(changes);
     all_refused(
         &served,
@@ -174,7 +173,7 @@ async fn a_token_has_its_time() {
 /// 1.4, 1.5: for us and by the issuer that it names, character by character.
 #[tokio::test]
 async fn a_token_is_for_us_and_of_a_known_issuer() {
-    let (provider, served) = served("tokens-names").await;
+    let (provider, served) = served().await;
     let of = |changes: Value| provider.token_with(changes);
     let issuer = provider.issuer();
     all_refused(
@@ -206,7 +205,7 @@ async fn an_issuer_with_a_slash_is_not_the_one_without() {
     let slash = format!("{}/", provider.issuer());
     let metadata = with(provider.metadata(), json!({ "issuer": slash }));
     provider.server.answer(Provider::METADATA, Answer::Json(metadata));
-    let served = Setup::bare("tokens-slash").flags(["--oidc", &slash]).serve().await;
+    let served = Mcpwrap::serve().flags(["--oidc", &slash]).start().await;
     let named = |issuer: &str| provider.token_with(json!({ "iss": issuer }));
     assert_eq!(served.caller(&named(&slash)).status().await, 200);
     all_refused(&served, &[("without the slash", named(&provider.issuer()))]).await;
@@ -215,7 +214,7 @@ async fn an_issuer_with_a_slash_is_not_the_one_without() {
 /// 1.7, 11.2: what was issued for something else is no access token.
 #[tokio::test]
 async fn only_access_tokens_open_the_door() {
-    let (provider, served) = served("tokens-kinds").await;
+    let (provider, served) = served().await;
     let token = |kind: &str, claims: Value| {
         let header = with(provider.key.header(), json!({ "typ": kind }));
         provider.key.token_of(&header.to_string(), &claims.to_string())
@@ -246,8 +245,8 @@ async fn only_access_tokens_open_the_door() {
 #[tokio::test]
 async fn where_the_type_is_strict_nothing_else_is_an_access_token() {
     let provider = Provider::start().await;
-    let served = Setup::new("tokens-strict", &provider).flags(["--token-type", "strict"]);
-    let served = served.serve().await;
+    let served = Mcpwrap::serve().oidc(&provider).flags(["--token-type", "strict"]);
+    let served = served.start().await;
     let header = json!({ "alg": "ES256", "kid": "k1", "typ": "JWT" });
     let plain = provider.key.token_of(&header.to_string(), &provider.claims("alice").to_string());
     all_refused(&served, &[("JWT", plain)]).await;
@@ -257,7 +256,7 @@ async fn where_the_type_is_strict_nothing_else_is_an_access_token() {
 /// 2.6: a member that stands twice means two things to two readers.
 #[tokio::test]
 async fn a_token_means_one_thing_and_has_its_bounds() {
-    let (provider, served) = served("tokens-shapes").await;
+    let (provider, served) = served().await;
     let claims = provider.claims("alice").to_string();
     let twice = |member: &str| format!("{{{member},{}", &claims[1..]);
     let header = provider.key.header().to_string();

@@ -3,28 +3,28 @@
 
 use std::time::{Duration, Instant};
 
-use crate::world::*;
+use crate::support::*;
 
 const ALICES: &str = "the-token-of-alice-0123456789";
 const IN_TIME: Duration = Duration::from_secs(20);
 
-pub(crate) async fn served(name: &str) -> (Provider, Vault, Served) {
+pub(crate) async fn served() -> (Provider, Vault, Served) {
     let provider = Provider::start().await;
     let vault = Vault::start().await;
     vault.keep("mcp/alice", ALICES);
-    let setup = Setup::new(name, &provider).vault(&vault);
+    let setup = Mcpwrap::serve().oidc(&provider).vault(&vault);
     let setup = setup.flags(["--credential", "T=vault:secret/mcp/{sub}#token"]);
     // Set for mcpwrap, and no fallback for anybody.
-    let served = setup.env("T", "the-token-of-the-operator").serve().await;
+    let served = setup.env("T", "the-token-of-the-operator").start().await;
     (provider, vault, served)
 }
 
 /// The caller is told that it failed, in time, and nothing else.
-pub(crate) async fn told(what: &str, caller: &Caller) {
+pub(crate) async fn told(what: &str, caller: &Modern) {
     let began = Instant::now();
     let answer = caller.call("whoami", json!({})).await;
     assert!(began.elapsed() < IN_TIME, "{what}: {:?}", began.elapsed());
-    let said = error(&answer);
+    let said = error(&answer).1;
     assert!(said.contains("credential"), "{what}: {said}");
     let text = answer.to_string();
     for secret in [ALICES, "the-token-of-the-operator", "hvs.", "127.0.0.1", "secret/"] {
@@ -53,8 +53,8 @@ async fn a_vault_that_fails_is_told_to_the_user() {
             Answer::Json(json!({ "data": { "path": "other/", "options": { "version": "2" } } })),
         ),
     ];
-    for (at, (what, lie)) in lies.into_iter().enumerate() {
-        let (provider, vault, served) = served(&format!("vault-lie-{at}")).await;
+    for (what, lie) in lies {
+        let (provider, vault, served) = served().await;
         vault.server.everywhere(lie);
         told(what, &served.caller(&provider.token("alice"))).await;
     }
@@ -65,17 +65,17 @@ async fn a_vault_that_fails_is_told_to_the_user() {
 async fn a_vault_that_is_not_there() {
     let provider = Provider::start().await;
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let setup = Setup::new("vault-gone", &provider).env("VAULT_TOKEN", "hvs.nobodys");
+    let setup = Mcpwrap::serve().oidc(&provider).env("VAULT_TOKEN", "hvs.nobodys");
     let setup = setup.env("VAULT_ADDR", &format!("http://{gone}"));
     let setup = setup.flags(["--credential", "T=vault:secret/mcp/{sub}#token"]);
-    let served = setup.serve().await;
+    let served = setup.start().await;
     told("nobody listens", &served.caller(&provider.token("alice"))).await;
 }
 
 /// Whoever has his child already does not need the vault; whoever comes new is told.
 #[tokio::test]
 async fn a_vault_that_goes_down_later_takes_nobody_with_it() {
-    let (provider, vault, served) = served("vault-later").await;
+    let (provider, vault, served) = served().await;
     let alice = served.caller(&provider.token("alice"));
     assert_eq!(who(&alice.whoami().await, "T"), ALICES);
     vault.server.everywhere(Answer::Status(500));
@@ -88,7 +88,7 @@ async fn a_vault_that_goes_down_later_takes_nobody_with_it() {
 /// The operator's log has what the user does not get.
 #[tokio::test]
 async fn the_log_says_what_the_answer_does_not() {
-    let (provider, vault, served) = served("vault-log").await;
+    let (provider, vault, served) = served().await;
     vault.server.everywhere(Answer::Status(503));
     told("sealed", &served.caller(&provider.token("alice"))).await;
     let line = served.stderr.wait("could not start the server").await;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::world::*;
+use crate::support::*;
 
 const GOOGLES: &str = "ya29.the-token-of-alice";
 const GITHUBS: &str = "gho_the-token-of-alice";
@@ -40,9 +40,9 @@ fn google_says(changes: Value) -> Value {
 #[tokio::test]
 async fn google_s_tokens_count_for_listed_clients_and_people() {
     let google = google().await;
-    let setup = Setup::bare("weaker-google").flags(["--oidc", "g=https://accounts.google.com"]);
+    let setup = Mcpwrap::serve().flags(["--oidc", "g=https://accounts.google.com"]);
     let setup = setup.flags(["--idp", "google", "--client", OURS, "--api-url", &google.url()]);
-    let served = setup.flags(["--allow-user", "alice@corp.test"]).serve().await;
+    let served = setup.flags(["--allow-user", "alice@corp.test"]).start().await;
     served.stderr.wait("binds its tokens to a client id and not to this server").await;
     assert!(pid(&served.caller(GOOGLES).whoami().await) > 0);
     for (token, status) in [
@@ -72,13 +72,13 @@ async fn githubs_tokens_count_for_listed_clients_and_people() {
     };
     github.answer("/api/v3/applications/Iv1.ours/token", Answer::Made(Arc::new(check)));
     github.answer("/api/v3/user/orgs", Answer::Json(json!([{ "login": "acme" }])));
-    let setup = Setup::bare("weaker-github").flags(["--oidc", "ghe=https://github.test"]);
+    let setup = Mcpwrap::serve().flags(["--oidc", "ghe=https://github.test"]);
     let file = setup.dir.join("secret");
     write_private(&file, "the-secret-of-the-app\n");
     let api = format!("ghe={}/api/v3", github.url());
     let setup = setup.flags(["--idp", "ghe=github", "--client", "ghe=Iv1.ours", "--api-url", &api]);
     let setup = setup.flags(["--client-secret-file", &format!("Iv1.ours={}", file.display())]);
-    let served = setup.clone().flags(["--allow-group", "acme"]).serve().await;
+    let served = setup.clone().flags(["--allow-group", "acme"]).start().await;
     assert!(pid(&served.caller(GITHUBS).whoami().await) > 0);
     for token in ["gho_unknown", "ghp_a-personal-one", "ya29.x", "anything"] {
         assert_eq!(served.caller(token).status().await, 401, "{token}");
@@ -91,7 +91,7 @@ async fn githubs_tokens_count_for_listed_clients_and_people() {
     drop(served);
     // A login can be given to somebody else; the number cannot.
     for (user, status) in [("7", 200), ("alice", 403)] {
-        let served = setup.clone().flags(["--allow-user", user]).serve().await;
+        let served = setup.clone().flags(["--allow-user", user]).start().await;
         assert_eq!(served.caller(GITHUBS).status().await, status, "{user}");
     }
 }
@@ -100,9 +100,9 @@ async fn githubs_tokens_count_for_listed_clients_and_people() {
 #[tokio::test]
 async fn a_check_that_fails_is_503() {
     let google = StandIn::start().await;
-    let setup = Setup::bare("weaker-down").flags(["--oidc", "https://accounts.google.com"]);
+    let setup = Mcpwrap::serve().flags(["--oidc", "https://accounts.google.com"]);
     let setup = setup.flags(["--idp", "google", "--client", OURS, "--api-url", &google.url()]);
-    let served = setup.flags(["--allow-domain", "corp.test"]).serve().await;
+    let served = setup.flags(["--allow-domain", "corp.test"]).start().await;
     for (at, answer) in
         [Answer::Status(500), Answer::Html, Answer::Flood(10 << 20)].into_iter().enumerate()
     {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
-use super::soon;
+use super::wait::soon;
 
 /// The lines so far; a clone sees the same lines.
 #[derive(Clone, Debug)]

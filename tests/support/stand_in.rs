@@ -57,6 +57,8 @@ struct Inner {
     asked: Mutex<Vec<Asked>>,
 }
 
+// === impl StandIn ===
+
 impl StandIn {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -100,6 +102,8 @@ impl StandIn {
         self.asked().iter().filter(|asked| asked.path() == path).count()
     }
 }
+
+// === impl Asked ===
 
 impl Asked {
     pub(crate) fn path(&self) -> &str {

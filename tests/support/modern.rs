@@ -1,21 +1,24 @@
-//! A client of 2026-07-28.
+//! A client of 2026-07-28, with a token or without.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
-use super::{Events, Reply, Request, Served};
+use super::client::{Client, all_capabilities, next_id};
+use super::http::{Events, Reply, Request};
+use super::served::Served;
 
-pub(crate) const VERSION: &str = "2026-07-28";
+const VERSION: &str = "2026-07-28";
 
-/// One client; it has no state but what it can do.
-#[derive(Debug)]
+/// One client; it has no state but what it can do and who it is.
+#[derive(Clone, Debug)]
 pub(crate) struct Modern {
     pub(crate) at: SocketAddr,
+    pub(crate) token: Option<String>,
     capabilities: Value,
-    next: AtomicU64,
 }
+
+// === impl Modern ===
 
 impl Modern {
     /// A client that can be asked nothing.
@@ -25,7 +28,7 @@ impl Modern {
 
     /// A client that can be asked everything.
     pub(crate) fn able(served: &Served) -> Self {
-        Self::with(served, super::legacy::all_capabilities())
+        Self::with(served, all_capabilities())
     }
 
     /// The same, after it has used the tools that look into the child: a tool that nobody has used might ask as
@@ -38,10 +41,18 @@ impl Modern {
         modern
     }
 
+    /// A client that can do this much.
     pub(crate) fn with(served: &Served, capabilities: Value) -> Self {
-        Self { at: served.at, capabilities, next: AtomicU64::new(1_000_000) }
+        Self { at: served.at, token: None, capabilities }
     }
 
+    /// The same client with this token.
+    pub(crate) fn bearing(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
+    /// What each of its requests says of it.
     pub(crate) fn meta(&self) -> Value {
         json!({
             "io.modelcontextprotocol/protocolVersion": VERSION,
@@ -64,6 +75,7 @@ impl Modern {
     pub(crate) fn request(&self, body: &Value) -> Request {
         let method = body["method"].as_str().unwrap();
         let request = Request::post(body.to_string())
+            .bearing(self.token.as_deref())
             .header("mcp-protocol-version", VERSION)
             .header("mcp-method", method);
         let params = &body["params"];
@@ -79,27 +91,15 @@ impl Modern {
         }
     }
 
-    /// Sends a request and returns the head of its answer.
-    pub(crate) async fn ask(&self, id: Value, method: &str, params: Value) -> Reply {
-        self.request(&self.body(id, method, params)).send(self.at).await
+    /// The POST of a call.
+    pub(crate) fn calling(&self, tool: &str, arguments: Value) -> Request {
+        let params = json!({ "name": tool, "arguments": arguments });
+        self.request(&self.body(next_id(), "tools/call", params))
     }
 
-    /// Sends a request and returns its answer.
-    pub(crate) async fn get(&self, method: &str, params: Value) -> Value {
-        let id = json!(self.next.fetch_add(1, Ordering::Relaxed));
-        let answer = self.ask(id.clone(), method, params).await.answer().await;
-        assert_eq!(answer["id"], id);
-        answer
-    }
-
-    /// Calls a tool and returns its answer.
-    pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Value {
-        self.get("tools/call", json!({ "name": tool, "arguments": arguments })).await
-    }
-
-    /// Calls a tool under an id of the test's own and returns the head of the answer.
-    pub(crate) async fn begin(&self, id: Value, tool: &str, arguments: Value) -> Reply {
-        self.ask(id, "tools/call", json!({ "name": tool, "arguments": arguments })).await
+    /// Sends any request that has no token yet in the name of this client.
+    pub(crate) async fn send(&self, request: Request) -> Reply {
+        request.bearing(self.token.as_deref()).send(self.at).await
     }
 
     /// Calls a tool again with the answers that it wanted.
@@ -125,7 +125,30 @@ impl Modern {
         self.ask(id, "subscriptions/listen", params).await.expect(200).events()
     }
 
-    pub(crate) async fn pid(&self) -> Value {
-        super::structured(&self.call("whoami", json!({})).await)["pid"].clone()
+    /// Opens a subscription to the lists of tools, and hears that it stands.
+    pub(crate) async fn subscribe(&self) -> Events {
+        let mut events = self.listen(next_id(), json!({ "toolsListChanged": true })).await;
+        events.expect("notifications/subscriptions/acknowledged").await;
+        events
+    }
+
+    /// The status of a call.
+    pub(crate) async fn status(&self) -> u16 {
+        self.calling("whoami", json!({})).send(self.at).await.status
+    }
+}
+
+impl Client for Modern {
+    async fn ask(&self, id: Value, method: &str, params: Value) -> Reply {
+        self.request(&self.body(id, method, params)).send(self.at).await
+    }
+}
+
+// === impl Served ===
+
+impl Served {
+    /// Somebody with this token.
+    pub(crate) fn caller(&self, token: &str) -> Modern {
+        Modern::new(self).bearing(token)
     }
 }

@@ -3,19 +3,24 @@
 //! `attacks.rs` is what a hostile child tries on `neighbour.rs`, `walls.rs` what must come of it. Every attack is first shown to work
 //! where there are no walls, so none of them fails for a wrong reason.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used)]
-// Victim and attacker report over their stdout, like any child.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+#![allow(
+    clippy::print_stdout,
+    reason = "victim and attacker report over their stdout, like any child"
+)]
 
-#[path = "isolation/attacks.rs"]
 mod attacks;
-#[path = "isolation/life.rs"]
 mod life;
-#[path = "isolation/neighbour.rs"]
 mod neighbour;
-#[path = "isolation/programs.rs"]
 mod programs;
-#[path = "isolation/walls.rs"]
+mod users;
 mod walls;
-#[path = "isolation/world.rs"]
-mod world;
+
+#[path = "../support/children.rs"]
+mod children;
+#[path = "../support/proc.rs"]
+mod proc;
+#[path = "../support/scratch.rs"]
+mod scratch;
+#[path = "../support/wait.rs"]
+mod wait;

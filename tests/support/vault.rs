@@ -14,6 +14,8 @@ pub(crate) struct Vault {
     secrets: Arc<Mutex<HashMap<String, String>>>,
 }
 
+// === impl Vault ===
+
 impl Vault {
     /// As whom mcpwrap comes.
     pub(crate) const TOKEN: &'static str = "hvs.the-token-of-mcpwrap-itself-0123456789";

@@ -38,6 +38,8 @@ pub(crate) fn signed(header: &str, claims: &str, sign: impl FnOnce(&[u8]) -> Vec
     format!("{message}.{signature}")
 }
 
+// === impl Key ===
+
 impl Key {
     pub(crate) fn ec(id: &str) -> Self {
         let secret = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();

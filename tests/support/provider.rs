@@ -1,12 +1,15 @@
 //! An identity provider: metadata, keys, introspection, and tokens for anybody.
 
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
 use super::keys::Key;
-use super::stand_in::{Answer, StandIn};
-use super::{PUBLIC, now};
+use super::stand_in::{Answer, Asked, StandIn};
+
+/// What clients call the endpoint of every test, and what tokens are for.
+pub(crate) const PUBLIC: &str = "https://mcp.test/mcp";
 
 /// The provider; what it publishes can be changed.
 #[derive(Clone)]
@@ -14,6 +17,12 @@ pub(crate) struct Provider {
     pub(crate) server: StandIn,
     pub(crate) key: Key,
     opaque: Arc<Mutex<Vec<(String, Value)>>>,
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_secs()).unwrap()
 }
 
 /// Claims with some members replaced; null removes one.
@@ -28,6 +37,8 @@ pub(crate) fn with(mut claims: Value, changes: Value) -> Value {
     }
     claims
 }
+
+// === impl Provider ===
 
 impl Provider {
     pub(crate) const METADATA: &'static str = "/.well-known/oauth-authorization-server";
@@ -52,7 +63,7 @@ impl Provider {
         server.answer(Self::METADATA, Answer::Json(self.metadata()));
         self.publish(&[&self.key]);
         let opaque = Arc::clone(&self.opaque);
-        let introspect = move |asked: &super::Asked| {
+        let introspect = move |asked: &Asked| {
             let token = asked.form("token");
             let all = opaque.lock().unwrap();
             let known = all.iter().find(|(own, _)| *own == token);

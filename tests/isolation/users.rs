@@ -1,24 +1,20 @@
 //! Two users with their homes, and children of theirs behind walls.
 
 use std::ffi::OsString;
-use std::fs;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use mcpwrap::process::home::{self, Home};
 use mcpwrap::process::walls::{Form, Identity, Paths, Walls};
-use mcpwrap::process::{
-    ChildCommand, Deadlines, Exit, Process, Program, Spawner, environment, probe,
-};
+use mcpwrap::process::{ChildCommand, environment, probe};
 use nix::unistd::geteuid;
-use tokio::io::AsyncReadExt;
 
-/// Longer than anything here takes on a loaded machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+use crate::children::{output, spawner};
+use crate::scratch::Scratch;
+
 /// Somebody who owns nothing.
 pub(crate) const ORDINARY: u32 = 65_534;
 /// Set in a run of this binary for one test.
@@ -27,6 +23,7 @@ const ALONE: &str = "ISOLATION_ALONE";
 /// A state directory that goes with its test.
 pub(crate) struct State {
     pub(crate) path: PathBuf,
+    scratch: Arc<Scratch>,
     /// No two tests share a user id, or their children could meet.
     first_uid: u32,
 }
@@ -54,14 +51,15 @@ impl State {
     pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("isolation-{}-{number}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Self { path: path.canonicalize().unwrap(), first_uid: 200_000 + number * 10 }
+        let scratch = Arc::new(Scratch::new());
+        let path = scratch.to_path_buf();
+        Self { path, scratch, first_uid: 200_000 + number * 10 }
     }
 
     /// A state directory inside this one.
     pub(crate) fn within(&self, name: &str) -> Self {
-        Self { path: self.path.join(name), first_uid: self.first_uid }
+        let scratch = Arc::clone(&self.scratch);
+        Self { path: self.path.join(name), scratch, first_uid: self.first_uid }
     }
 
     pub(crate) fn user(&self, name: &'static str, nth: u32, kind: Kind) -> User {
@@ -81,15 +79,6 @@ impl State {
             (None, _) => Walls::None,
         };
         User { name, home, walls }
-    }
-}
-
-impl Drop for State {
-    fn drop(&mut self) {
-        // Installed trees are read-only, for their owner too.
-        let mut thaw = std::process::Command::new("chmod");
-        let _ = thaw.args(["-R", "u+rwX"]).arg(&self.path).stderr(Stdio::null()).status();
-        let _ = fs::remove_dir_all(&self.path);
     }
 }
 
@@ -136,33 +125,6 @@ pub(crate) fn notice(why: &str) {
 
 pub(crate) fn is_root() -> bool {
     geteuid().is_root()
-}
-
-pub(crate) fn spawner() -> Spawner {
-    let quick = Duration::from_millis(300);
-    let deadlines = Deadlines { start: PATIENCE, close: quick, term: quick, kill: PATIENCE };
-    Spawner::new(Program::At(PathBuf::from(env!("CARGO_BIN_EXE_mcpwrap"))), deadlines).unwrap()
-}
-
-pub(crate) async fn start(command: ChildCommand) -> Process {
-    spawner().spawn(command).await.unwrap()
-}
-
-pub(crate) async fn output(command: ChildCommand) -> String {
-    let mut process = start(command).await;
-    drop(process.stdin);
-    let (mut text, mut errors) = (String::new(), String::new());
-    let read = async {
-        tokio::join!(
-            process.stdout.read_to_string(&mut text),
-            process.stderr.read_to_string(&mut errors)
-        )
-    };
-    let (first, second) = tokio::time::timeout(PATIENCE, read).await.unwrap();
-    first.unwrap();
-    second.unwrap();
-    assert_eq!(process.handle.exited().await, Exit::Code(0), "{text}{errors}");
-    text
 }
 
 /// Runs a test of this binary once more as somebody who is not root, and tells whether this is that run.

@@ -1,26 +1,25 @@
-//! A client of the revisions up to 2025-11-25.
+//! A client of the revisions up to 2025-11-25, with a token or without.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
-use super::{Events, Reply, Request, Served};
+use super::client::{Client, all_capabilities};
+use super::http::{Events, Reply, Request};
+use super::modern::Modern;
+use super::served::Served;
 
-/// One session.
-#[derive(Debug)]
+/// One session; a clone is the same one.
+#[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) at: SocketAddr,
+    pub(crate) token: Option<String>,
     pub(crate) id: String,
     pub(crate) version: String,
     pub(crate) hello: Value,
-    next: AtomicU64,
 }
 
-/// Everything a client can be asked.
-pub(crate) fn all_capabilities() -> Value {
-    json!({ "elicitation": { "form": {}, "url": {} }, "sampling": {}, "roots": {} })
-}
+// === impl Session ===
 
 impl Session {
     /// A client of the newest legacy revision that can be asked nothing.
@@ -33,57 +32,52 @@ impl Session {
         Self::with(served, "2025-11-25", all_capabilities()).await
     }
 
+    /// A client of this revision that can do this much.
     pub(crate) async fn with(served: &Served, version: &str, capabilities: Value) -> Self {
-        let reply = initialize(served, version, capabilities).await.expect(200);
+        Self::of(served.at, None, version, capabilities).await
+    }
+
+    /// The session of whoever has this token.
+    async fn of(at: SocketAddr, token: Option<String>, version: &str, capabilities: Value) -> Self {
+        let request = handshake(version, capabilities).bearing(token.as_deref());
+        let reply = request.send(at).await.expect(200);
         let id = reply.header("mcp-session-id").expect("a session id").to_owned();
         let answer = reply.answer().await;
         let version = answer["result"]["protocolVersion"].as_str();
         let version = version.unwrap_or_else(|| panic!("{answer}")).to_owned();
-        let session =
-            Self { at: served.at, id, version, hello: answer, next: AtomicU64::new(1_000_000) };
+        let session = Self { at, token, id, version, hello: answer };
         session.notify("notifications/initialized", json!({})).await;
         session
     }
 
-    /// A POST within this session.
-    pub(crate) fn request(&self, body: &Value) -> Request {
-        Request::post(body.to_string())
+    /// The same session in the hands of somebody else.
+    pub(crate) fn taken_by(&self, thief: &Modern) -> Self {
+        Self { token: thief.token.clone(), ..self.clone() }
+    }
+
+    /// A request within this session.
+    fn within(&self, request: Request) -> Request {
+        request
+            .bearing(self.token.as_deref())
             .header("mcp-session-id", &self.id)
             .header("mcp-protocol-version", &self.version)
     }
 
+    /// A POST within this session.
+    pub(crate) fn request(&self, body: &Value) -> Request {
+        self.within(Request::post(body.to_string()))
+    }
+
+    /// Sends any message and returns the head of the answer.
     pub(crate) async fn post(&self, body: &Value) -> Reply {
         self.request(body).send(self.at).await
     }
 
+    /// Sends a notification, which must be taken.
     pub(crate) async fn notify(&self, method: &str, params: Value) {
         let body = json!({ "jsonrpc": "2.0", "method": method, "params": params });
         let reply = self.post(&body).await.expect(202);
         assert_eq!(reply.bytes().await, b"");
-    }
-
-    /// Sends a request and returns the head of its answer.
-    pub(crate) async fn ask(&self, id: Value, method: &str, params: Value) -> Reply {
-        let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
-        self.post(&body).await
-    }
-
-    /// Sends a request and returns its answer.
-    pub(crate) async fn get(&self, method: &str, params: Value) -> Value {
-        let id = json!(self.next.fetch_add(1, Ordering::Relaxed));
-        let answer = self.ask(id.clone(), method, params).await.answer().await;
-        assert_eq!(answer["id"], id);
-        answer
-    }
-
-    /// Calls a tool and returns its answer.
-    pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Value {
-        self.get("tools/call", json!({ "name": tool, "arguments": arguments })).await
-    }
-
-    /// Calls a tool under an id of the test's own and returns the head of the answer.
-    pub(crate) async fn begin(&self, id: Value, tool: &str, arguments: Value) -> Reply {
-        self.ask(id, "tools/call", json!({ "name": tool, "arguments": arguments })).await
     }
 
     /// Answers a question.
@@ -92,11 +86,9 @@ impl Session {
         self.post(&body).await.expect(202);
     }
 
+    /// A GET of the standalone stream, or of what a stream said after this event.
     pub(crate) fn listening(&self, last: Option<&str>) -> Request {
-        let request = Request::new("GET")
-            .header("accept", "text/event-stream")
-            .header("mcp-session-id", &self.id)
-            .header("mcp-protocol-version", &self.version);
+        let request = self.within(Request::new("GET").header("accept", "text/event-stream"));
         match last {
             Some(last) => request.header("last-event-id", last),
             None => request,
@@ -113,18 +105,39 @@ impl Session {
         self.listening(Some(last)).send(self.at).await
     }
 
-    pub(crate) async fn pid(&self) -> Value {
-        super::structured(&self.call("whoami", json!({})).await)["pid"].clone()
+    /// Ends the session.
+    pub(crate) async fn delete(&self) -> Reply {
+        self.within(Request::new("DELETE")).send(self.at).await
+    }
+}
+
+impl Client for Session {
+    async fn ask(&self, id: Value, method: &str, params: Value) -> Reply {
+        let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        self.post(&body).await
+    }
+}
+
+// === impl Modern ===
+
+impl Modern {
+    /// A legacy session of the same user, who can be asked nothing in it.
+    pub(crate) async fn session(&self) -> Session {
+        Session::of(self.at, self.token.clone(), "2025-11-25", json!({})).await
     }
 }
 
 /// A handshake and the head of its answer.
 pub(crate) async fn initialize(served: &Served, version: &str, capabilities: Value) -> Reply {
+    handshake(version, capabilities).send(served.at).await
+}
+
+fn handshake(version: &str, capabilities: Value) -> Request {
     let params = json!({
         "protocolVersion": version,
         "capabilities": capabilities,
         "clientInfo": { "name": "it", "version": "1" },
     });
     let body = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
-    served.send(&Request::post(body.to_string())).await
+    Request::post(body.to_string())
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::soon;
+use super::wait::soon;
 
 /// A request before it is sent.
 #[derive(Clone, Debug)]
@@ -77,6 +77,14 @@ impl Request {
     /// The same header with another value.
     pub(crate) fn with(self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.without(name).header(name, value)
+    }
+
+    /// In the name of whoever has the token, if any.
+    pub(crate) fn bearing(self, token: Option<&str>) -> Self {
+        match token {
+            Some(token) => self.header("authorization", format!("Bearer {token}")),
+            None => self,
+        }
     }
 
     /// Sends it and waits for the head of the answer.
