@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -13,6 +14,9 @@ use super::{ALICE, BOB, Error, Held, News, example};
 use crate::outbound::Client;
 use crate::problem::chain;
 use crate::redact::Redactor;
+
+/// How long the records of calls that were answered may take to be written.
+const RECORDS: Duration = Duration::from_secs(5);
 
 /// What the walk needs to know of the world that was built for it.
 pub(super) struct Walk<T> {
@@ -61,7 +65,7 @@ impl<T: Fn(News)> Walk<T> {
         self.step("each his own", self.apart(&alice, &bob), failed);
         self.step("bob takes alice's session", self.foreign(&alice, &bob).await, failed);
         self.step("bob's process spies on alice's", self.spy(&alice, &bob).await, failed);
-        self.step("the audit log", self.audited(&[&alice, &bob]), failed);
+        self.step("the audit log", self.audited(&[&alice, &bob]).await, failed);
         Some(())
     }
 
@@ -193,15 +197,18 @@ impl<T: Fn(News)> Walk<T> {
         if held { Ok(((), seen)) } else { Err(seen) }
     }
 
-    /// Looks for both users, and for any secret, in what `serve` has written by now.
-    fn audited(&self, met: &[&Met]) -> Result<((), String), Broken> {
-        let log = fs::read_to_string(&self.audit).map_err(told)?;
-        let named = |user: &str| {
-            let of = |line: &&str| {
-                serde_json::from_str::<Value>(line)
-                    .is_ok_and(|entry| entry["who"]["subject"] == user)
-            };
-            log.lines().filter(of).count()
+    /// Looks for both users, and for any secret, in what `serve` writes. A record is written a moment after its answer,
+    /// so both users are waited for.
+    async fn audited(&self, met: &[&Met]) -> Result<((), String), Broken> {
+        let mut tick = tokio::time::interval(Duration::from_millis(10));
+        let deadline = Instant::now() + RECORDS;
+        let (log, alice, bob) = loop {
+            tick.tick().await;
+            let log = fs::read_to_string(&self.audit).map_err(told)?;
+            let (alice, bob) = (named(&log, ALICE), named(&log, BOB));
+            if (alice > 0 && bob > 0) || Instant::now() >= deadline {
+                break (log, alice, bob);
+            }
         };
         // What masks secrets in logs finds them in all their spellings.
         let redactor = Redactor::new();
@@ -211,13 +218,20 @@ impl<T: Fn(News)> Walk<T> {
         let learned: Vec<_> = secrets.iter().map(|secret| redactor.learn(secret)).collect();
         let leaked = redactor.mask(&log) != log;
         drop(learned);
-        let (alice, bob) = (named(ALICE), named(BOB));
         if leaked {
             return Err("it holds a credential or a token".to_owned());
         }
         let seen = format!("{alice} calls of alice, {bob} of bob, no credential or token in it");
         if alice == 0 || bob == 0 { Err(seen) } else { Ok(((), seen)) }
     }
+}
+
+/// How many records are of this user.
+fn named(log: &str, user: &str) -> usize {
+    let of = |line: &&str| {
+        serde_json::from_str::<Value>(line).is_ok_and(|entry| entry["who"]["subject"] == user)
+    };
+    log.lines().filter(of).count()
 }
 
 fn told<E: std::error::Error>(error: E) -> Broken {
