@@ -1,7 +1,7 @@
 //! `mcpwrap demo` as somebody meets it who has just installed mcpwrap: the real binary, the production path, and
 //! nothing left behind.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", not(mcpwrap_portable)))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use std::fs;

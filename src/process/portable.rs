@@ -1,7 +1,8 @@
 //! Processes where there is no `/proc` and no subreaper: started directly, killed as a group where there are groups.
 //!
 //! Best effort, for `dev`: a descendant that leaves the group, and whatever runs when mcpwrap itself is killed,
-//! stays. Linux is where production runs.
+//! stays. There are no walls, so `serve` refuses to start. Linux is where production runs; there
+//! `--cfg mcpwrap_portable` selects this file, so that it is compiled and tested where nothing else is at hand.
 
 use std::ffi::OsString;
 use std::io;
@@ -14,11 +15,14 @@ pub use tokio::process::{ChildStderr as Stderr, ChildStdin as Stdin, ChildStdout
 use tokio::sync::{mpsc, watch};
 
 use super::exit::State;
-use super::walls::Walls;
+use super::walls::{Findings, Form, Refusal, Walls};
 use super::{ChildCommand, Deadlines, Error, ExecFailure, Exit, Program};
 
 /// Orders that wait for one process; more are the same orders again.
 const ORDERS: usize = 8;
+
+/// The lowest limit of descriptors that systems have by default.
+const USUAL_OPEN_FILES: usize = 256;
 
 /// Starts processes; a clone is cheap.
 #[derive(Clone, Debug)]
@@ -60,6 +64,19 @@ enum Order {
 #[must_use]
 pub fn stage_main(_: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     None
+}
+
+/// No walls are known here, whatever the machine.
+#[allow(clippy::unused_async, reason = "where there are walls, finding them out takes time")]
+pub async fn probe(_: &Spawner, _: Option<u32>) -> Findings {
+    let refusal = Refusal { form: Form::Basic, reason: Error::NoWalls.to_string() };
+    Findings { possible: Vec::new(), refusals: vec![refusal], landlock: 0 }
+}
+
+/// How many descriptors this process may have: the usual limit is left as it is.
+#[must_use]
+pub fn raise_open_files() -> usize {
+    USUAL_OPEN_FILES
 }
 
 // === impl Spawner ===
@@ -219,5 +236,18 @@ impl ProcessHandle {
 
     async fn exited_within(&self, within: Duration) -> Option<Exit> {
         tokio::time::timeout(within, self.exited()).await.ok()
+    }
+}
+
+// === impl Findings ===
+
+impl Findings {
+    /// What an operator can do about the forms that are refused.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<&'static str> {
+        vec![
+            "run mcpwrap serve on Linux",
+            "or use mcpwrap dev, which serves one developer without walls",
+        ]
     }
 }
