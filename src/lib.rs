@@ -28,7 +28,7 @@
 //! | [`redact`], [`shutdown`], [`telemetry`] | masking, the end of the process, the log |
 //!
 //! `main.rs` asks [`process::stage_main`] first whether this process is a stage of a child, then
-//! [`app::demo::example_main`] whether it is the demo's example server, and hands over to [`cli::run`] otherwise. `dev`
+//! [`demo::example_main`] whether it is the demo's example server, and hands over to [`cli::run`] otherwise. `dev`
 //! and `serve` differ in [`app`] alone: in the [`Authenticator`](auth::Authenticator), in the credential sources, in the
 //! [`Place`](bridge::Place) where a child finds itself, and in what may be listened on. `demo` is `serve` with users and
 //! an identity provider of its own.
@@ -141,6 +141,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod credentials;
+pub mod demo;
 pub mod http;
 pub mod mcp;
 pub mod outbound;

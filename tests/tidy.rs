@@ -39,7 +39,7 @@ const EXCEPTIONS: &[Exception] = &[
     ("src/main.rs", "uses cli", "the binary hands over to the command line"),
     ("src/main.rs", "uses process", "the stages of a child are the same binary"),
     (
-        "src/app/demo/provider.rs",
+        "src/demo/provider.rs",
         "names a status code",
         "the demo's identity provider answers for itself, not for mcpwrap",
     ),

@@ -228,7 +228,7 @@ pub(super) async fn bind(listen: Listen) -> Result<(TcpListener, Option<u16>), E
 }
 
 /// Serves until a signal or a fault, then sees to it that everything ends.
-pub(super) async fn until_stopped(
+pub(crate) async fn until_stopped(
     listener: TcpListener,
     endpoint: http::Endpoint,
     pool: Pool,

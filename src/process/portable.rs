@@ -251,3 +251,71 @@ impl Findings {
         ]
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+    use crate::process::Environment;
+    use crate::process::walls::Paths;
+
+    fn shell(script: &str) -> ChildCommand {
+        ChildCommand {
+            program: "/bin/sh".into(),
+            args: vec!["-c".into(), script.into()],
+            env: Environment::inherited().with("ADDED", "yes"),
+            cwd: Some("/".into()),
+            name: "test".into(),
+            walls: Walls::None,
+        }
+    }
+
+    fn spawner() -> Spawner {
+        let soon = Duration::from_millis(1);
+        Spawner::new(Program::Own, Deadlines { close: soon, ..Deadlines::default() }).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_closed_stdin_ends_a_process_that_reads_it() {
+        let mut process = spawner().spawn(shell("echo $ADDED; cat; exit 3")).await.unwrap();
+        process.stdin.write_all(b"said\n").await.unwrap();
+        drop(process.stdin);
+        let mut out = String::new();
+        process.stdout.read_to_string(&mut out).await.unwrap();
+        assert_eq!((out.as_str(), process.handle.exited().await), ("yes\nsaid\n", Exit::Code(3)));
+    }
+
+    #[tokio::test]
+    async fn the_group_is_told_to_terminate_and_the_last_handle_kills_it() {
+        let mut process = spawner().spawn(shell("sleep 1000 & echo; wait")).await.unwrap();
+        assert_eq!(process.stdout.read_u8().await.unwrap(), b'\n');
+        assert_eq!(process.handle.stop().await, Exit::Signal(15));
+        let deaf = "trap '' TERM; sleep 1000 & echo; wait";
+        let mut process = spawner().spawn(shell(deaf)).await.unwrap();
+        assert_eq!(process.stdout.read_u8().await.unwrap(), b'\n');
+        drop(process.handle);
+        // The other process of the group has this pipe too, so its end is the end of both.
+        assert_eq!(process.stdout.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_started_says_why() {
+        let absent = ChildCommand { program: "/nowhere".into(), ..shell("") };
+        let error = spawner().spawn(absent).await.unwrap_err();
+        assert!(matches!(error, Error::Exec { source: ExecFailure::NotFound, .. }), "{error}");
+        let elsewhere = ChildCommand { cwd: Some("/nowhere".into()), ..shell("") };
+        let error = spawner().spawn(elsewhere).await.unwrap_err();
+        let Error::Exec { source: ExecFailure::WorkingDirectory { .. }, .. } = error else {
+            panic!("{error}");
+        };
+    }
+
+    #[tokio::test]
+    async fn there_are_no_walls() {
+        let walled = ChildCommand { walls: Walls::Basic { paths: Paths::system() }, ..shell("") };
+        assert!(matches!(spawner().spawn(walled).await, Err(Error::NoWalls)));
+        let findings = probe(&spawner(), None).await;
+        assert!(findings.possible.is_empty() && !findings.remedies().is_empty());
+    }
+}
