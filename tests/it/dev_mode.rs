@@ -193,6 +193,8 @@ async fn a_second_signal_ends_it_at_once() {
 }
 
 /// Nothing outlives it, however it ends: not through a shell, a double fork or a session of its own.
+// Only Linux has supervisors, which see the end of mcpwrap.
+#[cfg(not(mcpwrap_portable))]
 #[tokio::test]
 async fn no_process_outlives_it() {
     let child = child_program();
@@ -223,6 +225,7 @@ async fn no_process_outlives_it() {
 }
 
 /// The processes that have this word among their arguments.
+#[cfg(not(mcpwrap_portable))]
 fn carriers(marker: &str) -> Vec<i32> {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
