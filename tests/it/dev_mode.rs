@@ -197,7 +197,7 @@ async fn a_second_signal_ends_it_at_once() {
 #[cfg(not(mcpwrap_portable))]
 #[tokio::test]
 async fn no_process_outlives_it() {
-    let child = child_program();
+    let child = served::child_program();
     let child = child.to_str().unwrap();
     for (number, script) in [
         "sleep $M & \"$CHILD\"",

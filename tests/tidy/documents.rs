@@ -59,18 +59,18 @@ fn defined(text: &str) -> BTreeSet<Number> {
         // Where items share a line, as in "5.8–5.10", each of them is there.
         let Some((first, rest)) = number(start) else { continue };
         let last = rest.trim_start_matches(['*', '`']).strip_prefix(['–', '-']).and_then(number);
-        all.extend(between(&first, last.map(|(last, _)| last)));
+        all.extend(between(&first, last.as_ref().map(|(last, _)| last.as_str())));
     }
     all
 }
 
 /// From one item to another of the same section.
-fn between(first: &str, last: Option<Number>) -> Vec<Number> {
+fn between(first: &str, last: Option<&str>) -> Vec<Number> {
     let item = |number: &str| {
         let (section, item) = number.split_once('.')?;
         Some((section.to_owned(), item.parse::<u32>().ok()?))
     };
-    match (item(first), last.as_deref().and_then(item)) {
+    match (item(first), last.and_then(item)) {
         (Some((section, from)), Some((same, to))) if section == same && from <= to => {
             (from..=to).map(|item| format!("{section}.{item}")).collect()
         }
@@ -112,7 +112,7 @@ fn list(text: &str) -> Vec<Number> {
     let mut ranges = false;
     while let Some((next, after)) = number(rest) {
         match if ranges { all.pop() } else { None } {
-            Some(first) => all.extend(between(&first, Some(next))),
+            Some(first) => all.extend(between(&first, Some(&next))),
             None => all.push(next),
         }
         let separator = ["–", " to ", " and ", ", "].into_iter().find(|s| after.starts_with(s));

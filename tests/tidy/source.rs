@@ -66,7 +66,7 @@ impl Source {
     /// The line where the tests within the file begin.
     fn first_test(&self) -> usize {
         let lines: Vec<&str> = self.text.lines().collect();
-        let begins = |pair: &[&str]| is_of_tests(pair[0]) && pair[1].ends_with('{');
+        let begins = |pair: &[&str]| pair[0] == "#[cfg(test)]" && pair[1].ends_with('{');
         lines.windows(2).position(begins).unwrap_or(lines.len())
     }
 
@@ -103,9 +103,4 @@ impl Source {
         }
         names
     }
-}
-
-/// Whether this condition is that of tests, alone or with others.
-fn is_of_tests(attribute: &str) -> bool {
-    attribute == "#[cfg(test)]" || attribute.starts_with("#[cfg(all(test")
 }

@@ -13,7 +13,7 @@ pub(crate) use http::{Events, Reply, Request, Spoken};
 pub(crate) use legacy::Session;
 pub(crate) use modern::Modern;
 pub(crate) use serde_json::{Value, json};
-pub(crate) use served::{Served, Setup, child_program};
+pub(crate) use served::{Served, Setup};
 pub(crate) use wait::{eventually, soon};
 
 /// A directory of its own for each test.
