@@ -5,9 +5,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use nix::sys::statvfs::{FsFlags, statvfs};
-
 use super::Error;
+use crate::process::may_execute_in;
 
 /// A directory of the demo's own, removed with everything in it when it is dropped.
 #[derive(Debug)]
@@ -47,9 +46,7 @@ impl Scratch {
     /// may be in the home of the person at the terminal.
     pub(super) fn program(&self) -> Result<PathBuf, Error> {
         let own = std::env::current_exe().map_err(|cause| Error::Program { cause })?;
-        let may_execute =
-            statvfs(&self.path).is_ok_and(|system| !system.flags().contains(FsFlags::ST_NOEXEC));
-        if !may_execute {
+        if !may_execute_in(&self.path) {
             return Ok(own);
         }
         let place = || -> io::Result<PathBuf> {

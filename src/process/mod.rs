@@ -41,6 +41,7 @@ pub mod home;
 pub mod leftovers;
 #[cfg(unix)]
 pub mod resolve;
+mod running;
 mod settings;
 pub mod stderr;
 #[cfg(unix)]
@@ -60,7 +61,9 @@ use portable as system;
 pub use command::{ChildCommand, Environment, Program};
 pub use error::{Error, ExecFailure};
 pub use exit::Exit;
+pub use running::Process;
 pub use settings::Deadlines;
 pub use system::{
-    Process, ProcessHandle, Spawner, Stderr, Stdin, Stdout, probe, raise_open_files, stage_main,
+    ProcessHandle, Spawner, Stderr, Stdin, Stdout, may_execute_in, probe, raise_open_files,
+    stage_main,
 };

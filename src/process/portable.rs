@@ -6,6 +6,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::path::Path;
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::exit::State;
 use super::walls::{Findings, Form, Refusal, Walls};
-use super::{ChildCommand, Deadlines, Error, ExecFailure, Exit, Program};
+use super::{ChildCommand, Deadlines, Error, ExecFailure, Exit, Process, Program};
 
 /// Orders that wait for one process; more are the same orders again.
 const ORDERS: usize = 8;
@@ -28,21 +29,6 @@ const USUAL_OPEN_FILES: usize = 256;
 #[derive(Clone, Debug)]
 pub struct Spawner {
     deadlines: Deadlines,
-}
-
-/// A running process.
-#[derive(Debug)]
-pub struct Process {
-    /// What the command reads; to drop it is the polite way to end a stdio server.
-    pub stdin: Stdin,
-    /// What the command writes.
-    pub stdout: Stdout,
-    /// What the command says beside it; must be read, or the command stalls.
-    pub stderr: Stderr,
-    /// The hold on the process.
-    pub handle: ProcessHandle,
-    /// The command's process id.
-    pub pid: u32,
 }
 
 /// The hold on a process; when the last clone is dropped, its group is killed.
@@ -70,6 +56,12 @@ pub fn stage_main(_: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
 pub async fn probe(_: &Spawner, _: Option<u32>) -> Findings {
     let refusal = Refusal { form: Form::Basic, reason: Error::NoWalls.to_string() };
     Findings { possible: Vec::new(), refusals: vec![refusal], landlock: 0 }
+}
+
+/// Whether programs in this folder can be executed: to be found out by trying.
+#[must_use]
+pub fn may_execute_in(_: &Path) -> bool {
+    true
 }
 
 /// How many descriptors this process may have: the usual limit is left as it is.

@@ -1,4 +1,4 @@
-//! A running process as the rest of mcpwrap holds it: its streams, its end, and the way to bring that about.
+//! The hold on a running process: its end, and the way to bring that about.
 
 use std::io::Write;
 use std::net::Shutdown;
@@ -11,24 +11,8 @@ use tokio::sync::watch;
 use super::live::KillDeadline;
 use super::report::{KILL, TERMINATE};
 use super::wakeup::Wakeup;
-use super::{Stderr, Stdin, Stdout};
 use crate::process::exit::State;
 use crate::process::{Deadlines, Exit};
-
-/// A running process.
-#[derive(Debug)]
-pub struct Process {
-    /// What the command reads; to drop it is the polite way to end a stdio server.
-    pub stdin: Stdin,
-    /// What the command writes.
-    pub stdout: Stdout,
-    /// What the command says beside it; must be read, or the command stalls.
-    pub stderr: Stderr,
-    /// The hold on the process.
-    pub handle: ProcessHandle,
-    /// The command's process id.
-    pub pid: u32,
-}
 
 /// The hold on a process; when the last clone is dropped, the whole tree is killed at once.
 #[derive(Clone, Debug)]

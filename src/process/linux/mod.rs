@@ -5,6 +5,7 @@ mod handle;
 mod init;
 mod launch;
 mod live;
+mod noexec;
 mod open_files;
 mod pid_namespace;
 mod probe;
@@ -25,7 +26,8 @@ use std::process::ExitCode;
 
 use pid_namespace::PidNamespace;
 
-pub use handle::{Process, ProcessHandle};
+pub use handle::ProcessHandle;
+pub use noexec::may_execute_in;
 pub use open_files::raise_open_files;
 pub use probe::probe;
 pub use spawner::Spawner;

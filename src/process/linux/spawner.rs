@@ -8,12 +8,12 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
-use super::handle::{Process, Terms};
+use super::handle::Terms;
 use super::pid_namespace::PidNamespace;
 use super::spawner_thread::{SpawnRequest, SpawnerThread, Started};
 use super::spec::Spec;
 use super::wakeup::Wakeup;
-use crate::process::{ChildCommand, Deadlines, Error, Exit, Program};
+use crate::process::{ChildCommand, Deadlines, Error, Exit, Process, Program};
 
 /// Requests that wait for the spawner thread; further callers wait in line, each under his own deadline.
 const QUEUE: usize = 256;
