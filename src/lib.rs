@@ -10,6 +10,7 @@
 //! | module | what it owns |
 //! |---|---|
 //! | [`cli`] | the words an operator types; the only place that prints |
+//! | [`demo`] | the production path on a laptop, built on [`app`] |
 //! | [`app`] | the composition root: the only module that knows both modes |
 //! | [`config`] | what was typed, exported and written, turned into what the program needs; pure |
 //! | [`http`] | the listener, the checks before anything is read, status codes, headers, events |
