@@ -10,6 +10,7 @@
 //! | module | what it owns |
 //! |---|---|
 //! | [`cli`] | the words an operator types; the only place that prints |
+//! | [`demo`] | the production path on a laptop, built on [`app`] |
 //! | [`app`] | the composition root: the only module that knows both modes |
 //! | [`config`] | what was typed, exported and written, turned into what the program needs; pure |
 //! | [`http`] | the listener, the checks before anything is read, status codes, headers, events |
@@ -29,7 +30,7 @@
 //! | [`redact`], [`shutdown`], [`telemetry`] | masking, the end of the process, the log |
 //!
 //! `main.rs` asks [`process::stage_main`] first whether this process is a stage of a child, then
-//! [`app::demo::example_main`] whether it is the demo's example server, and hands over to [`cli::run`] otherwise. `dev`
+//! [`demo::example_main`] whether it is the demo's example server, and hands over to [`cli::run`] otherwise. `dev`
 //! and `serve` differ in [`app`] alone: in the [`Authenticator`](auth::Authenticator), in the credential sources, in the
 //! [`Confinement`](bridge::Confinement) where a child finds itself, and in what may be listened on. `demo` is `serve` with users and
 //! an identity provider of its own.
@@ -141,6 +142,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod credentials;
+pub mod demo;
 pub mod gate;
 pub mod hex;
 pub mod http;

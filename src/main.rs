@@ -7,7 +7,7 @@ fn main() -> ExitCode {
     if let Some(code) = mcpwrap::process::stage_main(std::env::args_os()) {
         return code;
     }
-    if let Some(code) = mcpwrap::cli::example_main(std::env::args_os()) {
+    if let Some(code) = mcpwrap::demo::example_main(std::env::args_os()) {
         return code;
     }
     mcpwrap::cli::run(std::env::args_os(), &mcpwrap::cli::programs())

@@ -214,7 +214,7 @@ pub(super) async fn bind(listen: Listen) -> Result<(TcpListener, Option<u16>), E
 }
 
 /// Serves until a signal or a fault, then sees to it that everything ends.
-pub(super) async fn until_stopped(
+pub(crate) async fn until_stopped(
     listeners: Vec<http::Listener>,
     gate: Gate,
     shutdown: Shutdown,

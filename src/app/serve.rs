@@ -77,28 +77,28 @@ pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
 }
 
 /// Everything that serves, ready to run.
-pub(super) struct Built {
-    pub(super) url: String,
-    pub(super) moved_from: Option<u16>,
-    pub(super) listeners: Vec<Listener>,
-    pub(super) gate: Gate,
-    pub(super) verifier: Arc<Verifier>,
-    pub(super) news: Vec<News>,
+pub(crate) struct Built {
+    pub(crate) url: String,
+    pub(crate) moved_from: Option<u16>,
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) gate: Gate,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) news: Vec<News>,
 }
 
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|cause| Error::Runtime { cause })
 }
 
-pub(super) fn outbound_client() -> Result<outbound::Client, Error> {
+pub(crate) fn outbound_client() -> Result<outbound::Client, Error> {
     outbound::Client::new().map_err(|cause| Error::Outbound { cause })
 }
 
 /// Puts everything together; whatever is wrong with the configuration is said at once.
-pub(super) async fn build(
+pub(crate) async fn build(
     config: &Serve,
     shutdown: &Shutdown,
     outbound: &outbound::Client,
@@ -242,7 +242,7 @@ async fn credentials(
 }
 
 /// Opens the embedded store with its master key.
-pub(super) async fn open_store(
+pub(crate) async fn open_store(
     state_dir: PathBuf,
     master_key: Option<&KeySource>,
 ) -> Result<Store, Error> {

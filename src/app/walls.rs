@@ -1,4 +1,4 @@
-//! Which walls the children of strangers get on this machine, and what those leave open.
+//! Which walls the isolated children get on this machine, and what those leave open.
 
 use std::path::PathBuf;
 

@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::args::LogArgs;
 use super::{Failure, Run, failure, print_url};
-use crate::app::demo::{Held, News};
 use crate::config::{self, Rounds, Typed};
+use crate::demo::{News, StepResult};
 use crate::telemetry::{self, Colour, Newlines, printable};
 
 /// The width of the steps' names, so that what was seen stands in a column.
@@ -46,10 +46,10 @@ pub(super) fn tell(news: News) {
             }
             failure::say(&format!("{text}\n"));
         }
-        News::Step { title, held, seen } => {
-            let mark = match held {
-                Held::Yes => colour.paint("1;32", "✓"),
-                Held::No => colour.paint("1;31", "✗"),
+        News::Step { title, result, seen } => {
+            let mark = match result {
+                StepResult::Passed => colour.paint("1;32", "✓"),
+                StepResult::Failed => colour.paint("1;31", "✗"),
             };
             let seen = printable(&seen, Newlines::Escape);
             failure::say(&format!("{mark} {title:<TITLE$} {seen}\n"));

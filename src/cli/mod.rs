@@ -24,7 +24,6 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub use crate::app::demo::example_main;
 pub use completions::{CompletionsArgs, Shell};
 pub use demo::DemoArgs;
 pub use dev::DevArgs;

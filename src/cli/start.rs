@@ -8,9 +8,9 @@ use super::banner::{Banner, Server};
 use super::{Failure, Run, failure, print_url, show, stdout};
 use crate::app::secret::Outcome;
 use crate::app::{self, News};
-use crate::config;
 use crate::store::{Listed, Removed};
 use crate::telemetry::{Newlines, printable};
+use crate::{config, demo};
 
 /// The programs behind the commands.
 #[must_use]
@@ -29,8 +29,8 @@ fn check(config: config::Serve) -> Result<(), Vec<Failure>> {
 }
 
 fn demo(config::Demo { rounds, .. }: config::Demo) -> Result<(), Vec<Failure>> {
-    app::demo::demo(rounds, super::demo::tell).map_err(|error| match &error {
-        app::demo::Error::Serve(error) => failures(error),
+    demo::demo(rounds, super::demo::tell).map_err(|error| match &error {
+        demo::Error::Serve(error) => failures(error),
         error => vec![Failure::of(error)],
     })
 }

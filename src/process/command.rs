@@ -103,19 +103,6 @@ impl Environment {
     }
 }
 
-// === impl Program ===
-
-impl Program {
-    /// The path to execute.
-    #[cfg(target_os = "linux")]
-    pub(super) fn path(&self) -> &std::path::Path {
-        match self {
-            Self::Own => std::path::Path::new("/proc/self/exe"),
-            Self::At(path) => path,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

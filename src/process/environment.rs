@@ -1,4 +1,4 @@
-//! What the child of a stranger finds in its environment before any credential is added.
+//! What an isolated child finds in its environment before any credential is added.
 
 use std::ffi::OsString;
 
@@ -12,9 +12,9 @@ const LOCALE: &str = "LC_";
 /// Where programs are looked for if mcpwrap itself has no `PATH`.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// The environment of a stranger's child: an allow-list, his own directories, and who he is.
+/// The environment of an isolated child: an allow-list, his own directories, and who he is.
 #[must_use]
-pub fn for_stranger(home: &Home, user: &str, tenant: Option<&str>) -> Environment {
+pub fn isolated(home: &Home, user: &str, tenant: Option<&str>) -> Environment {
     let mut env = from(std::env::vars_os());
     for (name, path) in [
         ("HOME", &home.home),

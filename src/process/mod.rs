@@ -19,12 +19,12 @@
 //! Where the walls have a pid namespace, one more stage stands between the two:
 //!
 //! ```text
-//! supervisor ──gate (pipe)──▶ init, number 1 of the namespace ──▶ stage 2 ──exec──▶ CMD
-//!     ◀──────── how CMD ended ─┘
+//! supervisor ──lifeline (pipe)──▶ init, number 1 of the namespace ──▶ stage 2 ──exec──▶ CMD
+//!     ◀────────── how CMD ended ───┘
 //! ```
 //!
 //! The supervisor makes the user and the pid namespace for its children and stays outside. Init collects orphans; its
-//! end, and it ends with `CMD` or with the gate, is the end of the namespace: the kernel kills whatever is in it.
+//! end, and it ends with `CMD` or with its lifeline, is the end of the namespace: the kernel kills whatever is in it.
 //! Stage 2 makes the mount and ipc namespaces, so that init never depends on what a child sees.
 //!
 //! Without a pid namespace this does not hold against a supervisor and mcpwrap killed in the same instant (only `CMD`
@@ -41,35 +41,29 @@ pub mod home;
 pub mod leftovers;
 #[cfg(unix)]
 pub mod resolve;
+mod running;
 mod settings;
 pub mod stderr;
 #[cfg(unix)]
 pub mod uids;
 pub mod walls;
 
-#[cfg(not(target_os = "linux"))]
-mod fallback;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(mcpwrap_portable)))]
 mod linux;
-#[cfg(target_os = "linux")]
-mod open_files;
-#[cfg(target_os = "linux")]
-mod spec;
+#[cfg(not(all(target_os = "linux", not(mcpwrap_portable))))]
+mod portable;
+
+#[cfg(all(target_os = "linux", not(mcpwrap_portable)))]
+use linux as system;
+#[cfg(not(all(target_os = "linux", not(mcpwrap_portable))))]
+use portable as system;
 
 pub use command::{ChildCommand, Environment, Program};
 pub use error::{Error, ExecFailure};
 pub use exit::Exit;
-#[cfg(not(target_os = "linux"))]
-pub use fallback::{Process, ProcessHandle, Spawner, Stderr, Stdin, Stdout, stage_main};
-#[cfg(target_os = "linux")]
-pub use linux::{Process, ProcessHandle, Spawner, Stderr, Stdin, Stdout, probe, stage_main};
-#[cfg(target_os = "linux")]
-pub use open_files::raise_open_files;
+pub use running::Process;
 pub use settings::Deadlines;
-
-/// How many descriptors this process may have; elsewhere the usual limit is left as it is.
-#[cfg(not(target_os = "linux"))]
-#[must_use]
-pub fn raise_open_files() -> usize {
-    256
-}
+pub use system::{
+    ProcessHandle, Spawner, Stderr, Stdin, Stdout, may_execute_in, probe, raise_open_files,
+    stage_main,
+};

@@ -63,18 +63,6 @@ pub struct Paths {
     pub hidden: Vec<PathBuf>,
 }
 
-/// Which namespaces the supervisor has to make before the first process of a child.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
-pub(super) enum Room {
-    /// None.
-    Shared,
-    /// A pid namespace.
-    Pids,
-    /// A user namespace, and a pid namespace in it.
-    UserAndPids,
-}
-
 /// The kinds of walls that a machine may permit, from the highest to the lowest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Form {
@@ -218,31 +206,10 @@ impl Walls {
         }
     }
 
-    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
-    pub(super) fn ids(&self) -> Option<(u32, u32)> {
+    /// The user and group id that the child gets; elsewhere it keeps those of mcpwrap.
+    #[must_use]
+    pub fn ids(&self) -> Option<(u32, u32)> {
         if let Self::Strict { identity, .. } = self { identity.ids() } else { None }
-    }
-
-    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
-    pub(super) fn room(&self) -> Room {
-        match self {
-            Self::Strict { identity: Identity::Uid { .. }, .. } => Room::Pids,
-            Self::Strict { identity: Identity::Namespaces, .. } => Room::UserAndPids,
-            Self::Strict { identity: Identity::UidAlone { .. }, .. }
-            | Self::Basic { .. }
-            | Self::None => Room::Shared,
-        }
-    }
-
-    /// A path that must stay hidden but cannot be: Landlock alone cannot deny what lies beneath something allowed.
-    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
-    pub(super) fn exposed(&self) -> Option<&Path> {
-        let paths = self.paths()?;
-        let allowed = || paths.readable.iter().chain(&paths.writable);
-        let beneath = |hidden: &&PathBuf| allowed().any(|path| hidden.starts_with(path));
-        (self.room() == Room::Shared)
-            .then(|| paths.hidden.iter().find(beneath))?
-            .map(PathBuf::as_path)
     }
 }
 
@@ -262,31 +229,6 @@ impl Findings {
             .iter()
             .filter(|(closed, forms, _)| self.landlock < *closed && forms.contains(&form));
         open.map(|(_, _, sentence)| *sentence).collect()
-    }
-
-    /// What an operator can do about the forms that are refused.
-    #[must_use]
-    pub fn remedies(&self) -> Vec<&'static str> {
-        let refused = |form| self.refusals.iter().any(|refusal| refusal.form == form);
-        let mut remedies = Vec::new();
-        if self.landlock == 0 {
-            remedies.push("boot a kernel of 5.13 or later with landlock among its security modules (lsm=landlock,…)");
-        }
-        if refused(Form::Uid) && refused(Form::UidAlone) {
-            remedies.push(
-                "give a range of unused user ids with --uid-range FIRST-LAST, like 200000-265535",
-            );
-        } else if refused(Form::Uid) {
-            remedies.push("let root make namespaces (CAP_SYS_ADMIN, and a /proc that is not masked) for the higher walls");
-        }
-        if refused(Form::Namespaces) {
-            remedies.push("allow user namespaces (user.max_user_namespaces, kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0; in a container a seccomp profile that allows unshare and mount, and an unmasked /proc)");
-            remedies.push("or run as root with --uid-range FIRST-LAST");
-        }
-        if self.strict().is_none() && self.possible.contains(&Form::Basic) {
-            remedies.push("or accept what --isolation basic leaves open");
-        }
-        remedies
     }
 }
 
@@ -345,20 +287,5 @@ mod tests {
         assert!(count(7, Form::UidAlone) < count(7, Form::Basic));
         assert!(count(9, Form::Basic) < count(6, Form::Basic));
         assert_eq!(on(0).strict(), None);
-        assert_eq!(on(0).remedies().len(), 2);
-    }
-
-    #[test]
-    fn what_lies_beneath_something_allowed_cannot_be_hidden_without_namespaces() {
-        let paths = Paths {
-            readable: vec!["/opt".into()],
-            hidden: vec!["/opt/mcpwrap/state".into()],
-            ..Paths::default()
-        };
-        let basic = Walls::Basic { paths: paths.clone() };
-        assert_eq!(basic.exposed(), Some(Path::new("/opt/mcpwrap/state")));
-        let strict = Walls::Strict { identity: Identity::Namespaces, paths };
-        assert_eq!(strict.exposed(), None);
-        assert_eq!(Walls::None.exposed(), None);
     }
 }

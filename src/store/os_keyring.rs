@@ -92,13 +92,13 @@ fn without_bytes(cause: Cause) -> Cause {
     }
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(mcpwrap_portable)))]
 fn connect() -> Result<Arc<CredentialStore>, Cause> {
     let store = zbus_secret_service_keyring_store::Store::new()?;
     Ok(store)
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(all(target_os = "linux", not(mcpwrap_portable))))]
 fn connect() -> Result<Arc<CredentialStore>, Cause> {
     Err(Cause::NotSupportedByStore("no keyring is supported on this system yet".to_owned()))
 }

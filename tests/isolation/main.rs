@@ -2,7 +2,7 @@
 //!
 //! `attacks.rs` is what a hostile child tries on `neighbour.rs`, `walls.rs` what must come of it. Every attack is first shown to work
 //! where there are no walls, so none of them fails for a wrong reason.
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", not(mcpwrap_portable)))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 #![allow(
     clippy::print_stdout,

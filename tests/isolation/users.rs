@@ -89,7 +89,7 @@ impl User {
         ChildCommand {
             program: program.into(),
             args: args.iter().map(OsString::from).collect(),
-            env: environment::for_stranger(&self.home, self.name, None),
+            env: environment::isolated(&self.home, self.name, None),
             cwd: None,
             name: self.name.into(),
             walls: self.walls.clone(),

@@ -191,6 +191,8 @@ async fn a_second_signal_ends_it_at_once() {
 }
 
 /// Nothing outlives it, however it ends: not through a shell, a double fork or a session of its own.
+// Only Linux has supervisors, which see the end of mcpwrap.
+#[cfg(not(mcpwrap_portable))]
 #[tokio::test]
 async fn no_process_outlives_it() {
     let child = child_program();

@@ -9,6 +9,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 #![allow(clippy::needless_pass_by_value, reason = "values are made for the call with json!")]
 #![allow(clippy::print_stderr, reason = "a test that fails shows what mcpwrap said")]
+// Elsewhere than on Linux there is `dev` alone.
+#![cfg_attr(mcpwrap_portable, allow(dead_code, unused_imports, reason = "for the tests of serve"))]
 
 mod audit_queue;
 mod batches;
@@ -31,8 +33,10 @@ mod stubborn;
 mod subscriptions;
 mod tasks;
 
+#[cfg(not(mcpwrap_portable))]
 #[path = "../demo.rs"]
 mod demo;
+#[cfg(not(mcpwrap_portable))]
 #[path = "../serve/mod.rs"]
 mod serve;
 #[path = "../support/mod.rs"]

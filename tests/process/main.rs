@@ -1,5 +1,5 @@
 //! The promise of `process/`: nothing outlives its reason, and a child gets exactly what it was given.
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", not(mcpwrap_portable)))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod ends;

@@ -80,7 +80,7 @@ impl Isolated {
         let ids = uid.map(|uid| (uid, uid));
         let home = home::prepare(&self.state_dir, &user, tenant.as_deref(), ids)
             .map_err(|cause| LaunchError::Home { cause })?;
-        let mut env = environment::for_stranger(&home, &user, tenant.as_deref());
+        let mut env = environment::isolated(&home, &user, tenant.as_deref());
         for (name, value) in self.rendered(principal)? {
             env.set(name, value);
         }

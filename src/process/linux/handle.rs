@@ -1,4 +1,4 @@
-//! A running process as the rest of mcpwrap holds it: its streams, its end, and the way to bring that about.
+//! The hold on a running process: its end, and the way to bring that about.
 
 use std::io::Write;
 use std::net::Shutdown;
@@ -8,32 +8,16 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::live::Fate;
+use super::live::KillDeadline;
 use super::report::{KILL, TERMINATE};
-use super::spawn::Line;
-use super::{Stderr, Stdin, Stdout};
+use super::wakeup::Wakeup;
 use crate::process::exit::State;
 use crate::process::{Deadlines, Exit};
-
-/// A running process.
-#[derive(Debug)]
-pub struct Process {
-    /// What the command reads; to drop it is the polite way to end a stdio server.
-    pub stdin: Stdin,
-    /// What the command writes.
-    pub stdout: Stdout,
-    /// What the command says beside it; must be read, or the command stalls.
-    pub stderr: Stderr,
-    /// The hold on the process.
-    pub handle: ProcessHandle,
-    /// The command's process id.
-    pub pid: u32,
-}
 
 /// The hold on a process; when the last clone is dropped, the whole tree is killed at once.
 #[derive(Clone, Debug)]
 pub struct ProcessHandle {
-    leash: Arc<Leash>,
+    inner: Arc<Inner>,
     state: watch::Receiver<State>,
 }
 
@@ -42,14 +26,14 @@ pub struct ProcessHandle {
 pub(super) struct Terms {
     pub(super) name: String,
     pub(super) deadlines: Deadlines,
-    pub(super) keeper: Line,
+    pub(super) spawner_thread: Wakeup,
 }
 
 #[derive(Debug)]
-struct Leash {
+struct Inner {
     terms: Terms,
     lifeline: UnixStream,
-    fate: Arc<Fate>,
+    kill_deadline: Arc<KillDeadline>,
 }
 
 // === impl ProcessHandle ===
@@ -58,45 +42,45 @@ impl ProcessHandle {
     pub(super) fn new(
         terms: Terms,
         lifeline: UnixStream,
-        fate: Arc<Fate>,
+        kill_deadline: Arc<KillDeadline>,
         state: watch::Receiver<State>,
     ) -> Self {
-        Self { leash: Arc::new(Leash { terms, lifeline, fate }), state }
+        Self { inner: Arc::new(Inner { terms, lifeline, kill_deadline }), state }
     }
 
     /// Resolves when the process has ended and nothing of its tree is left.
     pub async fn exited(&self) -> Exit {
         let mut state = self.state.clone();
         let ended = state.wait_for(|state| state.exit.is_some()).await;
-        // Without a last word the keeper is gone, and every supervisor with it.
+        // Without a last word the spawner thread is gone, and every supervisor with it.
         ended.ok().and_then(|state| state.exit.clone()).unwrap_or(Exit::SupervisorLost)
     }
 
     /// Ends the process: waits for it to notice that its stdin is closed (the caller has dropped it), then asks the
     /// tree to terminate, then kills it. Takes no longer than the deadlines together.
     pub async fn stop(&self) -> Exit {
-        let deadlines = &self.leash.terms.deadlines;
+        let deadlines = &self.inner.terms.deadlines;
         if let Some(exit) = self.exited_within(deadlines.close).await {
             return exit;
         }
         tracing::debug!(
-            child = self.leash.terms.name,
+            child = self.inner.terms.name,
             "still there after its stdin was closed, terminating"
         );
-        self.leash.order(TERMINATE);
+        self.inner.order(TERMINATE);
         if let Some(exit) = self.exited_within(deadlines.term).await {
             return exit;
         }
-        tracing::debug!(child = self.leash.terms.name, "still there after SIGTERM, killing");
+        tracing::debug!(child = self.inner.terms.name, "still there after SIGTERM, killing");
         self.kill().await
     }
 
     /// Kills the whole tree and waits until it is gone.
     pub async fn kill(&self) -> Exit {
-        self.leash.order(KILL);
-        self.leash.doom();
+        self.inner.order(KILL);
+        self.inner.set_kill_deadline();
         // Twice: once for the supervisor, once for the sweep after it.
-        let within = self.leash.terms.deadlines.kill * 2;
+        let within = self.inner.terms.deadlines.kill * 2;
         self.exited_within(within).await.unwrap_or(Exit::SupervisorLost)
     }
 
@@ -112,25 +96,25 @@ impl ProcessHandle {
     }
 }
 
-// === impl Leash ===
+// === impl Inner ===
 
-impl Leash {
+impl Inner {
     fn order(&self, order: u8) {
-        // A supervisor that cannot hear is ending, or is ended by the keeper when its time is up.
+        // A supervisor that cannot hear is ending, or is killed by the spawner thread when its time is up.
         let _ = (&self.lifeline).write(&[order]);
     }
 
     /// From now on the supervisor has to be gone in time.
-    fn doom(&self) {
-        let _ = self.fate.0.set(Instant::now() + self.terms.deadlines.kill);
-        self.terms.keeper.ring();
+    fn set_kill_deadline(&self) {
+        let _ = self.kill_deadline.0.set(Instant::now() + self.terms.deadlines.kill);
+        self.terms.spawner_thread.wake();
     }
 }
 
-impl Drop for Leash {
+impl Drop for Inner {
     fn drop(&mut self) {
-        // Only our half: the keeper still wants to hear the last report.
+        // Only our half: the spawner thread still wants to hear the last report.
         let _ = self.lifeline.shutdown(Shutdown::Write);
-        self.doom();
+        self.set_kill_deadline();
     }
 }

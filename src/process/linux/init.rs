@@ -28,13 +28,13 @@ use super::{MISUSED, STAGE_2, walls};
 struct Init {
     command: Pid,
     /// Ends with the supervisor; nothing is ever written to it.
-    gate: File,
+    lifeline: File,
     outcome: File,
     signals: SignalFd,
 }
 
-pub(super) fn run(gate: RawFd, outcome: RawFd, spec: RawFd, status: RawFd) -> ExitCode {
-    match Init::start(gate, outcome, spec, status) {
+pub(super) fn run(lifeline: RawFd, outcome: RawFd, spec: RawFd, status: RawFd) -> ExitCode {
+    match Init::start(lifeline, outcome, spec, status) {
         Ok(mut init) => init.watch(),
         Err(_) => ExitCode::from(MISUSED),
     }
@@ -43,15 +43,15 @@ pub(super) fn run(gate: RawFd, outcome: RawFd, spec: RawFd, status: RawFd) -> Ex
 // === impl Init ===
 
 impl Init {
-    fn start(gate: RawFd, outcome: RawFd, spec: RawFd, status: RawFd) -> io::Result<Self> {
+    fn start(lifeline: RawFd, outcome: RawFd, spec: RawFd, status: RawFd) -> io::Result<Self> {
         prctl::set_name(c"mcpwrap-init")?;
         prctl::set_dumpable(false)?;
-        // The second string; the first is the gate. There is no parent to look at from inside the namespace.
+        // The second string; the first is the lifeline. There is no parent to look at from inside the namespace.
         prctl::set_pdeathsig(Signal::SIGKILL)?;
         // Opened anew so that they close by themselves when stage 2 is executed.
         let mut reading = OpenOptions::new();
         reading.read(true).custom_flags(libc::O_NONBLOCK);
-        let gate = reading.open(format!("/proc/self/fd/{gate}"))?;
+        let lifeline = reading.open(format!("/proc/self/fd/{lifeline}"))?;
         let outcome = OpenOptions::new().write(true).open(format!("/proc/self/fd/{outcome}"))?;
         let mut wanted = SigSet::empty();
         wanted.add(Signal::SIGCHLD);
@@ -59,7 +59,7 @@ impl Init {
         let signals =
             SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         close_others(&[
-            gate.as_raw_fd(),
+            lifeline.as_raw_fd(),
             outcome.as_raw_fd(),
             signals.as_fd().as_raw_fd(),
             spec,
@@ -71,19 +71,19 @@ impl Init {
             .args([getpid().as_raw(), spec, status].map(|number| number.to_string()))
             .env_clear()
             .spawn()?;
-        close_others(&[gate.as_raw_fd(), outcome.as_raw_fd(), signals.as_fd().as_raw_fd()])?;
+        close_others(&[lifeline.as_raw_fd(), outcome.as_raw_fd(), signals.as_fd().as_raw_fd()])?;
         let null = File::options().read(true).write(true).open("/dev/null")?;
         dup2_stdin(&null)?;
         dup2_stdout(&null)?;
         dup2_stderr(&null)?;
         walls::drop_capabilities().map_err(|_| io::ErrorKind::PermissionDenied)?;
         let command = Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?);
-        Ok(Self { command, gate, outcome, signals })
+        Ok(Self { command, lifeline, outcome, signals })
     }
 
     fn watch(&mut self) -> ExitCode {
         loop {
-            let mut fds = [self.gate.as_fd(), self.signals.as_fd()]
+            let mut fds = [self.lifeline.as_fd(), self.signals.as_fd()]
                 .map(|fd| PollFd::new(fd, PollFlags::POLLIN));
             // An interrupted wait only means one more look around.
             let _ = poll(&mut fds, PollTimeout::NONE);

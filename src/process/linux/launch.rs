@@ -4,21 +4,22 @@ use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use command_fds::CommandFdExt;
 use nix::fcntl::{FcntlArg, fcntl};
 
 use super::SUPERVISOR;
+use super::pid_namespace::PidNamespace;
 use crate::process::Program;
-use crate::process::walls::Room;
 
 /// What a pipe is widened to, so that large messages stream; the system's default is a sixteenth of it.
 const WIDE: i32 = 1024 * 1024;
 
 /// How much fits into stdin and stdout.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Capacity {
+pub(super) enum PipeSize {
     Default,
     Wide,
 }
@@ -39,23 +40,27 @@ pub(super) struct Streams {
 }
 
 /// Starts a supervisor, which starts stage 2, which waits for its specification.
-pub(super) fn launch(program: &Program, capacity: Capacity, room: Room) -> io::Result<Launched> {
+pub(super) fn launch(
+    program: &Program,
+    pipes: PipeSize,
+    pid_namespace: PidNamespace,
+) -> io::Result<Launched> {
     let (lifeline, theirs) = UnixStream::pair()?;
     lifeline.set_nonblocking(true)?;
     let (child_spec, spec) = io::pipe()?;
     let (child_stdin, stdin) = io::pipe()?;
     let (stdout, child_stdout) = io::pipe()?;
     let (stderr, child_stderr) = io::pipe()?;
-    if capacity == Capacity::Wide {
+    if pipes == PipeSize::Wide {
         // A refusal only costs speed.
         let _ = fcntl(&stdin, FcntlArg::F_SETPIPE_SZ(WIDE));
         let _ = fcntl(&stdout, FcntlArg::F_SETPIPE_SZ(WIDE));
     }
     let own = std::process::id().cast_signed();
-    let numbers = [own, child_stdin.as_raw_fd(), child_spec.as_raw_fd(), room.number()];
+    let numbers = [own, child_stdin.as_raw_fd(), child_spec.as_raw_fd(), pid_namespace.number()];
     // The descriptors keep their numbers: moving them to fixed ones could hit the pipe over which the standard
     // library learns that the execution failed.
-    let child = Command::new(program.path())
+    let child = Command::new(executable(program))
         .arg0("mcpwrap")
         .arg(SUPERVISOR)
         .args(numbers.map(|number| number.to_string()))
@@ -69,4 +74,12 @@ pub(super) fn launch(program: &Program, capacity: Capacity, room: Room) -> io::R
         .spawn()?;
     let streams = Streams { spec, stdin, stdout, stderr };
     Ok(Launched { child, lifeline, streams })
+}
+
+/// The binary that carries the supervisor.
+fn executable(program: &Program) -> &Path {
+    match program {
+        Program::Own => Path::new("/proc/self/exe"),
+        Program::At(path) => path,
+    }
 }

@@ -1,4 +1,4 @@
-//! One supervisor as the keeper sees it: what it has said, and by when it has to be gone.
+//! One supervisor as the spawner thread sees it: what it has said, and by when it has to be gone.
 
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
@@ -20,20 +20,14 @@ pub(super) struct Live {
     inbox: Vec<u8>,
     exit: Option<Exit>,
     state: watch::Sender<State>,
-    pub(super) fate: Arc<Fate>,
-    verdict: Verdict,
-}
-
-/// Whether a supervisor has been killed for being late.
-#[derive(PartialEq, Eq)]
-enum Verdict {
-    Open,
-    Executed,
+    pub(super) kill_deadline: Arc<KillDeadline>,
+    /// Whether it has been killed for being late.
+    killed: bool,
 }
 
 /// By when a supervisor has to be gone; set once, by the side that holds the handles.
 #[derive(Debug, Default)]
-pub(super) struct Fate(pub(super) OnceLock<Instant>);
+pub(super) struct KillDeadline(pub(super) OnceLock<Instant>);
 
 /// Whether a supervisor can still report.
 #[derive(PartialEq, Eq)]
@@ -59,7 +53,6 @@ impl Live {
         lifeline: UnixStream,
         state: watch::Sender<State>,
     ) -> Self {
-        let fate = Arc::new(Fate::default());
         Self {
             name,
             child,
@@ -67,8 +60,8 @@ impl Live {
             inbox: Vec::new(),
             exit: None,
             state,
-            fate,
-            verdict: Verdict::Open,
+            kill_deadline: Arc::default(),
+            killed: false,
         }
     }
 
@@ -78,12 +71,12 @@ impl Live {
 
     /// When this supervisor has to be killed, if it has not been already.
     pub(super) fn due(&self) -> Option<Instant> {
-        if self.verdict == Verdict::Open { self.fate.0.get().copied() } else { None }
+        if self.killed { None } else { self.kill_deadline.0.get().copied() }
     }
 
     /// Kills a supervisor that has not ended when it should have: a stopped one, for instance.
-    pub(super) fn execute(&mut self) {
-        self.verdict = Verdict::Executed;
+    pub(super) fn kill(&mut self) {
+        self.killed = true;
         let _ = self.child.kill();
     }
 

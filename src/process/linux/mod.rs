@@ -3,27 +3,34 @@
 mod descriptors;
 mod handle;
 mod init;
-mod keeper;
 mod launch;
 mod live;
+mod noexec;
+mod open_files;
+mod pid_namespace;
 mod probe;
 mod report;
-mod room;
 mod signals;
-mod spawn;
+mod spawner;
+mod spawner_thread;
+mod spec;
 mod stage2;
+mod step;
 mod supervisor;
 mod tree;
+mod wakeup;
 mod walls;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use super::walls::Room;
+use pid_namespace::PidNamespace;
 
-pub use handle::{Process, ProcessHandle};
+pub use handle::ProcessHandle;
+pub use noexec::may_execute_in;
+pub use open_files::raise_open_files;
 pub use probe::probe;
-pub use spawn::Spawner;
+pub use spawner::Spawner;
 pub use tokio::net::unix::pipe::{Receiver as Stdout, Receiver as Stderr, Sender as Stdin};
 
 /// The first argument that makes the binary a supervisor.
@@ -45,11 +52,15 @@ pub fn stage_main(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode> 
     }
     let numbers: Vec<i32> = args.filter_map(|arg| arg.to_str()?.parse().ok()).collect();
     Some(match (stage.to_str(), &numbers[..]) {
-        (Some(SUPERVISOR), [parent, stdin, spec, room]) => match Room::from_number(*room) {
-            Some(room) => supervisor::run(*parent, *stdin, *spec, room),
-            None => ExitCode::from(MISUSED),
-        },
-        (Some(INIT), [gate, outcome, spec, status]) => init::run(*gate, *outcome, *spec, *status),
+        (Some(SUPERVISOR), [parent, stdin, spec, number]) => {
+            match PidNamespace::from_number(*number) {
+                Some(pid_namespace) => supervisor::run(*parent, *stdin, *spec, pid_namespace),
+                None => ExitCode::from(MISUSED),
+            }
+        }
+        (Some(INIT), [lifeline, outcome, spec, status]) => {
+            init::run(*lifeline, *outcome, *spec, *status)
+        }
         (Some(STAGE_2), [supervisor, spec, status]) => stage2::run(*supervisor, *spec, *status),
         _ => ExitCode::from(MISUSED),
     })

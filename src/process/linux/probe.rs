@@ -57,6 +57,35 @@ async fn attempt(spawner: &Spawner, walls: Walls) -> Result<(), String> {
     }
 }
 
+// === impl Findings ===
+
+impl Findings {
+    /// What an operator can do about the forms that are refused.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<&'static str> {
+        let refused = |form| self.refusals.iter().any(|refusal| refusal.form == form);
+        let mut remedies = Vec::new();
+        if self.landlock == 0 {
+            remedies.push("boot a kernel of 5.13 or later with landlock among its security modules (lsm=landlock,…)");
+        }
+        if refused(Form::Uid) && refused(Form::UidAlone) {
+            remedies.push(
+                "give a range of unused user ids with --uid-range FIRST-LAST, like 200000-265535",
+            );
+        } else if refused(Form::Uid) {
+            remedies.push("let root make namespaces (CAP_SYS_ADMIN, and a /proc that is not masked) for the higher walls");
+        }
+        if refused(Form::Namespaces) {
+            remedies.push("allow user namespaces (user.max_user_namespaces, kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0; in a container a seccomp profile that allows unshare and mount, and an unmasked /proc)");
+            remedies.push("or run as root with --uid-range FIRST-LAST");
+        }
+        if self.strict().is_none() && self.possible.contains(&Form::Basic) {
+            remedies.push("or accept what --isolation basic leaves open");
+        }
+        remedies
+    }
+}
+
 // === impl Form ===
 
 impl Form {
@@ -67,5 +96,18 @@ impl Form {
             Self::Namespaces => Some(Identity::Namespaces),
             Self::Basic => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_without_landlock_has_a_remedy_of_its_own() {
+        let on =
+            |landlock| Findings { possible: vec![Form::Basic], refusals: Vec::new(), landlock };
+        assert_eq!(on(0).remedies().len(), 2);
+        assert_eq!(on(1).remedies().len(), 1);
     }
 }

@@ -17,10 +17,10 @@ use nix::unistd::{getppid, setsid};
 use zeroize::Zeroizing;
 
 use super::descriptors::close_others;
+use super::open_files::lower_open_files;
+use super::spec::Spec;
 use super::{MISUSED, report, signals, walls};
 use crate::process::ExecFailure;
-use crate::process::open_files::lower_open_files;
-use crate::process::spec::Spec;
 
 /// The largest specification; the system refuses a far smaller argument list.
 const MAX_SPEC: u64 = 16 * 1024 * 1024;

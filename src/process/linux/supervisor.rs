@@ -18,9 +18,9 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, close, dup2_stderr, dup2_stdout, getpid, getppid};
 
+use super::pid_namespace::PidNamespace;
 use super::report::{KILL, Report, TERMINATE};
 use super::{INIT, MISUSED, STAGE_2, signals, tree, walls};
-use crate::process::walls::Room;
 
 /// Between a SIGTERM to the supervisor itself and the end of the tree.
 const TERM_GRACE: Duration = Duration::from_secs(3);
@@ -53,7 +53,7 @@ struct Init {
     /// How the command ended, which the end of the namespace does not tell.
     outcome: PipeReader,
     /// Its end is ours: the namespace goes when this does.
-    _gate: PipeWriter,
+    _lifeline: PipeWriter,
 }
 
 /// Whether mcpwrap can still give orders.
@@ -77,8 +77,8 @@ enum Tree {
     Gone,
 }
 
-pub(super) fn run(parent: i32, stdin: i32, spec: i32, room: Room) -> ExitCode {
-    if let Err(step) = room.make() {
+pub(super) fn run(parent: i32, stdin: i32, spec: i32, pid_namespace: PidNamespace) -> ExitCode {
+    if let Err(step) = pid_namespace.make() {
         let reports = [Report::Failed(step.into()), Report::Exited(i32::from(MISUSED))];
         for report in reports {
             // Nobody may be listening any more.
@@ -86,7 +86,7 @@ pub(super) fn run(parent: i32, stdin: i32, spec: i32, room: Room) -> ExitCode {
         }
         return ExitCode::from(MISUSED);
     }
-    match Supervisor::start(parent, stdin, spec, room) {
+    match Supervisor::start(parent, stdin, spec, pid_namespace) {
         Ok(mut supervisor) => supervisor.watch(),
         // mcpwrap sees the end of the lifeline without a report, which says all there is to say.
         Err(_) => ExitCode::from(MISUSED),
@@ -96,7 +96,7 @@ pub(super) fn run(parent: i32, stdin: i32, spec: i32, room: Room) -> ExitCode {
 // === impl Supervisor ===
 
 impl Supervisor {
-    fn start(parent: i32, stdin: i32, spec: i32, room: Room) -> io::Result<Self> {
+    fn start(parent: i32, stdin: i32, spec: i32, pid_namespace: PidNamespace) -> io::Result<Self> {
         prctl::set_name(c"mcpwrap-watch")?;
         prctl::set_dumpable(false)?;
         prctl::set_child_subreaper(true)?;
@@ -120,21 +120,21 @@ impl Supervisor {
             .env_clear()
             .stdin(Stdio::from(File::open(format!("/proc/self/fd/{stdin}"))?));
         let status_number = status_writer.as_raw_fd();
-        let (child, init) = if room == Room::Shared {
+        let (child, init) = if pid_namespace == PidNamespace::Shared {
             let numbers = [getpid().as_raw(), spec, status_number];
             let child = next.arg(STAGE_2).args(numbers.map(|number| number.to_string())).spawn()?;
             (child, None)
         } else {
             let (outcome, outcome_writer) = passed_pipe()?;
-            let (gate, gate_writer) = io::pipe()?;
-            share(&gate)?;
-            let numbers = [gate.as_raw_fd(), outcome_writer.as_raw_fd(), spec, status_number];
+            let (lifeline, our_end) = io::pipe()?;
+            share(&lifeline)?;
+            let numbers = [lifeline.as_raw_fd(), outcome_writer.as_raw_fd(), spec, status_number];
             let child = next.arg(INIT).args(numbers.map(|number| number.to_string())).spawn()?;
             // Those of the user namespace, which only the stages inside have a use for.
-            if room == Room::UserAndPids {
+            if pid_namespace == PidNamespace::NewInUserNamespace {
                 walls::drop_capabilities().map_err(|_| io::ErrorKind::PermissionDenied)?;
             }
-            (child, Some(Init { outcome, _gate: gate_writer }))
+            (child, Some(Init { outcome, _lifeline: our_end }))
         };
         // It still holds what the command is to get.
         drop(next);

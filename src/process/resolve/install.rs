@@ -205,7 +205,7 @@ fn installer(package: &Package, tree: &Path) -> (&'static str, Vec<OsString>) {
 
 /// The allow-list, the installer's own directories and where to fetch from: no credential of anybody.
 fn surroundings(package: &Package, tree: &Path, scratch: &Home) -> Environment {
-    let mut env = environment::for_stranger(scratch, "installer", None);
+    let mut env = environment::isolated(scratch, "installer", None);
     for name in SOURCES {
         if let Ok(value) = std::env::var(name)
             && !value.contains('@')

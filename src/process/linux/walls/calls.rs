@@ -9,7 +9,7 @@ use seccompiler::{
     SeccompRule, TargetArch, apply_filter, sock_filter,
 };
 
-use super::Step;
+use crate::process::linux::step::Step;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 

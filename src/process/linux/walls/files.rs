@@ -8,7 +8,7 @@ use landlock::{
 };
 use nix::errno::Errno;
 
-use super::Step;
+use crate::process::linux::step::Step;
 use crate::process::walls::Paths;
 
 /// The newest version whose rights we know; the kernel's own is used where it is older.

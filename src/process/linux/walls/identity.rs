@@ -4,7 +4,7 @@ use caps::{CapSet, Capability};
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 
-use super::Step;
+use crate::process::linux::step::Step;
 
 /// Becomes somebody else, if that is asked for.
 pub(super) fn take(ids: Option<(u32, u32)>) -> Result<(), Step> {

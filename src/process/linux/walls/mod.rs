@@ -14,25 +14,19 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::unistd::getppid;
 
-use crate::process::ExecFailure;
-use crate::process::walls::{Room, Walls};
+use crate::process::linux::pid_namespace::PidNamespace;
+use crate::process::linux::step::Step;
+use crate::process::walls::Walls;
 
 pub(super) use files::abi;
 pub(super) use identity::drop_capabilities;
-
-/// A step that failed.
-#[derive(Debug)]
-pub(super) struct Step {
-    step: String,
-    pub(super) errno: Errno,
-}
 
 /// Walls the calling process in; it must have one thread only.
 pub(super) fn raise(walls: &Walls, supervisor: i32) -> Result<(), Step> {
     let Some(paths) = walls.paths() else {
         return Ok(());
     };
-    let confined = walls.room() != Room::Shared;
+    let confined = PidNamespace::of(walls) != PidNamespace::Shared;
     if confined {
         mounts::build(paths)?;
     }
@@ -58,26 +52,4 @@ fn forbid_dumps() -> nix::Result<()> {
     let (_, most) = getrlimit(Resource::RLIMIT_CORE)?;
     let limit = most.min(1);
     setrlimit(Resource::RLIMIT_CORE, limit, limit)
-}
-
-// === impl Step ===
-
-impl Step {
-    pub(super) fn new(step: impl Into<String>, errno: Errno) -> Self {
-        Self { step: step.into(), errno }
-    }
-
-    pub(super) fn of(step: &'static str) -> impl Fn(Errno) -> Self {
-        move |errno| Self::new(step, errno)
-    }
-
-    pub(super) fn io(step: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
-        move |error| Self::new(step, Errno::from_raw(error.raw_os_error().unwrap_or_default()))
-    }
-}
-
-impl From<Step> for ExecFailure {
-    fn from(step: Step) -> Self {
-        Self::Preparation { step: step.step, errno: step.errno as i32 }
-    }
 }

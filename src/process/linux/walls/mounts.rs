@@ -13,7 +13,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{chdir, pivot_root};
 
-use super::Step;
+use crate::process::linux::step::Step;
 use crate::process::walls::Paths;
 
 /// A directory that is there on every system; covered only while the new root is built.

@@ -1,7 +1,7 @@
 //! `mcpwrap demo`: what `serve` does, on one machine with nothing to install.
 //!
 //! Only the world around it is made up: two users, their identity provider, their tokens and an example server.
-//! What stands between them is built by [`serve`](super::serve) from the options that an operator would type.
+//! What stands between them is built by [`app`] from the options that an operator would type.
 
 use std::path::PathBuf;
 
@@ -9,11 +9,11 @@ use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
-use self::place::{Chosen, Scratch};
+use self::isolation::Isolation;
 use self::provider::Provider;
+use self::scratch::Scratch;
 use self::walk::Walk;
-use super::run::{self, until_stopped};
-use super::serve::{Built, build, open_store, outbound_client, runtime};
+use crate::app::{self, Built, build, open_store, outbound_client, runtime, until_stopped};
 use crate::config::{self, Rounds, Typed};
 use crate::problem::Problem;
 use crate::shutdown::Shutdown;
@@ -21,8 +21,9 @@ use crate::store::UserRef;
 use crate::{outbound, process, store};
 
 mod example;
-mod place;
+mod isolation;
 mod provider;
+mod scratch;
 mod session;
 mod walk;
 
@@ -48,7 +49,7 @@ pub enum News {
         /// Which.
         title: &'static str,
         /// Whether it went as promised.
-        held: Held,
+        result: StepResult,
         /// What was seen.
         seen: String,
     },
@@ -63,11 +64,11 @@ pub enum News {
 
 /// Whether a step went as promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
+pub enum StepResult {
     /// It did.
-    Yes,
+    Passed,
     /// It did not.
-    No,
+    Failed,
 }
 
 /// Why the demo ends badly.
@@ -75,7 +76,7 @@ pub enum Held {
 pub enum Error {
     /// The endpoint cannot be built or served.
     #[error(transparent)]
-    Serve(#[from] run::Error),
+    Serve(#[from] app::Error),
     /// The demo's own options are wrong.
     #[error("read the demo's own options: {}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Options {
@@ -182,24 +183,24 @@ async fn served(
 ) -> Result<(), Error> {
     let provider = Provider::start(shutdown).await?;
     let issuer = provider.issuer();
-    let chosen = Chosen::find().await?;
-    let config = options(scratch, &issuer, &chosen, rounds)?;
+    let isolation = Isolation::highest().await?;
+    let config = options(scratch, &issuer, &isolation, rounds)?;
     let secrets = fill_store(&config, &issuer).await?;
     let client = outbound_client()?;
     let Built { url, listeners, gate, news, .. } = build(&config, shutdown, &client).await?;
     provider.serve_tokens_for(&url);
     let cautions = news.into_iter().filter_map(|news| match news {
-        run::News::Caution { text } => Some(text),
+        app::News::Caution { text } => Some(text),
         _ => None,
     });
     tell(News::World {
-        walls: chosen.described,
+        walls: isolation.described,
         issuer: issuer.clone(),
         cautions: cautions.collect(),
     });
     let walk = Walk {
         client,
-        endpoint: Url::parse(&url).map_err(|cause| run::Error::PublicUrl { cause })?,
+        endpoint: Url::parse(&url).map_err(|cause| app::Error::PublicUrl { cause })?,
         issuer: issuer.clone(),
         audit: scratch.audit(),
         secrets,
@@ -230,7 +231,7 @@ async fn served(
 /// A signal may come before the server listens for any, and must find somebody who removes what was made by then;
 /// the end of the terminal may come at any time.
 fn stop_on_early_signals(shutdown: &Shutdown) -> Result<(), Error> {
-    let set_up = |cause| run::Error::Runtime { cause };
+    let set_up = |cause| app::Error::Runtime { cause };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(set_up)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(set_up)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(set_up)?;
@@ -257,7 +258,7 @@ fn stop_on_early_signals(shutdown: &Shutdown) -> Result<(), Error> {
 fn options(
     scratch: &Scratch,
     issuer: &str,
-    chosen: &Chosen,
+    isolation: &Isolation,
     rounds: Rounds,
 ) -> Result<config::Serve, Error> {
     let mut typed = Typed::default();
@@ -265,8 +266,8 @@ fn options(
     set("oidc", &format!("demo={issuer}"));
     set("credential", &format!("{0}=store:{0}", example::CREDENTIAL));
     set("env", &format!("{}={{sub}}", example::USER));
-    set("isolation", chosen.isolation);
-    if let Some(range) = &chosen.uids {
+    set("isolation", isolation.level);
+    if let Some(range) = &isolation.uids {
         set("uid-range", range);
     }
     if rounds == Rounds::Once {

@@ -1,20 +1,21 @@
-//! The way to a process: hands the request to the keeper and the specification to stage 2.
+//! The way to a process: hands the request to the spawner thread and the specification to stage 2.
 
-use std::io::{self, Write};
-use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
-use super::handle::{Process, Terms};
-use super::keeper::{Job, Keeper, Started};
-use crate::process::spec::Spec;
-use crate::process::{ChildCommand, Deadlines, Error, Exit, Program};
+use super::handle::Terms;
+use super::pid_namespace::PidNamespace;
+use super::spawner_thread::{SpawnRequest, SpawnerThread, Started};
+use super::spec::Spec;
+use super::wakeup::Wakeup;
+use crate::process::{ChildCommand, Deadlines, Error, Exit, Process, Program};
 
-/// Requests that wait for the spawning thread; further callers wait in line, each under his own deadline.
+/// Requests that wait for the spawner thread; further callers wait in line, each under his own deadline.
 const QUEUE: usize = 256;
 
 /// Starts processes; a clone is cheap.
@@ -24,18 +25,18 @@ const QUEUE: usize = 256;
 pub struct Spawner {
     program: Program,
     deadlines: Deadlines,
-    keeper: Line,
+    queue: SpawnQueue,
 }
 
-/// The way to the keeper.
+/// The way to the spawner thread.
 #[derive(Clone, Debug)]
-pub(super) struct Line {
-    jobs: mpsc::Sender<Job>,
-    bell: Arc<UnixStream>,
+struct SpawnQueue {
+    requests: mpsc::Sender<SpawnRequest>,
+    wakeup: Wakeup,
 }
 
-/// The one keeper of this process, once there is one.
-static KEEPER: Mutex<Option<Line>> = Mutex::new(None);
+/// The way to the one spawner thread of this process, once there is one.
+static SHARED: Mutex<Option<SpawnQueue>> = Mutex::new(None);
 
 // === impl Spawner ===
 
@@ -44,9 +45,9 @@ impl Spawner {
     ///
     /// # Errors
     ///
-    /// If the spawning thread cannot be started.
+    /// If the spawner thread cannot be started.
     pub fn new(program: Program, deadlines: Deadlines) -> Result<Self, Error> {
-        Ok(Self { program, deadlines, keeper: Line::shared()? })
+        Ok(Self { program, deadlines, queue: SpawnQueue::shared()? })
     }
 
     /// Starts a command and waits until it runs. A caller that goes away while waiting takes the process with him.
@@ -68,12 +69,12 @@ impl Spawner {
         let terms = Terms {
             name: command.name.clone(),
             deadlines: self.deadlines,
-            keeper: self.keeper.clone(),
+            spawner_thread: self.queue.wakeup.clone(),
         };
-        let room = command.walls.room();
-        let job = Job { program: self.program.clone(), room, terms, reply };
-        self.keeper.jobs.send(job).await.map_err(|_| Error::ThreadEnded)?;
-        self.keeper.ring();
+        let pid_namespace = PidNamespace::of(&command.walls);
+        let request = SpawnRequest { program: self.program.clone(), pid_namespace, terms, reply };
+        self.queue.requests.send(request).await.map_err(|_| Error::ThreadEnded)?;
+        self.queue.wakeup.wake();
         let started = started.await.map_err(|_| Error::ThreadEnded)?;
         let Started { handle, streams } = started.map_err(failed)?;
         let stdin = pipe::Sender::from_owned_fd(streams.stdin.into()).map_err(failed)?;
@@ -95,34 +96,27 @@ impl Spawner {
     }
 }
 
-// === impl Line ===
+// === impl SpawnQueue ===
 
-impl Line {
+impl SpawnQueue {
     fn shared() -> Result<Self, Error> {
-        // Two keepers would take each other's supervisors for strangers, so the lock is held while one is started.
-        let mut keeper = KEEPER.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*keeper {
-            Some(line) => Ok(line.clone()),
+        // Two threads would take each other's supervisors for orphans, so the lock is held while one is started.
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*shared {
+            Some(queue) => Ok(queue.clone()),
             None => {
-                let line = Self::start().map_err(|source| Error::Thread { source })?;
-                Ok(keeper.insert(line).clone())
+                let queue = Self::start().map_err(|source| Error::Thread { source })?;
+                Ok(shared.insert(queue).clone())
             }
         }
     }
 
     fn start() -> io::Result<Self> {
-        let (bell, ear) = UnixStream::pair()?;
-        bell.set_nonblocking(true)?;
-        ear.set_nonblocking(true)?;
-        let (jobs, requests) = mpsc::channel(QUEUE);
+        let (wakeup, woken) = Wakeup::new()?;
+        let (requests, received) = mpsc::channel(QUEUE);
         thread::Builder::new()
             .name("processes".to_owned())
-            .spawn(move || Keeper::new(requests, ear).run())?;
-        Ok(Self { jobs, bell: Arc::new(bell) })
-    }
-
-    /// Wakes the keeper; a bell that is full of rings has been heard anyway.
-    pub(super) fn ring(&self) {
-        let _ = (&*self.bell).write(&[1]);
+            .spawn(move || SpawnerThread::new(received, woken).run())?;
+        Ok(Self { requests, wakeup })
     }
 }

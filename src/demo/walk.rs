@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::session::{Caller, Session, call, header};
-use super::{ALICE, BOB, Error, Held, News, example};
+use super::{ALICE, BOB, Error, News, StepResult, example};
 use crate::outbound::Client;
 use crate::problem::chain;
 use crate::redact::Redactor;
@@ -73,15 +73,15 @@ impl<T: Fn(News)> Walk<T> {
     fn step<V>(
         &self,
         title: &'static str,
-        result: Result<(V, String), Broken>,
+        taken: Result<(V, String), Broken>,
         failed: &mut usize,
     ) -> Option<V> {
-        let (value, held, seen) = match result {
-            Ok((value, seen)) => (Some(value), Held::Yes, seen),
-            Err(seen) => (None, Held::No, seen),
+        let (value, result, seen) = match taken {
+            Ok((value, seen)) => (Some(value), StepResult::Passed, seen),
+            Err(seen) => (None, StepResult::Failed, seen),
         };
         *failed += usize::from(value.is_none());
-        (self.tell)(News::Step { title, held, seen });
+        (self.tell)(News::Step { title, result, seen });
         value
     }
 

@@ -5,14 +5,16 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use super::open_files::given_open_files;
-use super::walls::Walls;
-use super::{ChildCommand, Error};
+use super::pid_namespace::PidNamespace;
+use crate::process::walls::Walls;
+use crate::process::{ChildCommand, Error};
 
 /// Everything that stage 2 has to know.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,7 +42,7 @@ impl<'a> Spec<'a> {
         if command.walls.ids().is_some_and(|(uid, gid)| uid == 0 || gid == 0) {
             return Err(Error::RootIdentity);
         }
-        if let Some(path) = command.walls.exposed() {
+        if let Some(path) = exposed(&command.walls) {
             return Err(Error::Exposed { path: path.to_owned() });
         }
         let start = command.walls.paths().and_then(|paths| paths.start.as_ref());
@@ -78,6 +80,16 @@ impl<'a> Spec<'a> {
         serde_json::to_writer(&mut *bytes, &spec).map_err(|_| Error::PathText)?;
         Ok(bytes)
     }
+}
+
+/// A path that must stay hidden but cannot be: Landlock alone cannot deny what lies beneath something allowed.
+fn exposed(walls: &Walls) -> Option<&Path> {
+    let paths = walls.paths()?;
+    let allowed = || paths.readable.iter().chain(&paths.writable);
+    let beneath = |hidden: &&PathBuf| allowed().any(|path| hidden.starts_with(path));
+    (PidNamespace::of(walls) == PidNamespace::Shared)
+        .then(|| paths.hidden.iter().find(beneath))?
+        .map(PathBuf::as_path)
 }
 
 // === impl Text ===
@@ -148,6 +160,7 @@ impl Write for Count {
 mod tests {
     use super::*;
     use crate::process::Environment;
+    use crate::process::walls::{Identity, Paths};
 
     #[test]
     fn any_string_of_the_system_survives() {
@@ -167,5 +180,19 @@ mod tests {
         assert_eq!(spec.args[1].0, OsStr::new("ü\n"));
         assert_eq!(spec.env[0].1.0, OsStr::new("s\"ecret"));
         assert!(!format!("{spec:?}").contains("ecret"));
+    }
+
+    #[test]
+    fn what_lies_beneath_something_allowed_cannot_be_hidden_without_namespaces() {
+        let paths = Paths {
+            readable: vec!["/opt".into()],
+            hidden: vec!["/opt/mcpwrap/state".into()],
+            ..Paths::default()
+        };
+        let basic = Walls::Basic { paths: paths.clone() };
+        assert_eq!(exposed(&basic), Some(Path::new("/opt/mcpwrap/state")));
+        let strict = Walls::Strict { identity: Identity::Namespaces, paths };
+        assert_eq!(exposed(&strict), None);
+        assert_eq!(exposed(&Walls::None), None);
     }
 }

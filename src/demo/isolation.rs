@@ -1,12 +1,7 @@
-//! What the demo needs of this machine: a directory that vanishes, a program that everybody may execute, user
-//! ids that nobody has, and the highest walls that can be built.
+//! Which isolation the demo asks for: the highest walls that can be built here, and user ids that nobody has.
 
-use std::fs::{self, DirBuilder, Permissions};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::fs;
 
-use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::geteuid;
 
 use super::Error;
@@ -18,88 +13,21 @@ const IDS: u32 = 10;
 /// Where ranges of them begin, and how many ranges there are; containers often have none above 65535.
 const RANGES: [(u32, u32); 2] = [(240_000, 2_000), (61_000, 300)];
 
-/// A directory of the demo's own, removed with everything in it when it is dropped.
-#[derive(Debug)]
-pub(super) struct Scratch {
-    path: PathBuf,
-}
-
-/// What the children get.
-pub(super) struct Chosen {
+/// What the children are given.
+pub(super) struct Isolation {
     /// `strict` or `basic`, as `--isolation` takes it.
-    pub(super) isolation: &'static str,
+    pub(super) level: &'static str,
     /// The range for `--uid-range`, where children get ids of their own.
     pub(super) uids: Option<String>,
     /// What the walls are, for the terminal.
     pub(super) described: String,
 }
 
-// === impl Scratch ===
+// === impl Isolation ===
 
-impl Scratch {
-    pub(super) fn new() -> Result<Self, Error> {
-        let parent = std::env::temp_dir();
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |cause| Error::Directory { path, cause }
-        };
-        let parent = parent.canonicalize().map_err(failed(&parent))?;
-        let number = getrandom::u64().map_err(|cause| Error::Random { cause })?;
-        let path = parent.join(format!("mcpwrap-demo-{number:016x}"));
-        // Children with ids of their own pass through, and nobody lists it.
-        DirBuilder::new().mode(0o711).create(&path).map_err(failed(&path))?;
-        let scratch = Self { path };
-        fs::set_permissions(&scratch.path, Permissions::from_mode(0o711))
-            .map_err(failed(&scratch.path))?;
-        Ok(scratch)
-    }
-
-    pub(super) fn state_dir(&self) -> PathBuf {
-        self.path.join("state")
-    }
-
-    pub(super) fn audit(&self) -> PathBuf {
-        self.path.join("audit.jsonl")
-    }
-
-    /// The running program at a place that every user may execute, with nothing else beside it. Its own place
-    /// may be in the home of the person at the terminal.
-    pub(super) fn program(&self) -> Result<PathBuf, Error> {
-        let own = std::env::current_exe().map_err(|cause| Error::Program { cause })?;
-        let may_execute =
-            statvfs(&self.path).is_ok_and(|system| !system.flags().contains(FsFlags::ST_NOEXEC));
-        if !may_execute {
-            return Ok(own);
-        }
-        let place = || -> io::Result<PathBuf> {
-            let dir = self.path.join("bin");
-            DirBuilder::new().mode(0o755).create(&dir)?;
-            fs::set_permissions(&dir, Permissions::from_mode(0o755))?;
-            let program = dir.join("mcpwrap");
-            let open_to_all = fs::metadata(&own)?.permissions().mode() & 0o005 == 0o005;
-            if !open_to_all || fs::hard_link(&own, &program).is_err() {
-                fs::copy("/proc/self/exe", &program)?;
-                fs::set_permissions(&program, Permissions::from_mode(0o755))?;
-            }
-            Ok(program)
-        };
-        place().map_err(|cause| Error::Program { cause })
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.path) {
-            tracing::warn!(%error, "cannot remove {}", self.path.display());
-        }
-    }
-}
-
-// === impl Chosen ===
-
-impl Chosen {
+impl Isolation {
     /// Tries what this machine permits.
-    pub(super) async fn find() -> Result<Self, Error> {
+    pub(super) async fn highest() -> Result<Self, Error> {
         let root = geteuid().is_root();
         let first = if root { Some(unused_ids()?) } else { None };
         let spawner = Spawner::new(Program::Own, Deadlines::default())
@@ -122,8 +50,8 @@ impl Chosen {
             }
         };
         let uids = first.map(|first| format!("{first}-{}", first + IDS - 1));
-        let isolation = if strict.is_some() { "strict" } else { "basic" };
-        Ok(Self { isolation, uids: uids.filter(|_| strict.is_some()), described })
+        let level = if strict.is_some() { "strict" } else { "basic" };
+        Ok(Self { level, uids: uids.filter(|_| strict.is_some()), described })
     }
 }
 

@@ -10,20 +10,42 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid};
 
-use super::walls::Step;
-use crate::process::walls::Room;
+use super::step::Step;
+use crate::process::walls::{Identity, Walls};
 
-// === impl Room ===
+/// In which pid namespace a child lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PidNamespace {
+    /// That of mcpwrap.
+    Shared,
+    /// One of its own.
+    New,
+    /// One of its own, in a user namespace of its own.
+    NewInUserNamespace,
+}
 
-impl Room {
+// === impl PidNamespace ===
+
+impl PidNamespace {
+    /// The one that belongs to these walls.
+    pub(super) fn of(walls: &Walls) -> Self {
+        match walls {
+            Walls::Strict { identity: Identity::Uid { .. }, .. } => Self::New,
+            Walls::Strict { identity: Identity::Namespaces, .. } => Self::NewInUserNamespace,
+            Walls::Strict { identity: Identity::UidAlone { .. }, .. }
+            | Walls::Basic { .. }
+            | Walls::None => Self::Shared,
+        }
+    }
+
     /// Makes the namespaces. The process must be dumpable, because its files in `/proc` are root's otherwise.
     pub(super) fn make(self) -> Result<(), Step> {
         match self {
             Self::Shared => Ok(()),
-            Self::Pids => {
+            Self::New => {
                 unshare(CloneFlags::CLONE_NEWPID).map_err(Step::of("make a pid namespace"))
             }
-            Self::UserAndPids => {
+            Self::NewInUserNamespace => {
                 let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
                 if uid == 0 {
                     // Root in a namespace still owns every file of root.
@@ -42,15 +64,15 @@ impl Room {
     pub(super) fn number(self) -> i32 {
         match self {
             Self::Shared => 0,
-            Self::Pids => 1,
-            Self::UserAndPids => 2,
+            Self::New => 1,
+            Self::NewInUserNamespace => 2,
         }
     }
 
     pub(super) fn from_number(number: i32) -> Option<Self> {
-        [Self::Shared, Self::Pids, Self::UserAndPids]
+        [Self::Shared, Self::New, Self::NewInUserNamespace]
             .into_iter()
-            .find(|room| room.number() == number)
+            .find(|one| one.number() == number)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The one thread that starts supervisors, hears their reports and kills what a lost one leaves behind.
 //!
 //! It lives as long as mcpwrap: a parent-death signal fires when the spawning *thread* ends. And because one thread
-//! does both, a supervisor that was just started is never mistaken for a stranger.
+//! does both, a supervisor that was just started is never mistaken for an orphan.
 
 use std::collections::HashSet;
 use std::io::{self, Read};
@@ -16,17 +16,17 @@ use nix::unistd::Pid;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::handle::{ProcessHandle, Terms};
-use super::launch::{Capacity, Streams, launch};
+use super::launch::{PipeSize, Streams, launch};
 use super::live::{Ending, Lifeline, Live};
+use super::pid_namespace::PidNamespace;
 use super::{signals, tree};
 use crate::process::exit::State;
-use crate::process::walls::Room;
 use crate::process::{Exit, Program};
 
 /// With more processes than this, pipes keep their default size: an unprivileged user may widen 64 MiB in all,
 /// and beyond that even new pipes shrink.
 const WIDENED_PROCESSES: usize = 16;
-/// How often the strangers are looked at while there may be any.
+/// How often the orphans are looked at while there may be any.
 const ROUND: Duration = Duration::from_millis(5);
 /// After this the sweep gives up on whoever is still alive.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -34,9 +34,9 @@ const SWEEP: Duration = Duration::from_secs(5);
 const QUIET_ROUNDS: u8 = 2;
 
 /// A request to start a supervisor.
-pub(super) struct Job {
+pub(super) struct SpawnRequest {
     pub(super) program: Program,
-    pub(super) room: Room,
+    pub(super) pid_namespace: PidNamespace,
     pub(super) terms: Terms,
     pub(super) reply: oneshot::Sender<io::Result<Started>>,
 }
@@ -48,9 +48,9 @@ pub(super) struct Started {
 }
 
 /// Owns every supervisor.
-pub(super) struct Keeper {
-    jobs: mpsc::Receiver<Job>,
-    bell: UnixStream,
+pub(super) struct SpawnerThread {
+    requests: mpsc::Receiver<SpawnRequest>,
+    woken: UnixStream,
     live: Vec<Live>,
     /// Children that mcpwrap was born with, when it was executed by something that had any.
     foreign: HashSet<i32>,
@@ -64,17 +64,17 @@ struct Sweep {
     lost: Vec<watch::Sender<State>>,
 }
 
-// === impl Keeper ===
+// === impl SpawnerThread ===
 
-impl Keeper {
-    pub(super) fn new(jobs: mpsc::Receiver<Job>, bell: UnixStream) -> Self {
+impl SpawnerThread {
+    pub(super) fn new(requests: mpsc::Receiver<SpawnRequest>, woken: UnixStream) -> Self {
         // Orphans of a lost supervisor come to us instead of to init. Without it they would escape the sweep, but a
         // kernel that refuses this does not exist since 3.4.
         let _ = nix::sys::prctl::set_child_subreaper(true);
         signals::catch_ignored();
         Self {
-            jobs,
-            bell,
+            requests,
+            woken,
             live: Vec::new(),
             foreign: own_children().into_iter().collect(),
             sweep: None,
@@ -88,12 +88,12 @@ impl Keeper {
             for index in ready.into_iter().rev() {
                 self.hear(index);
             }
-            self.execute_late();
+            self.kill_overdue();
             self.sweep();
         }
     }
 
-    /// Waits for a ring, a report or a deadline; yields the supervisors that have something to say, in order.
+    /// Waits for a wakeup, a report or a deadline; yields the supervisors that have something to say, in order.
     fn wait(&mut self) -> Vec<usize> {
         let now = Instant::now();
         let due = self.live.iter().filter_map(Live::due).min();
@@ -106,7 +106,7 @@ impl Keeper {
         });
         let lifelines = self.live.iter().map(|live| live.lifeline.as_fd());
         let mut fds: Vec<_> = lifelines
-            .chain([self.bell.as_fd()])
+            .chain([self.woken.as_fd()])
             .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
             .collect();
         if poll(&mut fds, timeout).is_err() {
@@ -115,29 +115,34 @@ impl Keeper {
         let count = self.live.len();
         let ready = (0..count).filter(|index| fds[*index].any().unwrap_or(true)).collect();
         drop(fds);
-        let mut rings = [0; 64];
-        while matches!(self.bell.read(&mut rings), Ok(count) if count > 0) {}
+        let mut wakeups = [0; 64];
+        while matches!(self.woken.read(&mut wakeups), Ok(count) if count > 0) {}
         ready
     }
 
     fn start_requested(&mut self) {
-        while let Ok(job) = self.jobs.try_recv() {
-            let started = self.start(&job.program, job.room, job.terms);
+        while let Ok(request) = self.requests.try_recv() {
+            let started = self.start(&request.program, request.pid_namespace, request.terms);
             // A caller that has gone away drops the handle, and that ends the process.
-            let _ = job.reply.send(started);
+            let _ = request.reply.send(started);
         }
     }
 
-    fn start(&mut self, program: &Program, room: Room, terms: Terms) -> io::Result<Started> {
+    fn start(
+        &mut self,
+        program: &Program,
+        pid_namespace: PidNamespace,
+        terms: Terms,
+    ) -> io::Result<Started> {
         let few = self.live.len() < WIDENED_PROCESSES;
-        let capacity = if few { Capacity::Wide } else { Capacity::Default };
-        let launched = launch(program, capacity, room)?;
+        let pipes = if few { PipeSize::Wide } else { PipeSize::Default };
+        let launched = launch(program, pipes, pid_namespace)?;
         let lifeline = launched.lifeline.try_clone();
         let (sender, state) = watch::channel(State::default());
         let live = Live::new(terms.name.clone(), launched.child, launched.lifeline, sender);
-        let fate = live.fate.clone();
+        let kill_deadline = live.kill_deadline.clone();
         self.live.push(live);
-        let handle = ProcessHandle::new(terms, lifeline?, fate, state);
+        let handle = ProcessHandle::new(terms, lifeline?, kill_deadline, state);
         Ok(Started { handle, streams: launched.streams })
     }
 
@@ -155,11 +160,11 @@ impl Keeper {
         }
     }
 
-    fn execute_late(&mut self) {
+    fn kill_overdue(&mut self) {
         let now = Instant::now();
         for live in &mut self.live {
             if live.due().is_some_and(|by| by <= now) {
-                live.execute();
+                live.kill();
             }
         }
     }
@@ -170,13 +175,13 @@ impl Keeper {
             return;
         };
         let known: HashSet<i32> = self.live.iter().map(Live::pid).collect();
-        let mut strangers = own_children();
-        strangers.retain(|pid| !known.contains(pid) && !self.foreign.contains(pid));
-        sweep.quiet = if strangers.is_empty() { sweep.quiet + 1 } else { 0 };
-        for stranger in strangers {
-            tree::signal(&[stranger], Signal::SIGKILL);
-            tree::signal(&tree::descendants(stranger), Signal::SIGKILL);
-            let _ = waitpid(Pid::from_raw(stranger), Some(WaitPidFlag::WNOHANG));
+        let mut orphans = own_children();
+        orphans.retain(|pid| !known.contains(pid) && !self.foreign.contains(pid));
+        sweep.quiet = if orphans.is_empty() { sweep.quiet + 1 } else { 0 };
+        for orphan in orphans {
+            tree::signal(&[orphan], Signal::SIGKILL);
+            tree::signal(&tree::descendants(orphan), Signal::SIGKILL);
+            let _ = waitpid(Pid::from_raw(orphan), Some(WaitPidFlag::WNOHANG));
         }
         let late = Instant::now() >= sweep.until;
         if sweep.quiet < QUIET_ROUNDS && !late {

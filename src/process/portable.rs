@@ -1,10 +1,12 @@
 //! Processes where there is no `/proc` and no subreaper: started directly, killed as a group where there are groups.
 //!
 //! Best effort, for `dev`: a descendant that leaves the group, and whatever runs when mcpwrap itself is killed,
-//! stays. Linux is where production runs.
+//! stays. There are no walls, so `serve` refuses to start. Linux is where production runs; there
+//! `--cfg mcpwrap_portable` selects this file, so that it is compiled and tested where nothing else is at hand.
 
 use std::ffi::OsString;
 use std::io;
+use std::path::Path;
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,31 +16,19 @@ pub use tokio::process::{ChildStderr as Stderr, ChildStdin as Stdin, ChildStdout
 use tokio::sync::{mpsc, watch};
 
 use super::exit::State;
-use super::walls::Walls;
-use super::{ChildCommand, Deadlines, Error, ExecFailure, Exit, Program};
+use super::walls::{Findings, Form, Refusal, Walls};
+use super::{ChildCommand, Deadlines, Error, ExecFailure, Exit, Process, Program};
 
 /// Orders that wait for one process; more are the same orders again.
 const ORDERS: usize = 8;
+
+/// The lowest limit of descriptors that systems have by default.
+const USUAL_OPEN_FILES: usize = 256;
 
 /// Starts processes; a clone is cheap.
 #[derive(Clone, Debug)]
 pub struct Spawner {
     deadlines: Deadlines,
-}
-
-/// A running process.
-#[derive(Debug)]
-pub struct Process {
-    /// What the command reads; to drop it is the polite way to end a stdio server.
-    pub stdin: Stdin,
-    /// What the command writes.
-    pub stdout: Stdout,
-    /// What the command says beside it; must be read, or the command stalls.
-    pub stderr: Stderr,
-    /// The hold on the process.
-    pub handle: ProcessHandle,
-    /// The command's process id.
-    pub pid: u32,
 }
 
 /// The hold on a process; when the last clone is dropped, its group is killed.
@@ -60,6 +50,24 @@ enum Order {
 #[must_use]
 pub fn stage_main(_: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     None
+}
+
+/// No walls are known here, whatever the machine.
+pub async fn probe(_: &Spawner, _: Option<u32>) -> Findings {
+    let refusal = Refusal { form: Form::Basic, reason: Error::NoWalls.to_string() };
+    Findings { possible: Vec::new(), refusals: vec![refusal], landlock: 0 }
+}
+
+/// Whether programs in this folder can be executed: to be found out by trying.
+#[must_use]
+pub fn may_execute_in(_: &Path) -> bool {
+    true
+}
+
+/// How many descriptors this process may have: the usual limit is left as it is.
+#[must_use]
+pub fn raise_open_files() -> usize {
+    USUAL_OPEN_FILES
 }
 
 // === impl Spawner ===
@@ -219,5 +227,86 @@ impl ProcessHandle {
 
     async fn exited_within(&self, within: Duration) -> Option<Exit> {
         tokio::time::timeout(within, self.exited()).await.ok()
+    }
+}
+
+// === impl Findings ===
+
+impl Findings {
+    /// What an operator can do about the forms that are refused.
+    #[must_use]
+    pub fn remedies(&self) -> Vec<&'static str> {
+        vec![
+            "run mcpwrap serve on Linux",
+            "or use mcpwrap dev, which serves one developer without walls",
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+    use crate::process::Environment;
+    use crate::process::walls::Paths;
+
+    fn shell(script: &str) -> ChildCommand {
+        ChildCommand {
+            program: "/bin/sh".into(),
+            args: vec!["-c".into(), script.into()],
+            env: Environment::inherited().with("ADDED", "yes"),
+            cwd: Some("/".into()),
+            name: "test".into(),
+            walls: Walls::None,
+        }
+    }
+
+    fn spawner() -> Spawner {
+        let soon = Duration::from_millis(1);
+        Spawner::new(Program::Own, Deadlines { close: soon, ..Deadlines::default() }).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_closed_stdin_ends_a_process_that_reads_it() {
+        let mut process = spawner().spawn(shell("echo $ADDED; cat; exit 3")).await.unwrap();
+        process.stdin.write_all(b"said\n").await.unwrap();
+        drop(process.stdin);
+        let mut out = String::new();
+        process.stdout.read_to_string(&mut out).await.unwrap();
+        assert_eq!((out.as_str(), process.handle.exited().await), ("yes\nsaid\n", Exit::Code(3)));
+    }
+
+    #[tokio::test]
+    async fn the_group_is_told_to_terminate_and_the_last_handle_kills_it() {
+        let mut process = spawner().spawn(shell("sleep 1000 & echo; wait")).await.unwrap();
+        assert_eq!(process.stdout.read_u8().await.unwrap(), b'\n');
+        assert_eq!(process.handle.stop().await, Exit::Signal(15));
+        let deaf = "trap '' TERM; sleep 1000 & echo; wait";
+        let mut process = spawner().spawn(shell(deaf)).await.unwrap();
+        assert_eq!(process.stdout.read_u8().await.unwrap(), b'\n');
+        drop(process.handle);
+        // The other process of the group has this pipe too, so its end is the end of both.
+        assert_eq!(process.stdout.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_started_says_why() {
+        let absent = ChildCommand { program: "/nowhere".into(), ..shell("") };
+        let error = spawner().spawn(absent).await.unwrap_err();
+        assert!(matches!(error, Error::Exec { source: ExecFailure::NotFound, .. }), "{error}");
+        let elsewhere = ChildCommand { cwd: Some("/nowhere".into()), ..shell("") };
+        let error = spawner().spawn(elsewhere).await.unwrap_err();
+        let Error::Exec { source: ExecFailure::WorkingDirectory { .. }, .. } = error else {
+            panic!("{error}");
+        };
+    }
+
+    #[tokio::test]
+    async fn there_are_no_walls() {
+        let walled = ChildCommand { walls: Walls::Basic { paths: Paths::system() }, ..shell("") };
+        assert!(matches!(spawner().spawn(walled).await, Err(Error::NoWalls)));
+        let findings = probe(&spawner(), None).await;
+        assert!(findings.possible.is_empty() && !findings.remedies().is_empty());
     }
 }

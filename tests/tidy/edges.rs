@@ -1,0 +1,78 @@
+//! Who may use whom: each edge between modules is a decision.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::tree::Tree;
+
+/// Each module and all that it uses, from the top down. An edge that nobody needs fails like one that is not here.
+const EDGES: &[(&str, &str)] = &[
+    ("main", "cli demo process"),
+    ("cli", "demo app config store telemetry"),
+    ("demo", "app config process store outbound redact shutdown"),
+    (
+        "app",
+        "config http client bridge server policy credentials process auth audit store seal outbound mcp redact shutdown",
+    ),
+    ("config", "http auth telemetry"),
+    ("http", "client auth audit mcp shutdown"),
+    // `bridge` leaves this row when a gate stands between the two.
+    ("client", "bridge server policy auth audit seal mcp shutdown"),
+    ("bridge", "server policy credentials process auth audit mcp redact shutdown"),
+    ("server", "policy mcp"),
+    ("policy", "auth mcp"),
+    ("credentials", "auth store seal outbound"),
+    ("process", ""),
+    ("auth", "audit outbound shutdown"),
+    ("audit", "shutdown"),
+    ("store", "seal"),
+    ("seal", ""),
+    ("outbound", ""),
+    ("mcp", ""),
+    ("telemetry", ""),
+    ("redact", ""),
+    ("shutdown", ""),
+];
+
+#[test]
+fn modules_use_only_what_they_may() {
+    let used = used(&Tree::read());
+    let mut wrong = Vec::new();
+    for (module, uses) in &used {
+        let row = EDGES.iter().find(|(name, _)| name == module).map(|(_, row)| *row);
+        let allowed: BTreeSet<String> =
+            row.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+        if row.is_none() || allowed != *uses {
+            let new: Vec<_> = uses.difference(&allowed).collect();
+            let old: Vec<_> = allowed.difference(uses).collect();
+            wrong.push(format!(
+                "{module}: uses {new:?} without leave, has leave to use {old:?} in vain"
+            ));
+        }
+    }
+    let gone = EDGES.iter().filter(|(module, _)| !used.contains_key(*module));
+    wrong.extend(gone.map(|(module, _)| format!("there is no module {module}")));
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+/// The table goes one way: what stands in a row has its own row further down.
+#[test]
+fn modules_form_no_circle() {
+    for (at, (module, row)) in EDGES.iter().enumerate() {
+        for used in row.split_whitespace() {
+            let below = EDGES[at + 1..].iter().any(|(name, _)| *name == used);
+            assert!(below, "{module} uses {used}, which does not stand below it");
+        }
+    }
+}
+
+/// What the files of each module use of others.
+fn used(tree: &Tree) -> BTreeMap<String, BTreeSet<String>> {
+    let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    // The root of the library only says which modules there are.
+    for file in tree.files.iter().filter(|file| !file.module.is_empty()) {
+        let uses = all.entry(file.top().to_owned()).or_default();
+        let tops = tree.named(file).into_iter().filter_map(|path| path.into_iter().next());
+        uses.extend(tops.filter(|top| top != file.top()));
+    }
+    all
+}
