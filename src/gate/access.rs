@@ -22,7 +22,7 @@ impl Access {
         self.connect.principal()
     }
 
-    /// A digest of what his child may do beyond being him (DESIGN.md section 5).
+    /// A digest of what his child may do beyond being him (the crate's documentation, "Whose child").
     #[must_use]
     pub fn authority(&self) -> &Arc<str> {
         &self.key.authority

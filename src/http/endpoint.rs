@@ -1,4 +1,4 @@
-//! The MCP endpoint: the straight line that one HTTP request takes (DESIGN.md section 3).
+//! The MCP endpoint: the straight line that one HTTP request takes.
 
 use std::net::IpAddr;
 use std::sync::Arc;

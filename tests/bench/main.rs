@@ -1,4 +1,4 @@
-//! How fast mcpwrap is, as ratios of floors that were measured in the same run (DESIGN.md section 10).
+//! How fast mcpwrap is, as ratios of floors that were measured in the same run.
 //!
 //! `BENCH_ROUNDS` (10) and `BENCH_SECONDS` (0.5, of one slice) say how long; `BENCH_CHECK=half` or `full`
 //! makes the exit code 1 when a number is beyond twice its budget, or beyond it; `BENCH_PEERS` (see `peers`

@@ -1,4 +1,4 @@
-//! The ratios, their budgets (DESIGN.md section 10), and whether they hold.
+//! The ratios, their budgets, and whether they hold.
 
 use super::load::median;
 

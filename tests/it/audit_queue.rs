@@ -1,4 +1,4 @@
-//! An audit log that nobody takes in: what cannot be recorded does not happen (DESIGN section 7, invariant 4).
+//! An audit log that nobody takes in: what cannot be recorded does not happen (invariant 4 of the crate's documentation).
 
 use std::io::Read as _;
 

@@ -130,7 +130,7 @@ async fn a_claim_in_a_variable_is_one_plain_word() {
     }
 }
 
-/// DESIGN.md section 2: whatever the source says, one value serves one user.
+/// Whatever the source says, one value serves one user.
 #[tokio::test]
 async fn the_same_value_for_a_second_user_is_refused() {
     let provider = Provider::start().await;

@@ -1,5 +1,5 @@
 //! An identity provider that is down, slow, or lies: 503 in time, never 401 and never an open door
-//! (3.7, 3.8, 4.2, DESIGN.md section 7 invariants 4 and 6).
+//! (3.7, 3.8, 4.2, invariants 4 and 6 of the crate's documentation).
 
 use std::time::{Duration, Instant};
 

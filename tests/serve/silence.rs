@@ -1,5 +1,5 @@
 //! Nothing that mcpwrap writes or answers holds a token or a credential: not at the highest level of the log, not in
-//! the audit records, not in an error, and in no encoding (DESIGN.md section 7 invariant 2).
+//! the audit records, not in an error, and in no encoding (invariant 2 of the crate's documentation).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};

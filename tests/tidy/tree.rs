@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use crate::paths::Paths;
 use crate::source::{Source, sources};
 
+/// A module that is declared inside another one, and the folder it has beside it all the same.
+const PRIVATE: (&[&str], &str) = (&["gate", "bridge"], "bridge");
 /// Re-exports that lead on and on lead nowhere.
 const MOST_STEPS: usize = 8;
 
@@ -43,7 +45,8 @@ impl Tree {
     /// What a file names of this crate, each from the root on.
     pub(crate) fn named(&self, file: &File) -> Vec<Vec<String>> {
         let imports = file.paths.imports.iter().map(|import| &import.path);
-        imports.chain(&file.paths.named).filter_map(|path| self.absolute(file, path, 0)).collect()
+        let paths = imports.chain(&file.paths.named);
+        paths.filter_map(|path| self.absolute(file, path, 0)).map(by_its_folder).collect()
     }
 
     /// The file that defines what a path from the root on names; none where that is a module or of another crate.
@@ -52,6 +55,7 @@ impl Tree {
     }
 
     fn definer_after(&self, path: &[String], steps: usize) -> Option<&File> {
+        let path = &by_its_folder(path.to_vec());
         let length = (0..=path.len()).rev().find(|to| self.by_module.contains_key(&path[..*to]))?;
         let file = &self.files[self.by_module[&path[..length]]];
         let (name, rest) = path[length..].split_first()?;
@@ -89,6 +93,7 @@ impl Tree {
                     }
                     _ => {
                         base.push(name.to_owned());
+                        base = by_its_folder(base);
                         self.by_module.get(&base)?;
                     }
                 }
@@ -96,6 +101,17 @@ impl Tree {
         }
         base.extend_from_slice(rest);
         Some(base)
+    }
+}
+
+/// A path into the private module, by the folder that its files are in.
+fn by_its_folder(path: Vec<String>) -> Vec<String> {
+    let (declared, folder) = PRIVATE;
+    match path.iter().map(String::as_str).collect::<Vec<_>>().strip_prefix(declared) {
+        Some(rest) => {
+            std::iter::once(folder).chain(rest.iter().copied()).map(str::to_owned).collect()
+        }
+        None => path,
     }
 }
 

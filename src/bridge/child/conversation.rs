@@ -1,4 +1,4 @@
-//! A call seen from its client: events come out, answers go in (DESIGN.md section 4).
+//! A call seen from its client: events come out, answers go in.
 //!
 //! Neither side knows how the other speaks. A legacy server that asks keeps its call open and waits for the
 //! answer; a modern one has ended its turn ([`Event::Suspended`]) and is sent the call again. Dropping a

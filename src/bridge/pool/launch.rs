@@ -75,7 +75,7 @@ pub(super) struct Launched {
 // === impl Launcher ===
 
 impl Launcher {
-    /// What the child may do beyond being its user (DESIGN.md section 5).
+    /// What the child may do beyond being its user.
     ///
     /// # Errors
     /// When a claim that a template names is missing or unfit.

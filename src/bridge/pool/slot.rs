@@ -15,7 +15,7 @@ use crate::auth::{Principal, UserId};
 use crate::mcp::Era;
 use crate::server::{ListKind, Profile};
 
-/// Whose child (DESIGN.md section 5); the profile is the slot's.
+/// Whose child (the crate's documentation, "Whose child"); the profile is the slot's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ChildKey {
     /// The user.

@@ -12,7 +12,7 @@ use crate::mcp::Era;
 use crate::policy::Connect;
 use crate::server::Profile;
 
-/// How many profiles one authority may have, the empty one included (DESIGN.md section 5).
+/// How many profiles one authority may have, the empty one included.
 const MOST_PROFILES: usize = 3;
 
 /// The slots, those of one key together.
