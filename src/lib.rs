@@ -1,91 +1,100 @@
 //! mcpwrap serves a local MCP server, unchanged, as a remote one in which every user has his own process and credential.
 //!
 //! This page is the architecture: the map, the life of a request, and the invariants. What an operator has to know
-//! stands in `README.md`.
+//! stands in `README.md` and in the pages of section 7 in `man/`.
 //!
 //! # Map
 //!
-//! Each module may use only those further down, in this order:
+//! Each module uses only those further down; `tests/tidy/edges.rs` says which uses which, edge by edge. The files of one
+//! module form no circle.
 //!
 //! | module | what it owns |
 //! |---|---|
 //! | [`cli`] | the words an operator types; the only place that prints |
 //! | [`demo`] | the production path on a laptop, built on [`app`] |
 //! | [`app`] | the composition root: the only module that knows both modes |
-//! | [`config`] | what was typed, exported and written, turned into what the program needs; pure |
-//! | [`http`] | the listener, the checks before anything is read, status codes, headers, events |
-//! | [`client`] | how a remote client speaks, in either era |
-//! | [`bridge`] | conversations, the one loop of each child, the pool of children |
+//! | [`config`] | what was typed, exported and written, turned into what the program needs |
+//! | [`http`] | listeners, the checks before anything is read, routes, status codes, headers, events |
+//! | [`client`] | how a remote client speaks, in either era: `modern/` and `legacy/` |
+//! | [`gate`] | the one way to a child: the order in which everything passes, and what a server's answer becomes |
+//! | `bridge` | one running child (`child/`), all of them (`pool/`), and the words of both; private to the gate |
 //! | [`server`] | how the wrapped server speaks, in either era |
 //! | [`policy`] | what a caller may do |
-//! | [`credentials`] | where a user's credentials come from, and the refusal of shared ones |
+//! | [`credentials`] | where a user's credentials come from (`source/`, a file each), and the refusal of shared ones |
 //! | [`process`] | an operating-system process: its environment, its walls, its end |
-//! | [`auth`] | who is asking |
+//! | [`auth`] | who is asking: `keys/`, `opaque/`, `claims/`, `bearer/`, `settings/` |
 //! | [`audit`] | who did what, through which child, and how it ended |
 //! | [`store`] | the embedded encrypted store, and the operating system's keyring |
 //! | [`seal`] | authenticated encryption with named keys |
 //! | [`outbound`] | the one bounded HTTP client |
 //! | [`mcp`] | the wire, pure: envelopes, framing, revisions, error codes |
-//! | [`problem`], [`private_file`], [`hex`] | what an operator is told, files for their owner alone, bytes as text |
 //! | [`redact`], [`shutdown`], [`telemetry`] | masking, the end of the process, the log |
+//! | [`problem`], [`private_file`], [`hex`] | what an operator is told, files for their owner alone, bytes as text |
 //!
 //! `main.rs` asks [`process::stage_main`] first whether this process is a stage of a child, then
 //! [`demo::example_main`] whether it is the demo's example server, and hands over to [`cli::run`] otherwise. `dev`
 //! and `serve` differ in [`app`] alone: in the [`Authenticator`](auth::Authenticator), in the credential sources, in the
-//! [`Confinement`](bridge::Confinement) where a child finds itself, and in what may be listened on. `demo` is `serve` with users and
-//! an identity provider of its own.
+//! [`Confinement`](gate::Confinement) of a child, and in what may be listened on. `demo` is `serve` with users and an
+//! identity provider of its own.
 //!
 //! # The life of a request
 //!
 //! One straight line, no middleware. A step that yields a value for the next one is a call:
 //!
-//! 0. `http::connections` accepts, within bounds: how many connections there are, how many of one network, how long one
-//!    may be silent. Whoever is refused before he is known is counted ([`audit::Refusals`]).
-//! 1. `http::serve::answer` checks `Host` and `Origin` ([`Allowed::admits`](http::Allowed::admits)) and the path.
+//! 0. `http::listener` accepts, within bounds: how many connections there are, how many of one network;
+//!    `http::connection` speaks HTTP/1.1 over one of them and closes it when it is idle. Whoever is refused before he is
+//!    known is counted ([`audit::Refusals`]).
+//! 1. `http::endpoint` checks `Host` and `Origin` ([`Allowed::admits`](http::Allowed::admits)), and
+//!    [`Routes`](http::Routes) say what the path is.
 //! 2. [`Authenticator::authenticate`](auth::Authenticator::authenticate) turns the headers into a
 //!    [`Principal`](auth::Principal); only then is the body read, within its limit.
 //! 3. [`Front::serve`](client::Front::serve) parses the [`Message`](mcp::Message), decides which era it belongs to, and
-//!    hands it to `client::modern::post` or `client::legacy::post`.
-//! 4. [`Policy::connect`](policy::Policy::connect) permits the caller to have a child, and
-//!    [`Pool::seat`](bridge::Pool::seat) finds the slot for (user, authority, profile). A modern request does so each
-//!    time, a legacy session once, at its `initialize`.
-//! 5. `Front::begin` is where every call passes: [`Policy::authorize`](policy::Policy::authorize) makes the
-//!    [`Permitted`](policy::Permitted), [`Pool::ready`](bridge::Pool::ready) starts the child if there is none,
-//!    [`audit::Log::begin`] writes the first record, and [`Child::converse`](bridge::Child::converse) sends the call.
-//! 6. [`Conversation::next`](bridge::Conversation::next) yields [`Event`](bridge::Event)s until
-//!    [`Event::Done`](bridge::Event::Done); the audit guard then writes the second record, also when the client is gone.
+//!    hands it to that era's entrance, which turns it into an [`Operation`](policy::Operation).
+//! 4. [`Gate::access`](gate::Gate::access) lets the caller in: policy's [`Connect`](policy::Connect), and whose child his
+//!    is, computed once a request. [`Gate::seat`](gate::Gate::seat) finds the slot for (user, authority, profile) and
+//!    starts the child if there is none. A modern request takes a [`Seat`](gate::Seat) each time, a legacy session once,
+//!    at its `initialize`.
+//! 5. [`Gate::call`](gate::Gate::call) is where every call passes (`gate/order.rs`): the child,
+//!    [`Policy::authorize`](policy::Policy::authorize), which makes the [`Permitted`](policy::Permitted),
+//!    [`audit::Log::begin`], which writes the first record, and the dispatch to the child's one loop.
+//! 6. [`Call::next`](gate::Call::next) yields [`Event`](gate::Event)s until [`Event::Done`](gate::Event::Done), whose
+//!    outcome has been shaped (`gate/outcome.rs`) and recorded before; a call that is dropped is recorded as cancelled.
 //! 7. The events become a [`Reply`](client::Reply), and `http/status.rs` makes a status code, headers and a body or a
 //!    stream of it. No other file knows which status codes we send.
 //!
 //! # Two fronts, two backs
 //!
 //! Clients may be legacy (2024-11-05 to 2025-11-25) or modern (2026-07-28), and so may the wrapped server. The model in
-//! the middle is the [`Conversation`](bridge::Conversation): progress, log, asks and one end come out, answers and a
+//! the middle is the conversation behind a [`Call`](gate::Call): progress, log, asks and one end come out, answers and a
 //! cancellation go in. Neither side knows how the other speaks.
 //!
 //! - `client::legacy` has sessions and resumable streams; an ask is a request on the call's own stream.
 //! - `client::modern` gathers the asks of a call into one `input_required`, and the retry that brings the answers goes
 //!   on. What the client carries meanwhile is sealed ([`seal`]) and bound to user, client, authority, call and time.
-//! - A legacy server asks while its call stays open: the conversation is parked in this process.
+//! - A legacy server asks while its call stays open: the call is suspended in this process.
 //! - A modern server ends its turn and is sent the call again: its own state travels in the sealed one.
 //!
 //! [`server::handshake`] finds out how a server speaks; one verdict holds for all children, as they run one command. A
-//! legacy server does not say which call made it ask: `bridge::child::attribution` never guesses, and refuses rather than ask the
-//! wrong client. Payloads are [`Raw`](mcp::Raw) text; only what the eras have differently is rewritten.
+//! legacy server does not say which call made it ask: `bridge/child/attribution.rs` never guesses, and refuses rather
+//! than ask the wrong client. Payloads are [`Raw`](mcp::Raw) text; only what the eras have differently is rewritten.
 //!
 //! # Whose child
 //!
-//! A [`ChildKey`](bridge::ChildKey) is the [`UserId`](auth::UserId) (issuer, tenant, subject), the authority, and the
-//! session where each has a child of its own; within it, slots differ by [`Profile`](server::Profile).
-//! [`Pool::authority`](bridge::Pool::authority) is a digest over all that was rendered for the caller, his tenant and
-//! who acts for him. One task owns a child, its pending calls and its state (`bridge::child::actor` over `bridge::child::state`);
-//! everybody else holds a handle and sends commands. When the loop ends, every waiter gets an error.
+//! A child's key is the [`UserId`](auth::UserId) (issuer, tenant, subject), the authority, and the session where each
+//! has a child of its own; within it, slots differ by [`Profile`](server::Profile), of which an authority has at most
+//! three. The authority is a digest over all that was rendered for the caller, his tenant and who acts for him: a client
+//! that may do less never runs in the child of one that may do more. The gate compares it at each use of a seat.
 //!
-//! A [`Launcher`](bridge::Launcher) fetches the credentials ([`Sources::fetch`](credentials::Sources::fetch)), prepares
-//! home, environment and walls, and spawns. `bridge::pool::capacity` has given it a reservation before, which comes back when
-//! nothing of the process is left. `bridge::pool::authorizing_tokens` knows the tokens that authorise a child and ends it with the last
-//! of them that the issuer withdraws. The credentials live as long as the child; meanwhile a [`SharedWatch`](credentials::SharedWatch) refuses their values to any other
-//! user.
+//! A slot's states stand in one machine (`bridge/pool/slot_state.rs`), which alone changes them: a child that drains
+//! stands beside the one that serves. One task owns a child, its pending calls and its state (`bridge/child/actor.rs`
+//! over `bridge/child/state.rs`); everybody else holds a handle and sends commands. When the loop ends, every waiter gets
+//! an error.
+//!
+//! A [`Launcher`](gate::Launcher) fetches the credentials ([`Sources::fetch`](credentials::Sources::fetch)), prepares
+//! home, environment and walls, and spawns. It has a reservation from `bridge/pool/capacity.rs`, which comes back when
+//! nothing of the process is left. `bridge/pool/authorizing_tokens.rs` knows the tokens that authorise a child and ends
+//! it with the last of them that the issuer withdraws. The credentials live as long as the child; meanwhile a
+//! [`SharedWatch`](credentials::SharedWatch) refuses their values to any other user.
 //!
 //! # The process tree
 //!
@@ -96,20 +105,22 @@
 //!
 //! The supervisor is a subreaper without a credential, and ends its tree when the lifeline ends. Stage 2 reads the
 //! specification, builds the [`Walls`](process::walls::Walls) around itself and becomes `CMD`. One thread starts all
-//! supervisors, because a parent-death signal fires when the spawning *thread* ends. See [`process`].
+//! supervisors, because a parent-death signal fires when the spawning *thread* ends. See [`process`]. Elsewhere, and
+//! with `--cfg mcpwrap_portable`, `process/portable.rs` starts `CMD` itself, without walls: enough for `dev`.
 //!
 //! # What is deliberately absent
 //!
-//! - [`bridge`] knows nothing of HTTP, and [`client`] nothing of status codes.
+//! - [`gate`] and bridge know nothing of HTTP, and [`client`] nothing of status codes.
 //! - [`http`] knows nothing of sessions, calls or children.
-//! - [`process`] knows nothing of MCP or users, and uses no other module.
+//! - [`process`] knows nothing of MCP or users.
 //! - [`auth`] knows nothing of MCP, children or the credentials they get.
 //! - [`credentials`] knows neither children nor MCP, and never falls back to another source.
 //! - [`mcp`] reads envelopes and the few members of `params` that a bridge needs, and uses no other module.
 //! - [`config`] opens no file. Nothing but [`cli`] prints; beside it there are only the log and the audit records.
 //! - Nothing asks which mode it runs in.
-//! - There is no way to a child around [`policy`]: only that module makes a [`Permitted`](policy::Permitted) or a
-//!   [`Connect`](policy::Connect), and the bridge's own requests are the closed enum [`Internal`](server::Internal).
+//! - There is no way to a child around [`gate`]: the bridge is its private module. There is none around [`policy`]: only
+//!   that module makes a [`Permitted`](policy::Permitted) or a [`Connect`](policy::Connect), and mcpwrap's own requests
+//!   are the closed enum [`Internal`](server::Internal).
 //!
 //! # Invariants
 //!
@@ -134,6 +145,8 @@
 //! 7. **A dead session is 404 and a foreign one looks the same; a missing token is 401** with a challenge that a client
 //!    can follow. `tests/it/sessions.rs`, `tests/serve/sessions.rs`, `tests/serve/challenges.rs`, `tests/interop/serve.mjs`
 //! 8. **What a child prints that is not MCP** never reaches a client and never stalls the child. `tests/it/noise.rs`
+//! 9. **Nothing reaches a child but through the gate, and nothing passes it unrecorded.** `tests/it/gate.rs`,
+//!    `tests/serve/audit.rs`, `tests/it/audit_queue.rs`
 
 pub mod app;
 pub mod audit;

@@ -34,3 +34,25 @@ impl Access {
         self.key.user == key.user && self.key.authority == key.authority
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+
+    fn access(subject: &str, authority: &str) -> Access {
+        let principal = Arc::new(Principal::for_tests("https://idp.example", None, subject, &[]));
+        let connect = Policy::WholeServer.connect(&principal).unwrap();
+        let user = principal.user().clone();
+        Access { connect, key: ChildKey { user, authority: authority.into(), session: None } }
+    }
+
+    #[test]
+    fn only_the_same_user_with_the_same_authority_gets_to_a_child() {
+        let alice = access("alice", "a");
+        let own_session = ChildKey { session: Some("s".into()), ..alice.key.clone() };
+        assert!(alice.opens(&alice.key) && alice.opens(&own_session));
+        assert!(!alice.opens(&access("bob", "a").key));
+        assert!(!alice.opens(&access("alice", "b").key));
+    }
+}

@@ -1,10 +1,10 @@
 //! The one way to a child.
 //!
 //! Whatever a client wants of a server passes here, in whichever era it speaks, and the order stands in one place
-//! ([`order`]): connect → child → authorize → audit `begin` → dispatch → outcome → audit `end`. A caller is let in once
+//! (`order.rs`): connect → child → authorize → audit `begin` → dispatch → outcome → audit `end`. A caller is let in once
 //! a request ([`Access`]), sits down at his child ([`Seat`]), and gets a [`Call`] for each thing he asks. Every answer
-//! to a client's call goes through [`outcome`] before an era puts it into words; what a client says without asking
-//! ([`message`]) and what mcpwrap asks for itself ([`own_request`]) is on record as well.
+//! to a client's call goes through `outcome.rs` before an era puts it into words; what a client says without asking
+//! (`message.rs`) and what mcpwrap asks for itself (`own_request.rs`) is on record as well.
 //!
 //! The bridge is declared here and not beside the other modules, so that the compiler keeps everybody else away from
 //! pools and children: what stands in the list of re-exports below is vocabulary and the way children are started,

@@ -18,6 +18,7 @@ mod connections;
 mod crashes;
 mod dev_mode;
 mod extensions;
+mod gate;
 mod input_required;
 mod legacy_client_modern_child;
 mod logs;
