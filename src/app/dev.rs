@@ -11,10 +11,9 @@ use crate::auth::{Authenticator, Principal};
 use crate::client::{Context, Front};
 use crate::config::{self, Dev};
 use crate::credentials::{Backends, SharedWatch, Sources};
-use crate::gate::{self, Confinement, Gate, Launcher, Outcome, Trace};
+use crate::gate::{Confinement, Gate, Launcher, Outcome, Trace};
 use crate::http::{Allowed, Endpoint, Proxies, Routes};
 use crate::mcp::{Object, Raw};
-use crate::policy::Policy;
 use crate::process::{Deadlines, Environment, Program, Spawner};
 use crate::redact::Redactor;
 use crate::seal::Keyring;
@@ -53,14 +52,8 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
     };
     let refusals = audit::Refusals::new(audit.clone(), &shutdown);
     let mut watch = Watch::over(&config.watch)?;
-    let gate = Gate::new(gate::Parts {
-        launcher: launcher(&config)?,
-        pool: parts::pool(&config.child, &config.roots, trace(&config), MOST, audit.clone()),
-        policy: Policy::WholeServer,
-        audit,
-        call_timeout: config.child.call_timeout,
-        shutdown: shutdown.clone(),
-    });
+    let pool = parts::pool(&config.child, &config.roots, trace(&config), MOST);
+    let gate = parts::gate(launcher(&config)?, &config.child, pool, audit, &shutdown);
     let (listener, moved_from) = bind(config.listen).await?;
     let address = listener.local_addr().map_err(|cause| Error::Runtime { cause })?;
     let url = format!("http://{address}{}", config.endpoint_path);

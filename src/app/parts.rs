@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::run::Error;
 use crate::config::{Audit, Child, ChildEra, ChildScope, Http, LegacySse};
-use crate::gate::{PoolSettings, Trace};
+use crate::gate::{self, Gate, Launcher, PoolSettings, Trace};
 use crate::mcp::{Era, Raw};
+use crate::policy::Policy;
 use crate::server::EraChoice;
 use crate::shutdown::Shutdown;
 use crate::{audit, client, http, process};
@@ -29,13 +30,25 @@ pub(super) struct Children {
     pub(super) of_one: usize,
 }
 
-pub(super) fn pool(
+/// The way to the children, with what both modes have alike behind it.
+pub(super) fn gate(
+    launcher: Launcher,
     child: &Child,
-    roots: &[PathBuf],
-    trace: Trace,
-    most: Children,
+    pool: PoolSettings,
     audit: audit::Log,
-) -> PoolSettings {
+    shutdown: &Shutdown,
+) -> Gate {
+    Gate::new(gate::Parts {
+        launcher,
+        pool,
+        policy: Policy::WholeServer,
+        audit,
+        call_timeout: child.call_timeout,
+        shutdown: shutdown.clone(),
+    })
+}
+
+pub(super) fn pool(child: &Child, roots: &[PathBuf], trace: Trace, most: Children) -> PoolSettings {
     let roots = (!roots.is_empty()).then(|| {
         let uris = roots.iter().filter_map(|path| {
             let path = std::path::absolute(path).ok()?;
@@ -59,7 +72,6 @@ pub(super) fn pool(
         trace,
         most_children: most.of_all,
         most_children_per_user: most.of_one,
-        audit,
     }
 }
 

@@ -15,10 +15,9 @@ use crate::credentials::{
     Backends, CredentialSpec, Facts, SharedWatch, Sources, Template, Vault, VaultSettings,
     check_per_user,
 };
-use crate::gate::{self, Confinement, Gate, Isolated, Launcher, Trace};
+use crate::gate::{Confinement, Gate, Isolated, Launcher, Trace};
 use crate::http::{Allowed, Challenge, Endpoint, Listener, Metadata, Proxies, Routes};
 use crate::outbound;
-use crate::policy::Policy;
 use crate::problem::{Problem, chain};
 use crate::process::leftovers;
 use crate::process::{Deadlines, Program, Spawner};
@@ -288,14 +287,8 @@ fn gate(config: &Serve, launcher: Launcher, audit: audit::Log, shutdown: &Shutdo
         of_all: config.limits.max_children,
         of_one: config.limits.max_children_per_user,
     };
-    Gate::new(gate::Parts {
-        launcher,
-        pool: parts::pool(&config.child, &config.roots, Trace::Off, most, audit.clone()),
-        policy: Policy::WholeServer,
-        audit,
-        call_timeout: config.child.call_timeout,
-        shutdown: shutdown.clone(),
-    })
+    let pool = parts::pool(&config.child, &config.roots, Trace::Off, most);
+    parts::gate(launcher, &config.child, pool, audit, shutdown)
 }
 
 /// The names under which clients may address us: the public one, and the one we listen on.

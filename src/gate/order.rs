@@ -75,7 +75,7 @@ impl Gate {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts { launcher, pool, policy, audit, call_timeout, shutdown } = parts;
-        let pool = Pool::new(launcher, pool, &shutdown);
+        let pool = Pool::new(launcher, pool, audit.clone(), &shutdown);
         Self { pool, policy, audit, call_timeout, shutdown }
     }
 

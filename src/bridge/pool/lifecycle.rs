@@ -18,7 +18,7 @@ use super::slot::Slot;
 use super::slot_state::{Fate, NotStarted, Placement};
 use super::slots::Slots;
 use super::unavailable::Unavailable;
-use crate::audit::Incident;
+use crate::audit::{self, Incident};
 use crate::mcp::{Era, ErrorObject};
 use crate::process::Exit;
 use crate::server::{EraChoice, Failed, Internal, handshake};
@@ -34,6 +34,8 @@ pub(super) const STOP_SLACK: Duration = Duration::from_secs(15);
 pub(super) struct Lifecycle {
     pub(super) launcher: Launcher,
     pub(super) settings: Settings,
+    /// Where it is recorded what a successor is told, and that a credential was refused because it is shared.
+    audit: audit::Log,
     pub(super) shutdown: Shutdown,
     pub(super) era: ServerEra,
     pub(super) slots: Slots,
@@ -75,12 +77,18 @@ impl std::fmt::Display for Ended {
 // === impl Lifecycle ===
 
 impl Lifecycle {
-    pub(super) fn new(launcher: Launcher, settings: Settings, shutdown: Shutdown) -> Self {
+    pub(super) fn new(
+        launcher: Launcher,
+        settings: Settings,
+        audit: audit::Log,
+        shutdown: Shutdown,
+    ) -> Self {
         let capacity = Capacity::new(settings.most_children, settings.most_children_per_user);
         Self {
             era: ServerEra::new(settings.era),
             launcher,
             settings,
+            audit,
             shutdown,
             slots: Slots::default(),
             next_number: AtomicU64::new(1),
@@ -145,7 +153,7 @@ impl Lifecycle {
             && let Some(name) = cause.shared()
         {
             let incident = Incident::SharedCredential { credential: name.to_owned() };
-            self.settings.audit.incident(&slot.principal().into(), &incident);
+            self.audit.incident(&slot.principal().into(), &incident);
         }
         let user = slot.principal.user();
         tracing::error!(
@@ -186,7 +194,7 @@ impl Lifecycle {
         if hello.era() == Era::Modern {
             return;
         }
-        let audit = &self.settings.audit;
+        let audit = &self.audit;
         if let Some(level) = slot.subscribers.level().filter(|_| hello.offers("logging"))
             && record::own_request(audit, &slot.principal, "logging/setLevel", successor).is_ok()
         {

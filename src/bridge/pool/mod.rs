@@ -27,6 +27,7 @@ pub use slot::{ChildKey, Seat, Slot};
 pub use unavailable::{Retry, Unavailable};
 
 use super::child::Child;
+use crate::audit;
 use crate::mcp::Era;
 use crate::policy::Connect;
 use crate::server::Profile;
@@ -49,8 +50,13 @@ pub struct Pool {
 impl Pool {
     /// A pool without children.
     #[must_use]
-    pub fn new(launcher: Launcher, settings: Settings, shutdown: &Shutdown) -> Self {
-        let lifecycle = Arc::new(Lifecycle::new(launcher, settings, shutdown.clone()));
+    pub fn new(
+        launcher: Launcher,
+        settings: Settings,
+        audit: audit::Log,
+        shutdown: &Shutdown,
+    ) -> Self {
+        let lifecycle = Arc::new(Lifecycle::new(launcher, settings, audit, shutdown.clone()));
         let pool = Self { lifecycle };
         shutdown.spawn("reap idle children", pool.clone().reap());
         pool

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::super::trace::Trace;
-use crate::audit;
 use crate::mcp::Raw;
 use crate::server::EraChoice;
 
@@ -30,6 +29,4 @@ pub struct Settings {
     pub most_children: usize,
     /// Children of one user.
     pub most_children_per_user: usize,
-    /// Where it is recorded that a credential was refused because it is shared.
-    pub audit: audit::Log,
 }
