@@ -28,8 +28,7 @@ impl From<policy::Refused> for NotAdmitted {
 
 impl From<audit::Full> for NotAdmitted {
     fn from(full: audit::Full) -> Self {
-        let error = ErrorObject::internal(full.to_string());
-        Self { error, retry: Retry::Time(Some(AUDIT_PAUSE)) }
+        Self::for_now(&full, Some(AUDIT_PAUSE))
     }
 }
 
@@ -40,6 +39,11 @@ impl From<Unavailable> for NotAdmitted {
 }
 
 impl NotAdmitted {
+    /// It may pass later, after this time where it is known.
+    pub(super) fn for_now(why: &impl std::fmt::Display, retry_after: Option<Duration>) -> Self {
+        Self { error: ErrorObject::internal(why.to_string()), retry: Retry::Time(retry_after) }
+    }
+
     /// A seat that is somebody else's, which no path of ours leads to.
     pub(super) fn foreign() -> Self {
         let error = ErrorObject::internal("this child belongs to somebody else");
