@@ -51,7 +51,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l child-era -d 'Sp
 legacy\t''
 modern\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l start-timeout -d 'Give up a child that is not ready after this time [default: 60s]' -r
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l call-timeout -d 'Give up a call after this time [default: 10m]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l call-timeout -d 'Give up a call that is silent for this time, and any after six times that [default: 10m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l child-idle -d 'Stop a child without work after this time [default: 15m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l max-line -d 'Refuse longer lines from the child [default: 64MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l roots -d 'Name this directory when the child asks for its roots (repeatable)' -r -f -a "(__fish_complete_directories)"
@@ -117,12 +117,12 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l child-era -d '
 legacy\t''
 modern\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l start-timeout -d 'Give up a child that is not ready after this time [default: 60s]' -r
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l call-timeout -d 'Give up a call after this time [default: 10m]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l call-timeout -d 'Give up a call that is silent for this time, and any after six times that [default: 10m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l child-idle -d 'Stop a child without work after this time [default: 15m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l max-line -d 'Refuse longer lines from the child [default: 64MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l roots -d 'Name this directory when the child asks for its roots (repeatable)' -r -f -a "(__fish_complete_directories)"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l name -d 'Call the server so in client settings [default: from the command]' -r
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l isolation -d 'Refuse to start without all walls, or take what the machine offers [default: strict]' -r -f -a "strict\t''
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l isolation -d 'Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]' -r -f -a "strict\t''
 basic\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l uid-range -d 'Run children under these user ids' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l credential-file -d 'Put a credential into a file of the child, its path into the variable (repeatable)' -r
@@ -196,12 +196,12 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l child-era -d '
 legacy\t''
 modern\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l start-timeout -d 'Give up a child that is not ready after this time [default: 60s]' -r
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l call-timeout -d 'Give up a call after this time [default: 10m]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l call-timeout -d 'Give up a call that is silent for this time, and any after six times that [default: 10m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l child-idle -d 'Stop a child without work after this time [default: 15m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l max-line -d 'Refuse longer lines from the child [default: 64MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l roots -d 'Name this directory when the child asks for its roots (repeatable)' -r -f -a "(__fish_complete_directories)"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l name -d 'Call the server so in client settings [default: from the command]' -r
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l isolation -d 'Refuse to start without all walls, or take what the machine offers [default: strict]' -r -f -a "strict\t''
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l isolation -d 'Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]' -r -f -a "strict\t''
 basic\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l uid-range -d 'Run children under these user ids' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l credential-file -d 'Put a credential into a file of the child, its path into the variable (repeatable)' -r

@@ -41,7 +41,7 @@ module completions {
     --child-scope: string@"nu-complete mcpwrap dev child_scope" # Share a child between all clients of a user, or start one per session [default: user]
     --child-era: string@"nu-complete mcpwrap dev child_era" # Speak this era of MCP with the child [default: auto]
     --start-timeout: string   # Give up a child that is not ready after this time [default: 60s]
-    --call-timeout: string    # Give up a call after this time [default: 10m]
+    --call-timeout: string    # Give up a call that is silent for this time, and any after six times that [default: 10m]
     --child-idle: string      # Stop a child without work after this time [default: 15m]
     --max-line: string        # Refuse longer lines from the child [default: 64MiB]
     --roots: directory        # Name this directory when the child asks for its roots (repeatable)
@@ -132,12 +132,12 @@ module completions {
     --child-scope: string@"nu-complete mcpwrap serve child_scope" # Share a child between all clients of a user, or start one per session [default: user]
     --child-era: string@"nu-complete mcpwrap serve child_era" # Speak this era of MCP with the child [default: auto]
     --start-timeout: string   # Give up a child that is not ready after this time [default: 60s]
-    --call-timeout: string    # Give up a call after this time [default: 10m]
+    --call-timeout: string    # Give up a call that is silent for this time, and any after six times that [default: 10m]
     --child-idle: string      # Stop a child without work after this time [default: 15m]
     --max-line: string        # Refuse longer lines from the child [default: 64MiB]
     --roots: directory        # Name this directory when the child asks for its roots (repeatable)
     --name: string            # Call the server so in client settings [default: from the command]
-    --isolation: string@"nu-complete mcpwrap serve isolation" # Refuse to start without all walls, or take what the machine offers [default: strict]
+    --isolation: string@"nu-complete mcpwrap serve isolation" # Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]
     --uid-range: string       # Run children under these user ids
     --credential-file: string # Put a credential into a file of the child, its path into the variable (repeatable)
     --allow-shared-credential: string # Accept that all users share this credential (repeatable)
@@ -242,12 +242,12 @@ module completions {
     --child-scope: string@"nu-complete mcpwrap check child_scope" # Share a child between all clients of a user, or start one per session [default: user]
     --child-era: string@"nu-complete mcpwrap check child_era" # Speak this era of MCP with the child [default: auto]
     --start-timeout: string   # Give up a child that is not ready after this time [default: 60s]
-    --call-timeout: string    # Give up a call after this time [default: 10m]
+    --call-timeout: string    # Give up a call that is silent for this time, and any after six times that [default: 10m]
     --child-idle: string      # Stop a child without work after this time [default: 15m]
     --max-line: string        # Refuse longer lines from the child [default: 64MiB]
     --roots: directory        # Name this directory when the child asks for its roots (repeatable)
     --name: string            # Call the server so in client settings [default: from the command]
-    --isolation: string@"nu-complete mcpwrap check isolation" # Refuse to start without all walls, or take what the machine offers [default: strict]
+    --isolation: string@"nu-complete mcpwrap check isolation" # Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]
     --uid-range: string       # Run children under these user ids
     --credential-file: string # Put a credential into a file of the child, its path into the variable (repeatable)
     --allow-shared-credential: string # Accept that all users share this credential (repeatable)

@@ -12,7 +12,7 @@
 //! |---|---|
 //! | [`cli`] | the words an operator types; the only place that prints |
 //! | [`demo`] | the production path on a laptop, built on [`app`] |
-//! | [`app`] | the composition root: the only module that knows both modes |
+//! | [`app`] | the composition root: builds what a mode needs from its configuration |
 //! | [`config`] | what was typed, exported and written, turned into what the program needs |
 //! | [`http`] | listeners, the checks before anything is read, routes, status codes, headers, events |
 //! | [`client`] | how a remote client speaks, in either era: `modern/` and `legacy/` |
@@ -33,7 +33,7 @@
 //!
 //! `main.rs` asks [`process::stage_main`] first whether this process is a stage of a child, then
 //! [`demo::example_main`] whether it is the demo's example server, and hands over to [`cli::run`] otherwise. `dev`
-//! and `serve` differ in [`app`] alone: in the [`Authenticator`](auth::Authenticator), in the credential sources, in the
+//! and `serve` have flags of their own; what they run differs in values that [`app`] makes: in the [`Authenticator`](auth::Authenticator), in the credential sources, in the
 //! [`Confinement`](gate::Confinement) of a child, and in what may be listened on. `demo` is `serve` with users and an
 //! identity provider of its own.
 //!
@@ -42,23 +42,24 @@
 //! One straight line, no middleware. A step that yields a value for the next one is a call:
 //!
 //! 0. `http::listener` accepts, within bounds: how many connections there are, how many of one network;
-//!    `http::connection` speaks HTTP/1.1 over one of them and closes it when it is idle. Whoever is refused before he is
-//!    known is counted ([`audit::Refusals`]).
+//!    `http::connection` speaks HTTP/1.1 over one of them and closes it when it is idle.
 //! 1. `http::endpoint` checks `Host` and `Origin` ([`Allowed::admits`](http::Allowed::admits)), and
 //!    [`Routes`](http::Routes) say what the path is.
 //! 2. [`Authenticator::authenticate`](auth::Authenticator::authenticate) turns the headers into a
-//!    [`Principal`](auth::Principal); only then is the body read, within its limit.
+//!    [`Principal`](auth::Principal); only then is the body read, within its limit. Whoever is refused here is counted
+//!    ([`audit::Refusals`]).
 //! 3. [`Front::serve`](client::Front::serve) parses the [`Message`](mcp::Message), decides which era it belongs to, and
 //!    hands it to that era's entrance, which turns it into an [`Operation`](policy::Operation).
 //! 4. [`Gate::access`](gate::Gate::access) lets the caller in: policy's [`Connect`](policy::Connect), and whose child his
 //!    is, computed once a request. [`Gate::seat`](gate::Gate::seat) finds the slot for (user, authority, profile) and
-//!    starts the child if there is none. A modern request takes a [`Seat`](gate::Seat) each time, a legacy session once,
-//!    at its `initialize`.
-//! 5. [`Gate::call`](gate::Gate::call) is where every call passes (`gate/order.rs`): the child,
+//!    starts the child if there is none. A modern request takes a [`Seat`](gate::Seat) each time, but for a retry whose
+//!    call waits here; a legacy session takes one at its `initialize`.
+//! 5. [`Gate::call`](gate::Gate::call) and its siblings pass one order (`gate/order.rs`): the child,
 //!    [`Policy::authorize`](policy::Policy::authorize), which makes the [`Permitted`](policy::Permitted),
 //!    [`audit::Log::begin`], which writes the first record, and the dispatch to the child's one loop.
 //! 6. [`Call::next`](gate::Call::next) yields [`Event`](gate::Event)s until [`Event::Done`](gate::Event::Done), whose
-//!    outcome has been shaped (`gate/outcome.rs`) and recorded before; a call that is dropped is recorded as cancelled.
+//!    outcome has been shaped (`gate/outcome.rs`) and recorded before; a call that is dropped is on record as cancelled,
+//!    or as suspended where its server waits to be sent it again.
 //! 7. The events become a [`Reply`](client::Reply), and `http/status.rs` makes a status code, headers and a body or a
 //!    stream of it. No other file knows which status codes we send.
 //!
@@ -76,7 +77,8 @@
 //!
 //! [`server::handshake`] finds out how a server speaks; one verdict holds for all children, as they run one command. A
 //! legacy server does not say which call made it ask: `bridge/child/attribution.rs` never guesses, and refuses rather
-//! than ask the wrong client. Payloads are [`Raw`](mcp::Raw) text; only what the eras have differently is rewritten.
+//! than ask the wrong client. Payloads are [`Raw`](mcp::Raw) text; rewritten is what the eras have differently, and what
+//! a modern client may rely on whatever its server says (`client/modern/result.rs`).
 //!
 //! # Whose child
 //!
@@ -111,13 +113,13 @@
 //! # What is deliberately absent
 //!
 //! - [`gate`] and bridge know nothing of HTTP, and [`client`] nothing of status codes.
-//! - [`http`] knows nothing of sessions, calls or children.
-//! - [`process`] knows nothing of MCP or users.
+//! - [`http`] knows nothing of sessions but the header that the client side names, and nothing of calls or children.
+//! - [`process`] knows nothing of MCP, and of users only that each has a home and perhaps an id of his own.
 //! - [`auth`] knows nothing of MCP, children or the credentials they get.
 //! - [`credentials`] knows neither children nor MCP, and never falls back to another source.
 //! - [`mcp`] reads envelopes and the few members of `params` that a bridge needs, and uses no other module.
 //! - [`config`] opens no file. Nothing but [`cli`] prints; beside it there are only the log and the audit records.
-//! - Nothing asks which mode it runs in.
+//! - Nothing asks which mode it runs in: what differs is a value.
 //! - There is no way to a child around [`gate`]: the bridge is its private module. There is none around [`policy`]: only
 //!   that module makes a [`Permitted`](policy::Permitted) or a [`Connect`](policy::Connect), and mcpwrap's own requests
 //!   are the closed enum [`Internal`](server::Internal).
@@ -135,12 +137,13 @@
 //! 3. **Nothing the caller controls chooses** a path, a command, a key or a user but through verified, encoded claims.
 //!    `tests/serve/tokens.rs`, `tests/serve/identity.rs`, `tests/serve/credentials.rs`,
 //!    `src/credentials/template/tests.rs`, `tests/it/input_required.rs`
-//! 4. **Missing means deny**: an audience, a claim, a list, a credential, room in the audit queue.
+//! 4. **Missing means deny**: an audience, a claim, a public issuer's list, a credential, room in the audit queue.
 //!    `tests/serve/tokens.rs`, `tests/serve/startup.rs`, `tests/serve/faults.rs`,
 //!    `tests/it/audit_queue.rs`, `src/credentials/shared_watch/tests.rs`
 //! 5. **No process outlives us or its reason**, on Linux; elsewhere as far as that is possible. `tests/process/ends.rs`,
 //!    `tests/process/losses.rs`, `tests/isolation/life.rs`, `tests/it/dev_mode.rs`
-//! 6. **Every wait has a deadline, every queue a bound, every frame a maximum.** `tests/it/stubborn.rs`,
+//! 6. **Every wait has a deadline (but a subscription, which is quiet by nature), every queue a bound, every frame a
+//!    maximum.** `tests/it/stubborn.rs`,
 //!    `tests/it/connections.rs`, `tests/it/noise.rs`, `tests/serve/stalls.rs`, `src/http/listener.rs`
 //! 7. **A dead session is 404 and a foreign one looks the same; a missing token is 401** with a challenge that a client
 //!    can follow. `tests/it/sessions.rs`, `tests/serve/sessions.rs`, `tests/serve/challenges.rs`, `tests/interop/serve.mjs`

@@ -51,7 +51,7 @@ pub enum Error {
         cause: io::Error,
     },
     /// It belongs to somebody else, or others may read or write it.
-    #[error("{} is open to other users", path.display())]
+    #[error("{} belongs to another user or is open to others", path.display())]
     Exposed {
         /// The file or directory.
         path: PathBuf,

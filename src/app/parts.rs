@@ -67,7 +67,6 @@ pub(super) fn pool(child: &Child, roots: &[PathBuf], trace: Trace, most: Childre
         idle: child.idle,
         grace: DRAIN,
         most_in_flight: MOST_IN_FLIGHT,
-        max_line: child.max_line,
         roots,
         trace,
         most_children: most.of_all,

@@ -1,4 +1,4 @@
-//! Refusals of requests of whom nobody knows whose they are: counted by reason and network, never queued one by one.
+//! Requests that were refused before their caller was let in: counted by reason and network, never queued one by one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

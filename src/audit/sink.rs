@@ -44,7 +44,7 @@ pub struct OpenError {
     pub cause: std::io::Error,
 }
 
-/// The queue is full, so the call must not happen.
+/// No record can be taken, as the queue is full or its writer has failed: so the call must not happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the audit log cannot keep up")]
 pub struct Full;

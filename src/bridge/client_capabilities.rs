@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::event::Ask;
 use crate::mcp::{Era, ErrorObject, Object, Raw, codes};
-use crate::policy::Caller;
+use crate::policy::ClientSide;
 
 /// The answer that stands in for a user who cannot be asked.
-pub fn refusal(method: &str) -> Result<Raw, ErrorObject> {
+pub fn stand_in_answer(method: &str) -> Result<Raw, ErrorObject> {
     match method {
         "elicitation/create" => Ok(Raw::of(&json!({ "action": "cancel" }))),
         "sampling/createMessage" => {
@@ -92,17 +92,17 @@ pub fn is_covered(ask: &Ask, capabilities: &Raw) -> bool {
 
 /// Whether this client can be asked this. Only the modern revision makes another context than none a capability;
 /// before it a client that samples may be asked for any (checklist 5.23).
-pub(super) fn is_answerable(ask: &Ask, caller: &Caller) -> bool {
+pub(super) fn is_answerable(ask: &Ask, client: &ClientSide) -> bool {
     let context = || {
         let params = Object::parse(ask.params.as_ref()?).ok()?;
         params.get_str("includeContext").filter(|context| context != "none")
     };
     let declared = || {
-        let sampling = Object::parse(&caller.capabilities).ok()?.get("sampling")?;
+        let sampling = Object::parse(&client.capabilities).ok()?.get("sampling")?;
         Object::parse(&sampling).ok()?.get("context")
     };
-    is_covered(ask, &caller.capabilities)
-        && (caller.era == Era::Legacy
+    is_covered(ask, &client.capabilities)
+        && (client.era == Era::Legacy
             || ask.method != "sampling/createMessage"
             || context().is_none()
             || declared().is_some())

@@ -1,6 +1,6 @@
 //! What a child says that somebody has to hear: the events of a call, and the notices outside any call.
 //!
-//! Neither side of the bridge is named here: how a client or a server writes these is theirs to know.
+//! How a client or a server writes these is theirs to know.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub enum Event {
     /// The server no longer wants it.
     Withdrawn(AskKey),
     /// The server ended its turn; it goes on when all asks are answered (modern servers only).
-    Suspended {
+    TurnEnded {
         /// Its own `requestState`.
         state: Option<String>,
     },
@@ -121,7 +121,7 @@ impl Weigh for Event {
                 params.len()
             }
             Self::Ask(ask) => ask.params.as_ref().map_or(0, Raw::len),
-            Self::Suspended { state } => state.as_ref().map_or(0, String::len),
+            Self::TurnEnded { state } => state.as_ref().map_or(0, String::len),
             Self::Done(Outcome::Result(result)) => result.len(),
             Self::Done(_) | Self::Withdrawn(_) | Self::Undeclared(_) | Self::Recalled => 0,
         }

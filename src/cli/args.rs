@@ -68,7 +68,7 @@ pub struct ChildArgs {
     /// Give up a child that is not ready after this time [default: 60s]
     #[arg(long, value_name = "TIME")]
     pub start_timeout: Option<OsString>,
-    /// Give up a call after this time [default: 10m]
+    /// Give up a call that is silent for this time, and any after six times that [default: 10m]
     #[arg(long, value_name = "TIME")]
     pub call_timeout: Option<OsString>,
     /// Stop a child without work after this time [default: 15m]
@@ -193,7 +193,7 @@ pub struct AuthArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Isolation")]
 pub struct IsolationArgs {
-    /// Refuse to start without all walls, or take what the machine offers [default: strict]
+    /// Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]
     #[arg(long, value_name = "LEVEL", value_parser = Words(&["strict", "basic"]))]
     pub isolation: Option<OsString>,
     /// Run children under these user ids

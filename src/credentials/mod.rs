@@ -114,7 +114,7 @@ pub enum Error {
         /// The backend.
         backend: &'static str,
     },
-    /// Two users of one flight got the same failure.
+    /// Another call of this user waited for the same fetch and shares its failure.
     #[error(transparent)]
     Again(Arc<Error>),
 }

@@ -42,8 +42,8 @@ impl Call {
     pub async fn next(&mut self) -> Event {
         match self.conversation.next().await {
             Event::Done(outcome) => {
-                let operation = self.conversation.permitted().operation();
-                let (outcome, ending) = outcome::outcome(operation, outcome);
+                let permitted = self.conversation.permitted();
+                let (outcome, ending) = outcome::outcome(permitted, outcome);
                 if let Some(subscribing) =
                     self.subscribing.take().filter(|_| ending == Ending::Result)
                 {
@@ -53,7 +53,7 @@ impl Call {
                 Event::Done(outcome)
             }
             event => {
-                if matches!(event, Event::Suspended { .. }) {
+                if matches!(event, Event::TurnEnded { .. }) {
                     self.turn = Turn::Client;
                 }
                 event
@@ -66,7 +66,7 @@ impl Call {
         self.conversation.answer(key, outcome);
     }
 
-    /// After [`Event::Suspended`]: send the call again as soon as everything is answered.
+    /// After [`Event::TurnEnded`]: send the call again as soon as everything is answered.
     pub fn proceed(&mut self) {
         self.turn = Turn::Server;
         self.conversation.proceed();

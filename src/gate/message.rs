@@ -1,7 +1,7 @@
 //! What a client says without asking for anything: its notifications, and its answers to questions outside any call.
 
 use super::access::Access;
-use super::bridge::record;
+use super::bridge::recording;
 use super::not_admitted::NotAdmitted;
 use super::order::{Gate, own};
 use super::seat::{OutsideAsk, Seat};
@@ -33,7 +33,8 @@ impl Gate {
         let running = seat.running().filter(|child| child.hello().era() == Era::Legacy);
         let Some(child) = running else { return Ok(()) };
         let permitted = self.policy.authorize(access.principal(), notification)?;
-        let record = |permitted: &Permitted| record::notification(&self.audit, permitted, &child);
+        let record =
+            |permitted: &Permitted| recording::notification(&self.audit, permitted, &child);
         Ok(child.notify(permitted, record)?)
     }
 
@@ -51,7 +52,7 @@ impl Gate {
         own(access, seat)?;
         // It may drain already; its successor never asked.
         let Some(child) = seat.child(ask.child) else { return Ok(()) };
-        record::answer(&self.audit, access.principal(), &ask.method, &outcome, &child)?;
+        recording::answer(&self.audit, access.principal(), &ask.method, &outcome, &child)?;
         child.answer_outside(&ask.key, outcome);
         Ok(())
     }

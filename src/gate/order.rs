@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::Access;
-use super::bridge::{self, Launcher, Member, Outcome, Pool, record};
+use super::bridge::{self, Launcher, Member, Outcome, Pool, recording};
 use super::call::Call;
 use super::not_admitted::NotAdmitted;
 use super::outcome;
@@ -46,7 +46,7 @@ pub struct Parts {
     pub shutdown: Shutdown,
 }
 
-/// What a call is besides a call.
+/// How a call differs from others: what it leaves behind, and how long it may be silent.
 #[derive(Clone, Copy)]
 enum Kind<'a> {
     /// Nothing else.
@@ -66,7 +66,14 @@ pub struct Admitted {
     child: bridge::Child,
     permitted: Permitted,
     record: audit::Open,
+    /// What it takes of all that may be in flight, where it is no call.
+    _share: Option<bridge::Share>,
 }
+
+/// More is under way than may be.
+#[derive(Debug, thiserror::Error)]
+#[error("too many calls are in flight; try again later")]
+struct Busy;
 
 // === impl Gate ===
 
@@ -170,13 +177,13 @@ impl Gate {
         operation: Operation,
     ) -> Result<Outcome, NotAdmitted> {
         let child = self.child(access, seat).await?;
-        let Admitted { child, permitted, record } = self.admit(access, child, operation)?;
+        let Admitted { child, permitted, record, .. } = self.admit(access, child, operation)?;
         let of_all = member.set_level(level);
         let outcome = match child.hello().era() {
             Era::Modern => Outcome::Result(Raw::empty_object()),
             Era::Legacy => child.ask(Internal::SetLevel(of_all), self.call_timeout).await,
         };
-        let (outcome, ending) = outcome::outcome(permitted.operation(), outcome);
+        let (outcome, ending) = outcome::outcome(&permitted, outcome);
         record.end(ending);
         Ok(outcome)
     }
@@ -193,7 +200,8 @@ impl Gate {
         operation: Operation,
     ) -> Result<Admitted, NotAdmitted> {
         let child = self.child(access, seat).await?;
-        self.admit(access, child, operation)
+        let share = child.share().ok_or_else(|| NotAdmitted::for_now(&Busy, None))?;
+        Ok(Admitted { _share: Some(share), ..self.admit(access, child, operation)? })
     }
 
     /// The order: connect (in [`Access`]) → child → authorize → audit `begin` → dispatch. Outcome and audit `end` are
@@ -228,12 +236,12 @@ impl Gate {
         operation: Operation,
     ) -> Result<Admitted, NotAdmitted> {
         let permitted = self.policy.authorize(access.principal(), operation)?;
-        let record = record::begin(&self.audit, &permitted, &child)?;
-        Ok(Admitted { child, permitted, record })
+        let record = recording::begin(&self.audit, &permitted, &child)?;
+        Ok(Admitted { child, permitted, record, _share: None })
     }
 
     fn dispatch(&self, admitted: Admitted, seat: &Seat, kind: Kind<'_>) -> Call {
-        let Admitted { child, permitted, record } = admitted;
+        let Admitted { child, permitted, record, .. } = admitted;
         self.lower_level(&permitted, seat, &child);
         let subscribing = match (kind, &permitted.operation().params.uri) {
             // Remembered first: the server may report a change before it answers.
@@ -251,12 +259,13 @@ impl Gate {
 
     /// A modern client names its level with each request; a legacy server has one for all who share it.
     fn lower_level(&self, permitted: &Permitted, seat: &Seat, child: &bridge::Child) {
-        let caller = &permitted.operation().caller;
-        if let (Era::Modern, Era::Legacy) = (caller.era, child.hello().era())
-            && let Some(level) = caller.log_level.filter(|_| child.hello().offers("logging"))
-            && let Some(level) = seat.subscribers().request_level(level)
-            && record::own_request(&self.audit, permitted.principal(), "logging/setLevel", child)
+        let client = &permitted.operation().client;
+        if let (Era::Modern, Era::Legacy) = (client.era, child.hello().era())
+            && let Some(level) = client.log_level.filter(|_| child.hello().offers("logging"))
+            && seat.subscribers().is_news(level)
+            && recording::own_request(&self.audit, permitted.principal(), "logging/setLevel", child)
                 .is_ok()
+            && let Some(level) = seat.subscribers().request_level(level)
         {
             child.tell(Internal::SetLevel(level));
         }

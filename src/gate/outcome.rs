@@ -3,13 +3,13 @@
 use super::bridge::{ANNOTATION, Changed, Outcome, without_broken_annotations};
 use crate::audit::Ending;
 use crate::mcp::{Era, Object, Raw};
-use crate::policy::Operation;
+use crate::policy::Permitted;
 
 /// The answer that the client gets, and how the call's end is recorded.
-pub(super) fn outcome(operation: &Operation, outcome: Outcome) -> (Outcome, Ending) {
+pub(super) fn outcome(permitted: &Permitted, outcome: Outcome) -> (Outcome, Ending) {
     let ending = ending(&outcome);
     let outcome = match outcome {
-        Outcome::Result(result) => Outcome::Result(shaped(operation, result)),
+        Outcome::Result(result) => Outcome::Result(shaped(permitted, result)),
         other => other,
     };
     (outcome, ending)
@@ -25,9 +25,10 @@ pub(super) fn ending(outcome: &Outcome) -> Ending {
     }
 }
 
-fn shaped(operation: &Operation, result: Raw) -> Raw {
+fn shaped(permitted: &Permitted, result: Raw) -> Raw {
+    let operation = permitted.operation();
     // Only modern clients read the annotations, and drop a tool whose are broken (checklist 3.13).
-    if operation.method == "tools/list" && operation.caller.era == Era::Modern {
+    if operation.method == "tools/list" && operation.client.era == Era::Modern {
         return annotated_well(&result).unwrap_or(result);
     }
     result
@@ -49,21 +50,26 @@ fn annotated_well(result: &Raw) -> Option<Raw> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::auth::Principal;
     use crate::mcp::{ErrorObject, Params};
-    use crate::policy::Caller;
+    use crate::policy::{ClientSide, Operation, Policy};
 
     const BROKEN: &str = r#"{"tools":[{"name":"t","inputSchema":{"properties":{"a":{"type":"array","x-mcp-header":"A"}}}}],"nextCursor":"2"}"#;
 
-    fn operation(method: &'static str, era: Era) -> Operation {
+    fn permitted(method: &'static str, era: Era) -> Permitted {
         let capabilities = Raw::empty_object();
-        let caller = Caller { era, capabilities, info: None, log_level: None, session: None };
-        Operation { method: method.into(), params: Params::default(), caller, resume: None }
+        let client = ClientSide { era, capabilities, info: None, log_level: None, session: None };
+        let (method, params) = (method.into(), Params::default());
+        let operation = Operation { method, params, client, resume: None };
+        Policy::WholeServer.authorize(&Arc::new(Principal::local()), operation).unwrap()
     }
 
-    fn text(operation: &Operation, result: &str) -> String {
+    fn text(permitted: &Permitted, result: &str) -> String {
         let result = Raw::parse(result.to_owned()).unwrap();
-        match outcome(operation, Outcome::Result(result)) {
+        match outcome(permitted, Outcome::Result(result)) {
             (Outcome::Result(result), Ending::Result) => result.as_str().to_owned(),
             other => panic!("{other:?}"),
         }
@@ -71,17 +77,17 @@ mod tests {
 
     #[test]
     fn a_list_for_a_modern_client_loses_broken_annotations_and_nothing_else() {
-        let mended = text(&operation("tools/list", Era::Modern), BROKEN);
+        let mended = text(&permitted("tools/list", Era::Modern), BROKEN);
         let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
         assert_eq!(read(&mended), read(&BROKEN.replace(r#","x-mcp-header":"A""#, "")));
-        assert_eq!(text(&operation("tools/list", Era::Legacy), BROKEN), BROKEN);
-        assert_eq!(text(&operation("tools/call", Era::Modern), BROKEN), BROKEN);
+        assert_eq!(text(&permitted("tools/list", Era::Legacy), BROKEN), BROKEN);
+        assert_eq!(text(&permitted("tools/call", Era::Modern), BROKEN), BROKEN);
     }
 
     #[test]
     fn every_end_is_recorded_as_what_it_was() {
         let error = || ErrorObject::internal("x");
-        let call = operation("tools/call", Era::Legacy);
+        let call = permitted("tools/call", Era::Legacy);
         let ending = |end| outcome(&call, end).1;
         assert_eq!(ending(Outcome::Result(Raw::empty_object())), Ending::Result);
         assert_eq!(ending(Outcome::Error(error())), Ending::Error);

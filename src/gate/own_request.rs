@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::access::Access;
-use super::bridge::{Catalogue, Freshness, Outcome, record};
+use super::bridge::{Catalogue, Freshness, Outcome, recording};
 use super::not_admitted::NotAdmitted;
 use super::order::Gate;
 use super::seat::Seat;
@@ -22,7 +22,8 @@ impl Gate {
         freshness: Freshness,
     ) -> Result<Arc<Catalogue>, NotAdmitted> {
         let child = self.child(access, seat).await?;
-        let record = || record::own_request(&self.audit, access.principal(), "tools/list", &child);
+        let record =
+            || recording::own_request(&self.audit, access.principal(), "tools/list", &child);
         Ok(child.catalogue(freshness, record).await?)
     }
 
@@ -33,7 +34,7 @@ impl Gate {
     pub async fn warm(&self, principal: &Arc<Principal>) -> Result<(Hello, Outcome), NotAdmitted> {
         let access = self.access(principal)?;
         let (_seat, child) = self.pool.warm(&access.connect, access.key.clone()).await?;
-        record::own_request(&self.audit, principal, "tools/list", &child)?;
+        recording::own_request(&self.audit, principal, "tools/list", &child)?;
         let tools = child.list_tools(self.pool.start_timeout()).await;
         Ok((child.hello().clone(), tools))
     }

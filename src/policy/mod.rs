@@ -7,7 +7,7 @@ mod operation;
 
 use std::sync::Arc;
 
-pub use operation::{Caller, LogLevel, Operation, Resume};
+pub use operation::{ClientSide, LogLevel, Operation, Resume};
 
 use crate::auth::Principal;
 
@@ -87,7 +87,7 @@ impl Permitted {
     #[must_use]
     pub fn taken_over_by(&self, retry: &Self) -> Self {
         let mut operation = self.operation.clone();
-        operation.caller = retry.operation.caller.clone();
+        operation.client = retry.operation.client.clone();
         operation.params.meta = retry.operation.params.meta.clone();
         Self { principal: Arc::clone(&retry.principal), operation }
     }

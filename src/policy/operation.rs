@@ -12,14 +12,14 @@ pub struct Operation {
     /// Its parameters.
     pub params: Params,
     /// The client behind it.
-    pub caller: Caller,
+    pub client: ClientSide,
     /// The answers that an interrupted operation goes on with.
     pub resume: Option<Resume>,
 }
 
-/// What the client of one request said about itself.
+/// What the client of one request said about itself; nothing of it is verified.
 #[derive(Clone, Debug)]
-pub struct Caller {
+pub struct ClientSide {
     /// How it speaks.
     pub era: Era,
     /// `ClientCapabilities`.
@@ -28,7 +28,7 @@ pub struct Caller {
     pub info: Option<Raw>,
     /// The least severe log message it wants.
     pub log_level: Option<LogLevel>,
-    /// The legacy session it speaks in, as its audience numbers it.
+    /// The legacy session it speaks in, as the subscribers of its child number it.
     pub session: Option<u64>,
 }
 

@@ -102,7 +102,7 @@ fn legacy_params(operation: &Operation, id: u64) -> Option<Raw> {
         changes.push((meta::PROGRESS_TOKEN, Some(token.as_str())));
     }
     let mut top = Vec::new();
-    if operation.caller.era == Era::Modern {
+    if operation.client.era == Era::Modern {
         changes.extend(meta::MODERN_ONLY.map(|key| (key, None)));
         top.extend([("inputResponses", None), ("requestState", None)]);
         top.extend(task_of(operation));
@@ -112,23 +112,23 @@ fn legacy_params(operation: &Operation, id: u64) -> Option<Raw> {
 
 fn modern_params(operation: &Operation, id: u64) -> Option<Raw> {
     let token = id.to_string();
-    let caller = &operation.caller;
+    let client = &operation.client;
     let mut changes = Vec::new();
     if operation.params.meta.progress_token.is_some() {
         changes.push((meta::PROGRESS_TOKEN, Some(token.as_str())));
     }
-    let capabilities = modern_capabilities(&caller.capabilities);
-    let level = caller.log_level.map(|level| format!("\"{}\"", level.as_str()));
-    if caller.era == Era::Legacy {
+    let capabilities = modern_capabilities(&client.capabilities);
+    let level = client.log_level.map(|level| format!("\"{}\"", level.as_str()));
+    if client.era == Era::Legacy {
         changes.extend([
             (meta::PROTOCOL_VERSION, Some(r#""2026-07-28""#)),
             (meta::CLIENT_CAPABILITIES, Some(capabilities.as_str())),
-            (meta::CLIENT_INFO, caller.info.as_ref().map(Raw::as_str)),
+            (meta::CLIENT_INFO, client.info.as_ref().map(Raw::as_str)),
             (meta::LOG_LEVEL, level.as_deref()),
         ]);
     }
     let mut top = Vec::new();
-    if caller.era == Era::Legacy {
+    if client.era == Era::Legacy {
         top.extend(task_of(operation));
     }
     let state;

@@ -132,6 +132,8 @@ async fn the_catalogue_is_read_once_and_on_record() {
         assert!(answer["result"].is_object(), "{answer}");
     }
     assert_eq!(heard(&modern, "tools/list", before + 1).await, before + 1);
+    // Records are written in their order: with the last call's, all before it are there.
+    audited.endings("tools/call", 16 + 2).await;
     assert_eq!(audited.records("own_request", "tools/list", before + 1).await.len(), before + 1);
 }
 

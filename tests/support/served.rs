@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -15,10 +16,16 @@ use super::scratch::Scratch;
 use super::stderr::Stderr;
 use super::wait::{eventually, soon};
 
+/// A process that ends with whoever holds it.
+#[derive(Debug)]
+struct Killed(Child);
+
 /// A running mcpwrap; dropping it stops it.
 #[derive(Debug)]
 pub(crate) struct Served {
-    process: Child,
+    process: Killed,
+    /// What it wrote to stdout after the URL.
+    further: Option<JoinHandle<String>>,
     pub(crate) url: String,
     pub(crate) at: SocketAddr,
     pub(crate) stderr: Stderr,
@@ -39,7 +46,9 @@ impl Served {
     /// Starts any command of mcpwrap that serves, with `dir` to be kept for it, and waits for the URL.
     pub(crate) async fn of(mut command: Command, dir: Arc<Scratch>) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut process = command.spawn().unwrap();
+        // Held from here on, so that a wait in vain ends the process and with it whoever reads its output.
+        let mut held = Killed(command.spawn().unwrap());
+        let process = &mut held.0;
         let stderr = Stderr::of(process.stderr.take().unwrap());
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let read = tokio::task::spawn_blocking(move || {
@@ -54,16 +63,16 @@ impl Served {
             panic!("not a URL: {url:?}\n{}", stderr.lines().join("\n"));
         };
         // Whoever writes to stdout later must not block, and must not go unseen.
-        std::thread::spawn(move || {
+        let further = std::thread::spawn(move || {
             let mut more = String::new();
             let _ = rest.read_to_string(&mut more);
-            assert_eq!(more, "", "stdout carries one line only");
+            more
         });
-        Self { process, url, at, stderr, dir }
+        Self { process: held, further: Some(further), url, at, stderr, dir }
     }
 
     pub(crate) fn pid(&self) -> i32 {
-        self.process.id().cast_signed()
+        self.process.0.id().cast_signed()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -74,11 +83,20 @@ impl Served {
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         let mut status = None;
         eventually("the end of mcpwrap", || {
-            status = self.process.try_wait().unwrap();
+            status = self.process.0.try_wait().unwrap();
             status.is_some()
         })
         .await;
+        let further = &self.further;
+        eventually("the end of stdout", || further.as_ref().is_none_or(JoinHandle::is_finished))
+            .await;
+        self.expect_no_more();
         status.unwrap()
+    }
+
+    fn expect_no_more(&mut self) {
+        let further = self.further.take().map(|further| further.join().unwrap());
+        assert_eq!(further.unwrap_or_default(), "", "stdout carries one line only");
     }
 
     /// Sends any request and returns the head of its answer.
@@ -137,13 +155,29 @@ fn inside(dir: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 
+// === impl Killed ===
+
+impl Killed {
+    fn end(&mut self) {
+        // Its own supervisors clean up after it, however it ends.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
-        // Its own supervisors clean up after it, however it ends.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.process.end();
         if std::thread::panicking() {
             eprintln!("--- stderr of mcpwrap ---\n{}", self.stderr.lines().join("\n"));
+        } else if self.further.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.expect_no_more();
         }
     }
 }
@@ -154,13 +188,18 @@ impl Ended {
     /// Runs any command to its own end, which must come.
     pub(crate) async fn of(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let process = command.spawn().unwrap();
-        let run = tokio::task::spawn_blocking(move || process.wait_with_output());
-        let output = soon("the end of mcpwrap", run).await.unwrap().unwrap();
-        Self {
-            code: output.status.code(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
+        let mut held = Killed(command.spawn().unwrap());
+        let (mut out, mut err) = (held.0.stdout.take().unwrap(), held.0.stderr.take().unwrap());
+        let read = tokio::task::spawn_blocking(move || {
+            let errors = std::thread::spawn(move || {
+                let mut text = String::new();
+                err.read_to_string(&mut text).map(|_| text)
+            });
+            let mut text = String::new();
+            out.read_to_string(&mut text).unwrap();
+            (text, errors.join().unwrap().unwrap())
+        });
+        let (out, err) = soon("the end of mcpwrap", read).await.unwrap();
+        Self { code: held.0.wait().unwrap().code(), out, err }
     }
 }

@@ -46,7 +46,7 @@ pub(in crate::auth) struct Current {
     pub(in crate::auth) generation: u64,
 }
 
-/// How well an issuer is known, for readiness and metrics.
+/// How well an issuer is known, for `check`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerStatus {
     /// The issuer's short name.

@@ -13,7 +13,7 @@ use bytestring::ByteString;
 use tokio::time::Instant;
 
 use super::super::client_capabilities::{
-    can_be_asked, is_answerable, is_covered, refusal, required, undeclared,
+    can_be_asked, is_answerable, is_covered, required, stand_in_answer, undeclared,
 };
 use super::super::event::{Ask, AskKey, Event, Notice, Undeclared};
 use super::super::mailbox::Keep;
@@ -75,11 +75,11 @@ impl ChildState {
         if !self.held.is_empty() {
             return true;
         }
-        let session = call.permitted.operation().caller.session;
+        let session = call.permitted.operation().client.session;
         self.could_ask(call)
             && call.started.elapsed() < APART_FOR
             && self.calls.values().any(|other| {
-                let theirs = other.permitted.operation().caller.session;
+                let theirs = other.permitted.operation().client.session;
                 (session.is_none() || theirs != session)
                     && !other.awaits_answers()
                     && self.could_ask(other)
@@ -89,7 +89,7 @@ impl ChildState {
     fn could_ask(&self, call: &Call) -> bool {
         let operation = call.permitted.operation();
         operation.may_ask()
-            && can_be_asked(&operation.caller.capabilities)
+            && can_be_asked(&operation.client.capabilities)
             && self.subscribers.habits.may_ask(operation)
     }
 
@@ -185,10 +185,10 @@ impl ChildState {
         let may = |call: &Call| call.permitted.operation().may_ask() && !call.awaits_answers();
         let mut candidates = self.calls.iter().filter(|(_, call)| may(call));
         let Some((first, call)) = candidates.next() else { return Owner::Nobody };
-        let session = call.permitted.operation().caller.session;
+        let session = call.permitted.operation().client.session;
         let (mut newest, mut certainty) = ((call.cancelled.is_none(), *first), Certainty::Call);
         for (id, call) in candidates {
-            if session.is_none() || call.permitted.operation().caller.session != session {
+            if session.is_none() || call.permitted.operation().client.session != session {
                 return Owner::Unclear;
             }
             newest = newest.max((call.cancelled.is_none(), *id));
@@ -211,9 +211,9 @@ impl ChildState {
             self.refuse(&question);
             return;
         }
-        let caller = &call.permitted.operation().caller;
-        if !is_answerable(&ask, caller) {
-            let refusal = undeclared(&ask.method, &caller.capabilities);
+        let client = &call.permitted.operation().client;
+        if !is_answerable(&ask, client) {
+            let refusal = undeclared(&ask.method, &client.capabilities);
             call.mailbox.push(Event::Undeclared(Undeclared(required(&ask))), Keep::Always);
             server::reply(&mut self.out, &question.id, &refusal);
             return;
@@ -251,7 +251,7 @@ impl ChildState {
 
     /// What a client that cannot do it would say (checklist 5.6, 5.7).
     fn refuse(&mut self, question: &Question) {
-        server::reply(&mut self.out, &question.id, &refusal(&question.method));
+        server::reply(&mut self.out, &question.id, &stand_in_answer(&question.method));
     }
 
     fn next_key(&mut self) -> AskKey {

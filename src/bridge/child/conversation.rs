@@ -1,7 +1,7 @@
 //! A call seen from its client: events come out, answers go in.
 //!
 //! Neither side knows how the other speaks. A legacy server that asks keeps its call open and waits for the
-//! answer; a modern one has ended its turn ([`Event::Suspended`]) and is sent the call again. Dropping a
+//! answer; a modern one has ended its turn ([`Event::TurnEnded`]) and is sent the call again. Dropping a
 //! conversation cancels its call.
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::super::client_capabilities::refusal;
+use super::super::client_capabilities::stand_in_answer;
 use super::super::event::{Ask, AskKey, Event, Outcome};
 use super::super::mailbox::{Keep, Mailbox};
 use super::handle::{Child, Command};
@@ -128,7 +128,7 @@ impl Conversation {
                 self.turn.asked.push(ask.clone());
             }
             Event::Withdrawn(key) => self.turn.asked.retain(|ask| ask.key != *key),
-            Event::Suspended { state } => {
+            Event::TurnEnded { state } => {
                 self.state = State::Suspended;
                 self.turn.state.clone_from(state);
             }
@@ -150,7 +150,7 @@ impl Conversation {
         }
         // There is no error shape in `inputResponses`; for a form it is a cancelled one (checklist 6.8).
         match outcome.or_else(|error| match ask.method.as_ref() {
-            "elicitation/create" => refusal("elicitation/create").map_err(|_| error),
+            "elicitation/create" => stand_in_answer("elicitation/create").map_err(|_| error),
             _ => Err(error),
         }) {
             Ok(response) => {
@@ -173,7 +173,7 @@ impl Conversation {
         self.child.send(Command::TakeOver { call: self.id, permitted });
     }
 
-    /// After [`Event::Suspended`]: send the call again as soon as everything is answered.
+    /// After [`Event::TurnEnded`]: send the call again as soon as everything is answered.
     pub fn proceed(&mut self) {
         self.turn.goes_on = true;
         self.resume_if_answered();

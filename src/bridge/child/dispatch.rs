@@ -126,7 +126,7 @@ impl ChildState {
                 match read_input_required(&result, call.permitted.operation()) {
                     Ok((asks, state)) => {
                         asks.into_iter().map(Event::Ask).for_each(tell);
-                        tell(Event::Suspended { state });
+                        tell(Event::TurnEnded { state });
                     }
                     Err(error) => tell(Event::Done(Outcome::Error(error))),
                 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::catalogue::Catalogue;
 use super::super::event::{AskKey, Event, Outcome};
 use super::super::mailbox::{Keep, Mailbox};
-use super::in_flight::InFlight;
+use super::in_flight::{InFlight, Share};
 use crate::mcp::{ErrorObject, Object, Raw};
 use crate::policy::Permitted;
 use crate::server::{Hello, Internal};
@@ -20,6 +20,7 @@ const FIRST_ID: u64 = 2;
 /// A list of tools that has more pages is read no further.
 const MOST_PAGES: usize = 50;
 const LIST_WITHIN: Duration = Duration::from_secs(10);
+const BUSY: &str = "too many calls are in flight; try again later";
 
 /// A running child; a clone is cheap.
 #[derive(Clone, Debug)]
@@ -149,7 +150,9 @@ impl Child {
     pub async fn ask(&self, request: Internal, limit: Duration) -> Outcome {
         let (reply, answer) = oneshot::channel();
         let id = self.number_call();
-        self.inner.in_flight.add_own();
+        if self.inner.in_flight.add(0).is_err() {
+            return Outcome::Lost(ErrorObject::internal(BUSY));
+        }
         self.send(Command::Internal { id, request, reply });
         match tokio::time::timeout(limit, answer).await {
             Ok(Ok(outcome)) => outcome,
@@ -240,6 +243,12 @@ impl Child {
         may
     }
 
+    /// A share of what may be in flight, for what is done in another form than a call's.
+    #[must_use]
+    pub fn share(&self) -> Option<Share> {
+        InFlight::share(&self.inner.in_flight)
+    }
+
     /// Answers an ask that came outside any call.
     pub fn answer_outside(&self, key: &AskKey, outcome: Result<Raw, ErrorObject>) {
         self.send(Command::AnswerOutside { key: Arc::clone(key), outcome });
@@ -267,7 +276,7 @@ impl Child {
         let id = self.number_call();
         let lost = |text: &str| Event::Done(Outcome::Lost(ErrorObject::internal(text)));
         if self.inner.in_flight.add(permitted.weight()).is_err() {
-            mailbox.push(lost("too many calls are in flight; try again later"), Keep::End);
+            mailbox.push(lost(BUSY), Keep::End);
             return id;
         }
         let command = Command::Call { id, permitted, mailbox };

@@ -1,5 +1,6 @@
 //! What is under way in one child, in calls and in bytes: no user's clients can make mcpwrap as large as they like.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Parameters of all calls under way; a single call may be larger, as far as a body may be.
@@ -16,6 +17,10 @@ pub(super) struct InFlight {
 /// There is no room for another call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Busy;
+
+/// One of what may be in flight; dropping it gives it back.
+#[derive(Debug)]
+pub struct Share(Arc<InFlight>);
 
 // === impl InFlight ===
 
@@ -41,10 +46,21 @@ impl InFlight {
         self.calls.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// One more, for as long as it is kept.
+    pub(super) fn share(this: &Arc<Self>) -> Option<Share> {
+        this.add(0).ok().map(|()| Share(Arc::clone(this)))
+    }
+
     /// Takes away what was added.
     pub(super) fn remove(&self, bytes: usize) {
         self.calls.fetch_sub(1, Ordering::Relaxed);
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.0.remove(0);
     }
 }
 
@@ -65,5 +81,14 @@ mod tests {
         in_flight.add(0).unwrap();
         in_flight.add_own();
         assert_eq!(in_flight.add(0), Err(Busy));
+    }
+
+    #[test]
+    fn a_share_comes_back() {
+        let in_flight = Arc::new(InFlight::new(1));
+        let share = InFlight::share(&in_flight).unwrap();
+        assert!(InFlight::share(&in_flight).is_none());
+        drop(share);
+        assert!(InFlight::share(&in_flight).is_some());
     }
 }

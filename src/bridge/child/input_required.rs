@@ -37,7 +37,7 @@ pub(super) fn read_input_required(
             let request = Object::parse(&request).map_err(|_| broken("an input request"))?;
             let method = request.get_str("method").unwrap_or_default();
             let ask = Ask { key: key.into(), method: method.into(), params: request.get("params") };
-            if !is_answerable(&ask, &operation.caller) {
+            if !is_answerable(&ask, &operation.client) {
                 return Err(broken("an input request that the client cannot answer"));
             }
             asks.push(ask);

@@ -21,4 +21,5 @@ pub(super) mod testing;
 pub(super) use actor::{Actor, End, Setup};
 pub use conversation::{Canceller, Conversation};
 pub use handle::{Child, Freshness};
+pub use in_flight::Share;
 pub use subscribers::{MOST_URIS, Member, Remaining, Role, Subscribers, Subscribing};

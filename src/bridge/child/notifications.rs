@@ -31,10 +31,10 @@ impl ChildState {
             if call.awaits_answers() {
                 return false;
             }
-            let caller = &call.permitted.operation().caller;
-            match (modern, caller.era) {
+            let client = &call.permitted.operation().client;
+            match (modern, client.era) {
                 // Only requests that named a level get messages from a modern server.
-                (true, _) => caller.log_level.is_some_and(|least| level >= least),
+                (true, _) => client.log_level.is_some_and(|least| level >= least),
                 // A legacy server does not know who asked, so every call is a candidate.
                 (false, _) => true,
             }
@@ -42,9 +42,9 @@ impl ChildState {
         let mut candidates = self.calls.values().filter(|call| wants(call));
         match (candidates.next(), candidates.next()) {
             (Some(call), None) => {
-                let caller = &call.permitted.operation().caller;
-                let asked = caller.log_level.is_some_and(|least| level >= least);
-                if call.cancelled.is_none() && (asked || caller.era == Era::Legacy) {
+                let client = &call.permitted.operation().client;
+                let asked = client.log_level.is_some_and(|least| level >= least);
+                if call.cancelled.is_none() && (asked || client.era == Era::Legacy) {
                     call.mailbox.push(Event::Log(params), Keep::IfRoom);
                 }
             }
@@ -53,7 +53,7 @@ impl ChildState {
                 self.subscribers.tell_only_session(notice, Keep::IfRoom);
             }
             _ => {
-                let legacy = |call: &Call| call.permitted.operation().caller.era == Era::Legacy;
+                let legacy = |call: &Call| call.permitted.operation().client.era == Era::Legacy;
                 if !modern && self.calls.values().all(legacy) {
                     let notice = Notice::Log { level, params };
                     self.subscribers.tell_only_session(notice, Keep::IfRoom);

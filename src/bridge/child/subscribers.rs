@@ -83,6 +83,12 @@ impl Subscribers {
         self.lock().values().filter_map(|member| member.level).chain(requested).min()
     }
 
+    /// Whether the server has to be told of this level of a single request.
+    #[must_use]
+    pub fn is_news(&self, level: LogLevel) -> bool {
+        self.level().is_none_or(|known| level < known)
+    }
+
     /// Notes the level of a single request; returns the level to be set where that is news.
     #[must_use]
     pub fn request_level(&self, level: LogLevel) -> Option<LogLevel> {

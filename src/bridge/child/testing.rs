@@ -8,7 +8,7 @@ use super::handle::Child;
 use super::subscribers::Subscribers;
 use crate::auth::Principal;
 use crate::mcp::{Era, Params, ProtocolVersion, Raw};
-use crate::policy::{Caller, Operation, Permitted, Policy};
+use crate::policy::{ClientSide, Operation, Permitted, Policy};
 use crate::redact::Redactor;
 use crate::server::Hello;
 
@@ -53,7 +53,7 @@ pub(in super::super) fn permitted(
     session: Option<u64>,
 ) -> Permitted {
     let capabilities = serde_json::json!({ "elicitation": {}, "sampling": {}, "roots": {} });
-    let caller = Caller {
+    let client = ClientSide {
         era: if session.is_some() { Era::Legacy } else { Era::Modern },
         capabilities: Raw::of(&capabilities),
         info: None,
@@ -61,7 +61,7 @@ pub(in super::super) fn permitted(
         session,
     };
     let params = Params::read(Some(Raw::of(params))).unwrap();
-    let operation = Operation { method: method.into(), params, caller, resume: None };
+    let operation = Operation { method: method.into(), params, client, resume: None };
     Policy::WholeServer.authorize(&Arc::new(Principal::local()), operation).unwrap()
 }
 

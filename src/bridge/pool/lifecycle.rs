@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::child::{Actor, Child, End, Setup};
-use super::super::record;
+use super::super::recording;
 use super::capacity::{Capacity, Reservation};
 use super::launch::{Launched, Launcher};
 use super::launch_error::LaunchError;
@@ -196,12 +196,12 @@ impl Lifecycle {
         }
         let audit = &self.audit;
         if let Some(level) = slot.subscribers.level().filter(|_| hello.offers("logging"))
-            && record::own_request(audit, &slot.principal, "logging/setLevel", successor).is_ok()
+            && recording::own_request(audit, &slot.principal, "logging/setLevel", successor).is_ok()
         {
             successor.tell(Internal::SetLevel(level));
         }
         for (_, permitted) in slot.subscribers.subscriptions() {
-            if record::replay(audit, &permitted, successor).is_ok() {
+            if recording::replay(audit, &permitted, successor).is_ok() {
                 successor.replay(permitted);
             }
         }

@@ -95,8 +95,9 @@ impl Pool {
         key: ChildKey,
     ) -> Result<(Seat, Child), Unavailable> {
         let era = self.settle_era().await?;
-        let (seat, _) =
+        let (seat, leaving) =
             self.lifecycle.slots.choose(key, connect, &Profile::plain(), era, Seat::warm);
+        leaving.iter().for_each(Child::close);
         let child = self.ready(&seat).await?;
         Ok((seat, child))
     }

@@ -19,8 +19,6 @@ pub struct Settings {
     pub grace: Duration,
     /// Calls that one child may work on at a time.
     pub most_in_flight: usize,
-    /// The longest line a child may write, in bytes.
-    pub max_line: usize,
     /// The configured answer to `roots/list`, if any.
     pub roots: Option<Raw>,
     /// What is shown of the traffic.

@@ -138,18 +138,24 @@ impl Slot {
 
     /// The successor takes the child's place; sessions go on with it if it introduces itself alike.
     pub(super) fn replace(&self, old: &Child, successor: &Child) -> Placement {
+        let (was, is) = (old.hello(), successor.hello());
+        let alike = is.era() == Era::Modern
+            || (was.version == is.version && was.capabilities.as_str() == is.capabilities.as_str());
         let mut placement = Placement::Drains;
-        self.state.send_modify(|state| placement = state.replace(old.number(), successor.clone()));
-        if placement == Placement::Serves {
-            let (was, is) = (old.hello(), successor.hello());
-            let alike =
-                was.version == is.version && was.capabilities.as_str() == is.capabilities.as_str();
-            if alike || is.era() == Era::Modern {
+        self.state.send_modify(|state| {
+            placement = state.replace(old.number(), successor.clone());
+            // Before anybody can see the successor, so that no session goes on with one that does not know it.
+            if placement == Placement::Serves && !alike {
+                self.epoch.fetch_add(1, Ordering::AcqRel);
+            }
+        });
+        match (placement, alike) {
+            (Placement::Drains, _) => {}
+            (Placement::Serves, false) => self.subscribers.gone(),
+            (Placement::Serves, true) => {
                 let offered = |kind: &ListKind| is.offers(kind.capability());
                 let lists = ListKind::ALL.into_iter().filter(offered);
                 lists.for_each(|kind| self.subscribers.list_changed(kind));
-            } else {
-                self.lose_sessions();
             }
         }
         placement

@@ -61,8 +61,8 @@ pub(super) fn dispatch(
     for (message, params) in messages {
         match message {
             Message::Request(request) => {
-                let (method, caller) = (request.method, session.caller());
-                let operation = Operation { method, params, caller, resume: None };
+                let (method, client) = (request.method, session.client());
+                let operation = Operation { method, params, client, resume: None };
                 done.requests.push((request.id, operation));
             }
             Message::Notification(notification) => {
@@ -124,8 +124,8 @@ fn notified(
             }
         }
         _ => {
-            let (method, caller) = (notification.method, session.caller());
-            let operation = Operation { method, params, caller, resume: None };
+            let (method, client) = (notification.method, session.client());
+            let operation = Operation { method, params, client, resume: None };
             if let Err(refused) = context.gate.notify(access, &session.seat, operation) {
                 // It has no answer that could say so.
                 tracing::debug!(error = %refused.error.message, "a notification did not pass");

@@ -14,7 +14,7 @@ use crate::auth::Principal;
 use crate::client::context::Context;
 use crate::gate::{Call, Event, Keep, MOST_URIS, Notice, Outcome};
 use crate::mcp::{Object, Params, Raw};
-use crate::policy::{Caller, Operation};
+use crate::policy::{ClientSide, Operation};
 use crate::server::{Hello, ListKind};
 
 /// How long a server may take to acknowledge a subscription.
@@ -130,9 +130,9 @@ async fn listen(
         filter.insert("resourceSubscriptions".to_owned(), json!(uris));
     }
     let params = Params::read(Some(Raw::of(&json!({ "notifications": filter })))).ok()?;
-    let caller = Caller { log_level: None, ..session.caller() };
+    let client = ClientSide { log_level: None, ..session.client() };
     let operation =
-        Operation { method: "subscriptions/listen".into(), params, caller, resume: None };
+        Operation { method: "subscriptions/listen".into(), params, client, resume: None };
     // It may be hours later: whether he may still connect is asked each time.
     let access = context.gate.access(principal).ok()?;
     let mut call = context.gate.listen(&access, &session.seat, operation).await.ok()?;

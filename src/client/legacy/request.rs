@@ -13,7 +13,9 @@ use super::watched_uris::{Honoured, Wanted, WatchedUris};
 use crate::audit::Ending;
 use crate::client::context::Context;
 use crate::client::reply::Content;
-use crate::gate::{Access, Ask, AskKey, Call, Event, NotAdmitted, Outcome, Remaining, refusal};
+use crate::gate::{
+    Access, Ask, AskKey, Call, Event, NotAdmitted, Outcome, Remaining, stand_in_answer,
+};
 use crate::mcp::{Era, ErrorObject, Object, Raw, RequestId, codes};
 use crate::policy::{LogLevel, Operation};
 
@@ -103,14 +105,14 @@ impl SessionRequest<'_> {
                     Some(number) => {
                         asked.insert(Arc::clone(&ask.key), number);
                     }
-                    None => call.answer(&ask.key, refusal(&ask.method)),
+                    None => call.answer(&ask.key, stand_in_answer(&ask.method)),
                 },
                 Event::Withdrawn(key) => {
                     if let Some(number) = asked.remove(&key) {
                         self.withdraw(number);
                     }
                 }
-                Event::Suspended { .. } => call.proceed(),
+                Event::TurnEnded { .. } => call.proceed(),
                 // Subscriptions are for modern clients, and a recalled call arrives as `Done`.
                 Event::Subscription { .. } | Event::Recalled | Event::Undeclared(_) => {}
             }

@@ -14,7 +14,7 @@ use super::watched_uris::WatchedUris;
 use crate::auth::UserId;
 use crate::gate::{Access, AskKey, Member, OutsideAsk, Seat};
 use crate::mcp::{Era, ErrorObject, ProtocolVersion, Raw, RequestId};
-use crate::policy::{Caller, LogLevel};
+use crate::policy::{ClientSide, LogLevel};
 
 /// How long a finished stream can be resumed.
 const KEPT_FOR: Duration = Duration::from_secs(300);
@@ -119,8 +119,8 @@ impl Session {
     }
 
     /// What the session's requests say about their client.
-    pub(super) fn caller(&self) -> Caller {
-        Caller {
+    pub(super) fn client(&self) -> ClientSide {
+        ClientSide {
             era: Era::Legacy,
             capabilities: self.capabilities.clone(),
             info: self.info.clone(),

@@ -49,7 +49,8 @@ impl WatchedUris {
     pub(super) async fn change(&self, uri: &str, wanted: Wanted) -> Honoured {
         let (done, answer) = oneshot::channel();
         let change = Change { uri: uri.to_owned(), wanted, done };
-        if self.0.send(change).await.is_err() {
+        // With so many waiting before it, it would not come in time.
+        if self.0.try_send(change).is_err() {
             return Honoured::No;
         }
         match tokio::time::timeout(CHANGED_WITHIN, answer).await {

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::gate::{Ask, Call, is_covered, refusal};
+use crate::gate::{Ask, Call, is_covered, stand_in_answer};
 use crate::mcp::{Era, ErrorObject, Object, Raw, codes};
-use crate::policy::{Caller, Operation};
+use crate::policy::{ClientSide, Operation};
 use crate::server::Hello;
 
 /// URLs that one error may ask to be opened.
@@ -51,10 +51,10 @@ pub(super) fn any_accepted(responses: Option<&Raw>) -> bool {
 }
 
 /// Whether a client can be asked to open a URL at all.
-pub(super) fn can_open_urls(caller: &Caller) -> bool {
+pub(super) fn can_open_urls(client: &ClientSide) -> bool {
     let params = Raw::of(&json!({ "mode": "url", "url": "https://localhost/" }));
     let method = "elicitation/create".into();
-    is_covered(&Ask { key: "url".into(), method, params: Some(params) }, &caller.capabilities)
+    is_covered(&Ask { key: "url".into(), method, params: Some(params) }, &client.capabilities)
 }
 
 /// The end of a call whose user did not want to open the URL.
@@ -107,8 +107,8 @@ pub(super) fn give_answers(
         match answers.iter().find(|(key, _)| *key == *ask.key) {
             Some((_, answer)) => call.answer(&ask.key, Ok(answer.clone())),
             // The retry may come from a client that can do less than the first request's.
-            None if !is_covered(&ask, &operation.caller.capabilities) => {
-                call.answer(&ask.key, refusal(&ask.method));
+            None if !is_covered(&ask, &operation.client.capabilities) => {
+                call.answer(&ask.key, stand_in_answer(&ask.method));
             }
             None => rest.push(ask),
         }

@@ -12,7 +12,7 @@ use super::param_headers;
 use super::request::ClientRequest;
 use super::request_state::{LARGEST_STATE, RequestState, Rest};
 use super::result;
-use super::retry::{self, Early, Start, refused};
+use super::retry::{self, Continuation, Early, refused};
 use super::suspended_calls::SuspendedCalls;
 use super::validate::{Rejected, may_use_tasks};
 use crate::client::reply::{Content, Frame, Frames, Reply, Status};
@@ -100,13 +100,13 @@ impl Story {
         suspended: Arc<SuspendedCalls>,
     ) -> Result<Self, Early> {
         match retry::unseal(&mut request, &suspended)? {
-            Start::Suspended(name, waiting, responses) => {
+            Continuation::Suspended(name, waiting, responses) => {
                 let (call, asks) =
                     retry::take_over(&request, &suspended, name, *waiting, responses.as_ref())?;
                 let hello = call.hello().clone();
                 Ok(Self { request, suspended, call: Some(call), asks, hello, undeclared: None })
             }
-            Start::Fresh => Self::fresh(request, suspended).await,
+            Continuation::Fresh => Self::fresh(request, suspended).await,
         }
     }
 
@@ -116,7 +116,7 @@ impl Story {
         if hello.era() == Era::Legacy {
             request.answer_for_legacy(&hello).map_or(Ok(()), Err)?;
         } else if request.operation.method.starts_with("tasks/") {
-            may_use_tasks(&request.operation.caller, &hello).map_err(Rejected::into_outcome)?;
+            may_use_tasks(&request.operation.client, &hello).map_err(Rejected::into_outcome)?;
         }
         if request.operation.method == "tools/call" {
             compare_headers(&request, &seat).await?;
@@ -156,7 +156,7 @@ impl Story {
                 }
                 Event::Ask(ask) => self.asks.push(ask),
                 Event::Withdrawn(key) => self.asks.retain(|ask| ask.key != key),
-                Event::Suspended { state } => return self.suspend(state),
+                Event::TurnEnded { state } => return self.suspend(state),
                 Event::Undeclared(capability) => self.undeclared = Some(capability),
                 Event::Subscription { .. } | Event::Recalled => {}
                 Event::Done(Outcome::Error(error)) if self.may_open_urls(&error) => {
@@ -175,7 +175,7 @@ impl Story {
 
     /// Whether the legacy server wants URLs to be opened first, and the client can do that (checklist 5.22).
     fn may_open_urls(&self, error: &ErrorObject) -> bool {
-        let capabilities = &self.request.operation.caller.capabilities;
+        let capabilities = &self.request.operation.client.capabilities;
         let urls = asks::urls(error);
         asks::needs_urls(error, &self.hello)
             && !urls.is_empty()
@@ -189,7 +189,7 @@ impl Story {
             Outcome::Error(error)
                 if self.undeclared.is_none()
                     && asks::needs_urls(&error, &self.hello)
-                    && !asks::can_open_urls(&operation.caller) =>
+                    && !asks::can_open_urls(&operation.client) =>
             {
                 let missing = json!({ "elicitation": { "url": {} } });
                 (Status::BadRequest, Err(asks::missing(&missing)))

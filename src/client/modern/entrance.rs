@@ -31,8 +31,8 @@ impl Modern {
     ) -> Reply {
         match message {
             Message::Request(request) => {
-                let caller = match validate::validate(&arrival.headers, &request, &params) {
-                    Ok(caller) => caller,
+                let client = match validate::validate(&arrival.headers, &request, &params) {
+                    Ok(client) => client,
                     Err(rejected) => return rejected.into_reply(&request.id),
                 };
                 let access = match self.context.gate.access(&arrival.principal) {
@@ -45,7 +45,7 @@ impl Modern {
                     context: Arc::clone(&self.context),
                     access,
                     id: request.id,
-                    operation: Operation { method, params, caller, resume: None },
+                    operation: Operation { method, params, client, resume: None },
                     headers,
                     round: 0,
                 };

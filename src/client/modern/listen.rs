@@ -9,14 +9,14 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::filter::Filter;
 use super::request::ClientRequest;
 use super::result;
+use super::subscription_filter::Filter;
 use super::validate::{Rejected, may_use_tasks};
 use crate::client::reply::{Content, Frame, Reply, Status};
 use crate::gate::{Call, Event, Member, NotAdmitted, Notice, Outcome, Remaining, Role, Seat};
 use crate::mcp::{Era, ErrorObject, Object, Params, Raw, meta};
-use crate::policy::{Caller, Operation};
+use crate::policy::{ClientSide, Operation};
 use crate::server::Hello;
 
 /// How long a subscription waits before it is opened again.
@@ -86,7 +86,7 @@ impl Listen {
         self.feed = match seat.hello().era() {
             Era::Modern => {
                 if !self.filter.task_ids.is_empty() {
-                    may_use_tasks(&self.request.operation.caller, seat.hello())
+                    may_use_tasks(&self.request.operation.client, seat.hello())
                         .map_err(Rejected::into_parts)?;
                 }
                 Feed::Modern(Box::new(self.follow(&seat).await?))
@@ -151,8 +151,8 @@ impl Listen {
 
     fn about(&self, method: &'static str, uri: &str) -> Option<Operation> {
         let params = Params::read(Some(Raw::of(&json!({ "uri": uri })))).ok()?;
-        let caller = Caller { log_level: None, ..self.request.operation.caller.clone() };
-        Some(Operation { method: method.into(), params, caller, resume: None })
+        let client = ClientSide { log_level: None, ..self.request.operation.client.clone() };
+        Some(Operation { method: method.into(), params, client, resume: None })
     }
 
     fn frames(self) -> impl futures_core::Stream<Item = Frame> + Send {

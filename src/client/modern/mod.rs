@@ -6,13 +6,13 @@
 mod asks;
 mod call;
 mod entrance;
-mod filter;
 mod listen;
 mod param_headers;
 mod request;
 mod request_state;
 mod result;
 mod retry;
+mod subscription_filter;
 mod suspended_calls;
 mod validate;
 

@@ -27,8 +27,8 @@ pub(super) struct ClientRequest {
 impl ClientRequest {
     /// A seat at the child that fits the client.
     pub(super) async fn seat(&self) -> Result<Seat, NotAdmitted> {
-        let caller = &self.operation.caller;
-        let profile = Profile::of_modern(&caller.capabilities, caller.info.clone());
+        let client = &self.operation.client;
+        let profile = Profile::of_modern(&client.capabilities, client.info.clone());
         self.context.gate.seat(&self.access, &profile, None).await
     }
 
@@ -69,7 +69,7 @@ impl ClientRequest {
     pub(super) fn log(&self, params: Raw) -> Option<Raw> {
         let wanted = || {
             let level = Object::parse(&params).ok()?.get("level")?.read::<LogLevel>().ok()?;
-            Some(level >= self.operation.caller.log_level?)
+            Some(level >= self.operation.client.log_level?)
         };
         (self.round == 0 || wanted() == Some(true)).then_some(params)
     }

@@ -161,11 +161,11 @@ mod tests {
 
     use super::*;
     use crate::mcp::{Era, Params};
-    use crate::policy::Caller;
+    use crate::policy::ClientSide;
 
     fn operation(params: &str) -> Operation {
         let raw = Raw::parse(params.to_owned()).unwrap();
-        let caller = Caller {
+        let client = ClientSide {
             era: Era::Modern,
             capabilities: Raw::empty_object(),
             info: None,
@@ -173,7 +173,7 @@ mod tests {
             session: None,
         };
         let params = Params::read(Some(raw)).unwrap();
-        Operation { method: "tools/call".into(), params, caller, resume: None }
+        Operation { method: "tools/call".into(), params, client, resume: None }
     }
 
     fn sealed(keyring: &Keyring, lifetime: u64) -> String {

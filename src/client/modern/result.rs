@@ -136,7 +136,7 @@ fn names_its_server(raw: &Raw, hello: &Hello) -> bool {
 /// Whether a call may end with a result of this other type: with those of extensions only where the client has
 /// declared them (checklist 3.33, 9.6).
 fn may_end_with(kind: &str, operation: &Operation) -> bool {
-    let capabilities = &operation.caller.capabilities;
+    let capabilities = &operation.client.capabilities;
     match kind {
         // That one was read before it came here.
         "input_required" => false,

@@ -14,7 +14,7 @@ use crate::policy::Resume;
 pub(super) type Early = (Status, Result<Raw, ErrorObject>);
 
 /// Where a request goes on.
-pub(super) enum Start {
+pub(super) enum Continuation {
     /// With the call that waits here for the answers it brings.
     Suspended(String, Box<Waiting>, Option<Raw>),
     /// With a call of its own.
@@ -25,12 +25,12 @@ pub(super) enum Start {
 pub(super) fn unseal(
     request: &mut ClientRequest,
     suspended: &SuspendedCalls,
-) -> Result<Start, Early> {
+) -> Result<Continuation, Early> {
     if !request.operation.may_ask() {
-        return Ok(Start::Fresh);
+        return Ok(Continuation::Fresh);
     }
     let Some(state) = request.operation.params.request_state.take() else {
-        return Ok(Start::Fresh);
+        return Ok(Continuation::Fresh);
     };
     let ClientRequest { context, access, .. } = &*request;
     let (principal, authority) = (access.principal(), access.authority());
@@ -49,17 +49,17 @@ pub(super) fn unseal(
             let user = request.access.principal().user();
             let waiting = suspended.take(&name, user, state.round);
             let waiting = waiting.ok_or_else(|| invalid(Invalid::Broken))?;
-            Ok(Start::Suspended(name, Box::new(waiting), responses))
+            Ok(Continuation::Suspended(name, Box::new(waiting), responses))
         }
         Rest::Portable(state) => {
             request.operation.resume = Some(Resume { responses, state });
-            Ok(Start::Fresh)
+            Ok(Continuation::Fresh)
         }
         Rest::Again if !asks::any_accepted(responses.as_ref()) => {
             Err((Status::Ok, asks::declined(&request.operation)))
         }
         // The first call ended with an error, so this is a fresh one.
-        Rest::Again => Ok(Start::Fresh),
+        Rest::Again => Ok(Continuation::Fresh),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::client::settings::LARGEST_INTRODUCTION;
 use crate::mcp::{
     Era, ErrorObject, Object, Params, ProtocolVersion, Raw, Request, RequestId, codes, meta,
 };
-use crate::policy::{Caller, LogLevel};
+use crate::policy::{ClientSide, LogLevel};
 use crate::server::{Hello, TASKS, declares_tasks};
 
 /// Methods that only legacy revisions have; a modern client gets "not found" for them (checklist 5a).
@@ -50,7 +50,7 @@ pub(super) fn validate(
     headers: &HeaderMap,
     request: &Request,
     params: &Params,
-) -> Result<Caller, Rejected> {
+) -> Result<ClientSide, Rejected> {
     let header = standard(headers, headers::PROTOCOL_VERSION)?;
     let supported =
         |text: &str| ProtocolVersion::read(text).filter(|version| version.era() == Era::Modern);
@@ -97,7 +97,7 @@ pub(super) fn validate(
     let log_level = read_level(params.meta.log_level.as_ref())?;
     let info = params.meta.client_info.clone();
     let capabilities = without_own_tasks(capabilities);
-    Ok(Caller { era: Era::Modern, capabilities, info, log_level, session: None })
+    Ok(ClientSide { era: Era::Modern, capabilities, info, log_level, session: None })
 }
 
 /// What a client of the older revisions can do is no capability here: it is never asked to run a task
@@ -111,8 +111,8 @@ fn without_own_tasks(capabilities: Raw) -> Raw {
 
 /// Whether a caller may speak of tasks to a modern server: he has declared the extension, or there are none
 /// (checklist 9.6).
-pub(super) fn may_use_tasks(caller: &Caller, hello: &Hello) -> Result<(), Rejected> {
-    if !declares_tasks(&hello.capabilities) || declares_tasks(&caller.capabilities) {
+pub(super) fn may_use_tasks(client: &ClientSide, hello: &Hello) -> Result<(), Rejected> {
+    if !declares_tasks(&hello.capabilities) || declares_tasks(&client.capabilities) {
         return Ok(());
     }
     let error = super::asks::missing(&json!({ "extensions": { TASKS: {} } }));

@@ -321,7 +321,7 @@ async fn a_modern_server_is_sent_the_call_again_or_hears_no_more_of_it() {
     let (mut call, id) = world.call("t", None).await;
     world.server.answer(id, &needs).await;
     let ask = asked(&mut call).await;
-    assert!(matches!(call.next().await, Event::Suspended { state: Some(state) } if state == "s"));
+    assert!(matches!(call.next().await, Event::TurnEnded { state: Some(state) } if state == "s"));
     call.proceed();
     call.answer(&ask.key, accepted());
     let again = world.server.read().await;
