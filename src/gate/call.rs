@@ -1,10 +1,10 @@
 //! A call under way: its conversation, its seat and its open audit record.
 
-use super::bridge::{Ask, AskKey, Canceller, Conversation, Event, Subscribing};
+use super::bridge::{self, Ask, AskKey, Canceller, ChildKey, Conversation, Event, Subscribing};
 use super::outcome;
-use super::seat::Seat;
 use crate::audit::{Ending, Open};
 use crate::mcp::{ErrorObject, Raw};
+use crate::policy::Permitted;
 use crate::server::Hello;
 
 /// A call under way; dropping it takes the call back.
@@ -16,7 +16,7 @@ pub struct Call {
     subscribing: Option<Subscribing>,
     turn: Turn,
     /// Keeps the child alive while the call lasts.
-    pub(super) seat: Seat,
+    seat: bridge::Seat,
 }
 
 /// Whose turn it is.
@@ -33,7 +33,7 @@ impl Call {
         conversation: Conversation,
         record: Open,
         subscribing: Option<Subscribing>,
-        seat: Seat,
+        seat: bridge::Seat,
     ) -> Self {
         Self { conversation, record: Some(record), subscribing, turn: Turn::Server, seat }
     }
@@ -90,8 +90,15 @@ impl Call {
         self.conversation.child().hello()
     }
 
-    pub(super) fn conversation(&mut self) -> &mut Conversation {
-        &mut self.conversation
+    /// Whose child works on it.
+    pub(super) fn key(&self) -> &ChildKey {
+        self.seat.slot().key()
+    }
+
+    /// From now on it is its retry's.
+    pub(super) fn taken_over_by(&mut self, retry: &Permitted) {
+        self.seat.slot().vouch(retry.principal());
+        self.conversation.taken_over_by(retry);
     }
 
     fn record(&mut self, ending: Ending) {

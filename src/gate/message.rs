@@ -29,7 +29,7 @@ impl Gate {
             tracing::debug!(method = %notification.method, "not a notification that goes on; dropped");
             return Ok(());
         }
-        own(access, seat)?;
+        own(access, seat.key())?;
         let running = seat.running().filter(|child| child.hello().era() == Era::Legacy);
         let Some(child) = running else { return Ok(()) };
         let permitted = self.policy.authorize(access.principal(), notification)?;
@@ -49,7 +49,7 @@ impl Gate {
         ask: &OutsideAsk,
         outcome: Result<Raw, ErrorObject>,
     ) -> Result<(), NotAdmitted> {
-        own(access, seat)?;
+        own(access, seat.key())?;
         // It may drain already; its successor never asked.
         let Some(child) = seat.child(ask.child) else { return Ok(()) };
         recording::answer(&self.audit, access.principal(), &ask.method, &outcome, &child)?;

@@ -155,7 +155,9 @@ impl Gate {
 
     /// Sends an operation whose answer nobody waits for, if the child still runs.
     pub fn say_farewell(&self, access: &Access, seat: &Seat, operation: Operation) {
-        let Some(child) = seat.running().filter(|_| own(access, seat).is_ok()) else { return };
+        let Some(child) = seat.running().filter(|_| own(access, seat.key()).is_ok()) else {
+            return;
+        };
         // At once, so that nothing that the caller says afterwards can come before it.
         let Ok(admitted) = self.admit(access, child, operation) else { return };
         let mut call = self.dispatch(admitted, seat, Kind::Farewell);
@@ -224,7 +226,7 @@ impl Gate {
         access: &Access,
         seat: &Seat,
     ) -> Result<bridge::Child, NotAdmitted> {
-        own(access, seat)?;
+        own(access, seat.key())?;
         Ok(self.pool.ready(&seat.inner).await?)
     }
 
@@ -254,7 +256,7 @@ impl Gate {
             Kind::Listen => None,
         };
         let conversation = child.converse(permitted, patience);
-        Call::new(conversation, record, subscribing, seat.clone())
+        Call::new(conversation, record, subscribing, seat.inner.clone())
     }
 
     /// A modern client names its level with each request; a legacy server has one for all who share it.
@@ -282,10 +284,9 @@ impl Gate {
         call: &mut Call,
         retry: Operation,
     ) -> Result<(), NotAdmitted> {
-        own(access, &call.seat)?;
+        own(access, call.key())?;
         let permitted = self.policy.authorize(access.principal(), retry)?;
-        call.seat.vouch(access);
-        call.conversation().taken_over_by(&permitted);
+        call.taken_over_by(&permitted);
         Ok(())
     }
 
@@ -312,9 +313,9 @@ impl Gate {
     }
 }
 
-/// Refuses a seat that is somebody else's.
-pub(super) fn own(access: &Access, seat: &Seat) -> Result<(), NotAdmitted> {
-    access.opens(seat.key()).then_some(()).ok_or_else(NotAdmitted::foreign)
+/// Refuses a child that is somebody else's.
+pub(super) fn own(access: &Access, key: &bridge::ChildKey) -> Result<(), NotAdmitted> {
+    access.opens(key).then_some(()).ok_or_else(NotAdmitted::foreign)
 }
 
 // === impl Admitted ===

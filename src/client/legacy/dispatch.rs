@@ -49,13 +49,13 @@ pub(super) fn dispatch(
     session: &Arc<Session>,
     messages: Vec<(Message, Params)>,
 ) -> Result<Dispatched, Reply> {
-    let mut ids: Vec<&RequestId> = Vec::new();
-    for id in messages.iter().filter_map(|(message, _)| message.id()) {
-        if session.calls.contains(id) || ids.contains(&id) {
+    for (at, (message, _)) in messages.iter().enumerate() {
+        let Some(id) = message.id() else { continue };
+        let twice = messages[..at].iter().any(|(other, _)| other.id() == Some(id));
+        if twice || session.calls.contains(id) {
             let text = "a request with this id is under way";
             return Err(Reply::bad(Some(id), codes::INVALID_REQUEST, text));
         }
-        ids.push(id);
     }
     let mut done = Dispatched { requests: Vec::new(), refused: None };
     for (message, params) in messages {
