@@ -34,48 +34,52 @@ pub(super) fn read_batch(text: &ByteString) -> Result<Vec<(Message, Params)>, Re
     members.iter().map(read).collect()
 }
 
-/// What is left to do after [`dispatch`].
-pub(super) struct Dispatched {
-    /// The requests, which are the caller's to serve where their answers belong.
-    pub(super) requests: Vec<(RequestId, Operation)>,
-    /// An answer that could not be taken in, or answers nothing; whether that is said depends on how it came.
-    pub(super) refused: Option<Reply>,
-}
-
-/// Acts on answers and notifications, and returns the requests. Nothing is acted on where a request cannot be served.
+/// Acts on an answer or a notification, and returns a request, which is the caller's to serve where its answer belongs.
 pub(super) fn dispatch(
     context: &Context,
     access: &Access,
     session: &Arc<Session>,
+    message: Message,
+    params: Params,
+) -> Result<Option<(RequestId, Operation)>, Reply> {
+    match message {
+        Message::Request(request) => {
+            if session.calls.contains(&request.id) {
+                return Err(under_way(&request.id));
+            }
+            let (method, client) = (request.method, session.client());
+            let operation = Operation { method, params, client, resume: None };
+            Ok(Some((request.id, operation)))
+        }
+        Message::Notification(notification) => {
+            notified(context, access, session, notification, params);
+            Ok(None)
+        }
+        Message::Response(response) => answered(context, access, session, response).map(|()| None),
+    }
+}
+
+/// Acts on a batch and returns its requests. Nothing is acted on where a request cannot be served; an answer that cannot
+/// be taken in does not hold up the rest.
+pub(super) fn dispatch_all(
+    context: &Context,
+    access: &Access,
+    session: &Arc<Session>,
     messages: Vec<(Message, Params)>,
-) -> Result<Dispatched, Reply> {
+) -> Result<Vec<(RequestId, Operation)>, Reply> {
     for (at, (message, _)) in messages.iter().enumerate() {
         let Some(id) = message.id() else { continue };
         let twice = messages[..at].iter().any(|(other, _)| other.id() == Some(id));
         if twice || session.calls.contains(id) {
-            let text = "a request with this id is under way";
-            return Err(Reply::bad(Some(id), codes::INVALID_REQUEST, text));
+            return Err(under_way(id));
         }
     }
-    let mut done = Dispatched { requests: Vec::new(), refused: None };
-    for (message, params) in messages {
-        match message {
-            Message::Request(request) => {
-                let (method, client) = (request.method, session.client());
-                let operation = Operation { method, params, client, resume: None };
-                done.requests.push((request.id, operation));
-            }
-            Message::Notification(notification) => {
-                notified(context, access, session, notification, params);
-            }
-            Message::Response(response) => {
-                if let Err(reply) = answered(context, access, session, response) {
-                    done.refused = Some(reply);
-                }
-            }
-        }
-    }
-    Ok(done)
+    let dispatch = |(message, params)| dispatch(context, access, session, message, params);
+    Ok(messages.into_iter().filter_map(|one| dispatch(one).ok().flatten()).collect())
+}
+
+fn under_way(id: &RequestId) -> Reply {
+    Reply::bad(Some(id), codes::INVALID_REQUEST, "a request with this id is under way")
 }
 
 /// Takes in a client's answer.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 
-use super::dispatch::{Dispatched, dispatch, read_batch};
+use super::dispatch::{dispatch, dispatch_all, read_batch};
 use super::session::Session;
 use super::sessions::Sessions;
 use super::sse::{self, Links};
@@ -50,11 +50,9 @@ impl Legacy {
             Ok(found) => found,
             Err(reply) => return reply,
         };
-        match dispatch(context, &access, &session, vec![(message, params)]) {
-            Ok(Dispatched { mut requests, refused }) => match requests.pop() {
-                Some(request) => post::one(context, &access, arrival, &session, request).await,
-                None => refused.unwrap_or(Reply::Accepted),
-            },
+        match dispatch(context, &access, &session, message, params) {
+            Ok(Some(request)) => post::one(context, &access, arrival, &session, request).await,
+            Ok(None) => Reply::Accepted,
             Err(reply) => reply,
         }
     }
@@ -73,11 +71,11 @@ impl Legacy {
             return bad("a batch is allowed in 2025-03-26 only");
         }
         let context = self.sessions.context();
-        let dispatched =
-            read_batch(text).and_then(|messages| dispatch(context, &access, &session, messages));
-        match dispatched {
-            Ok(Dispatched { requests, .. }) if requests.is_empty() => Reply::Accepted,
-            Ok(Dispatched { requests, .. }) => post::many(context, &access, &session, requests),
+        let requests = read_batch(text)
+            .and_then(|messages| dispatch_all(context, &access, &session, messages));
+        match requests {
+            Ok(requests) if requests.is_empty() => Reply::Accepted,
+            Ok(requests) => post::many(context, &access, &session, requests),
             Err(reply) => reply,
         }
     }

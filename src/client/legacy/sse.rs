@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::{StreamExt as _, stream};
 
-use super::dispatch::{Dispatched, dispatch};
+use super::dispatch::dispatch;
 use super::initialize::{begin, fresh_id, read, too_many};
 use super::listen::note;
 use super::request::serve;
@@ -127,16 +127,14 @@ pub(super) fn post(
     let Some(session) = sessions.find(link, access) else {
         return Reply::bad(None, codes::INVALID_REQUEST, "send initialize first");
     };
-    match dispatch(context, access, &session, vec![(message, params)]) {
-        Ok(Dispatched { requests, refused }) => {
-            for request in requests {
-                let (context, access) = (Arc::clone(context), access.clone());
-                let (session, stream) = (Arc::clone(&session), Arc::clone(&stream));
-                let work = serve(Arc::clone(&context), access, session, request, stream);
-                context.shutdown.spawn_work(work);
-            }
-            refused.unwrap_or(Reply::Accepted)
+    match dispatch(context, access, &session, message, params) {
+        Ok(Some(request)) => {
+            let (context, access) = (Arc::clone(context), access.clone());
+            let work = serve(Arc::clone(&context), access, session, request, stream);
+            context.shutdown.spawn_work(work);
+            Reply::Accepted
         }
+        Ok(None) => Reply::Accepted,
         Err(reply) => reply,
     }
 }
