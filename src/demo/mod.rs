@@ -9,9 +9,9 @@ use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
+use self::directory::DemoDirectory;
 use self::isolation::Isolation;
 use self::provider::Provider;
-use self::scratch::Scratch;
 use self::walk::Walk;
 use crate::app::{self, Built, build, open_store, outbound_client, runtime, until_stopped};
 use crate::config::{self, Rounds, Typed};
@@ -20,10 +20,10 @@ use crate::shutdown::Shutdown;
 use crate::store::UserRef;
 use crate::{outbound, process, store};
 
+mod directory;
 mod example;
 mod isolation;
 mod provider;
-mod scratch;
 mod session;
 mod walk;
 
@@ -156,27 +156,27 @@ pub enum Error {
 /// # Errors
 /// See [`Error`].
 pub fn demo(rounds: Rounds, tell: impl Fn(News) + Send + Sync) -> Result<(), Error> {
-    let scratch = Scratch::new()?;
-    let result = runtime()?.block_on(run_in(&scratch, rounds, &tell));
-    drop(scratch);
+    let directory = DemoDirectory::new()?;
+    let result = runtime()?.block_on(run_in(&directory, rounds, &tell));
+    drop(directory);
     result
 }
 
 async fn run_in(
-    scratch: &Scratch,
+    directory: &DemoDirectory,
     rounds: Rounds,
     tell: &(impl Fn(News) + Send + Sync),
 ) -> Result<(), Error> {
     let shutdown = Shutdown::new();
     stop_on_early_signals(&shutdown)?;
-    let result = served(scratch, rounds, tell, &shutdown).await;
+    let result = served(directory, rounds, tell, &shutdown).await;
     shutdown.finish();
     shutdown.finished().await;
     result
 }
 
 async fn served(
-    scratch: &Scratch,
+    directory: &DemoDirectory,
     rounds: Rounds,
     tell: &(impl Fn(News) + Send + Sync),
     shutdown: &Shutdown,
@@ -184,7 +184,7 @@ async fn served(
     let provider = Provider::start(shutdown).await?;
     let issuer = provider.issuer();
     let isolation = Isolation::highest().await?;
-    let config = options(scratch, &issuer, &isolation, rounds)?;
+    let config = options(directory, &issuer, &isolation, rounds)?;
     let secrets = fill_store(&config, &issuer).await?;
     let client = outbound_client()?;
     let Built { url, listeners, gate, news, .. } = build(&config, shutdown, &client).await?;
@@ -202,7 +202,7 @@ async fn served(
         client,
         endpoint: Url::parse(&url).map_err(|cause| app::Error::PublicUrl { cause })?,
         issuer: issuer.clone(),
-        audit: scratch.audit(),
+        audit: directory.audit(),
         secrets,
         tell,
     };
@@ -256,7 +256,7 @@ fn stop_on_early_signals(shutdown: &Shutdown) -> Result<(), Error> {
 
 /// What an operator would type.
 fn options(
-    scratch: &Scratch,
+    directory: &DemoDirectory,
     issuer: &str,
     isolation: &Isolation,
     rounds: Rounds,
@@ -274,9 +274,9 @@ fn options(
         set("listen", "127.0.0.1:0");
     }
     set("name", "demo");
-    typed.insert("state-dir", [scratch.state_dir().into()]);
-    typed.insert("audit", [scratch.audit().into()]);
-    typed.insert("command", [scratch.program()?.into(), example::ARGUMENT.into()]);
+    typed.insert("state-dir", [directory.state_dir().into()]);
+    typed.insert("audit", [directory.audit().into()]);
+    typed.insert("command", [directory.program()?.into(), example::ARGUMENT.into()]);
     // Nothing of the environment and no file: the demo is the same everywhere.
     let read = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
     config::serve(&typed, |_| None, read).map_err(|problems| Error::Options { problems })

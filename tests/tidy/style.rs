@@ -1,6 +1,9 @@
 //! How every file is written.
 
+use crate::exceptions::Findings;
 use crate::source::{everything, sources};
+
+const LONGEST_INLINE_TESTS: usize = 90;
 
 #[test]
 fn files_say_what_they_are() {
@@ -18,6 +21,15 @@ fn files_are_short() {
         .map(|(lines, path)| format!("{path}: {lines} lines"))
         .collect();
     assert!(long.is_empty(), "\n{}\n", long.join("\n"));
+}
+
+/// Unit tests stand at the end of their file while they are short, and beside it, in `<file>/tests.rs`, when they are not.
+#[test]
+fn long_unit_tests_stand_beside_their_file() {
+    let long = sources("src").into_iter().filter(|source| !source.is_test());
+    let long = long.filter(|source| source.tests().len() > LONGEST_INLINE_TESTS);
+    let found = long.map(|source| (source.path, "has long unit tests inline".to_owned()));
+    Findings(found.collect()).judge(&["has long unit tests"]);
 }
 
 #[test]

@@ -10,13 +10,13 @@ use crate::process::may_execute_in;
 
 /// A directory of the demo's own, removed with everything in it when it is dropped.
 #[derive(Debug)]
-pub(super) struct Scratch {
+pub(super) struct DemoDirectory {
     path: PathBuf,
 }
 
-// === impl Scratch ===
+// === impl DemoDirectory ===
 
-impl Scratch {
+impl DemoDirectory {
     pub(super) fn new() -> Result<Self, Error> {
         let parent = std::env::temp_dir();
         let failed = |path: &Path| {
@@ -28,10 +28,10 @@ impl Scratch {
         let path = parent.join(format!("mcpwrap-demo-{number:016x}"));
         // Children with ids of their own pass through, and nobody lists it.
         DirBuilder::new().mode(0o711).create(&path).map_err(failed(&path))?;
-        let scratch = Self { path };
-        fs::set_permissions(&scratch.path, Permissions::from_mode(0o711))
-            .map_err(failed(&scratch.path))?;
-        Ok(scratch)
+        let directory = Self { path };
+        fs::set_permissions(&directory.path, Permissions::from_mode(0o711))
+            .map_err(failed(&directory.path))?;
+        Ok(directory)
     }
 
     pub(super) fn state_dir(&self) -> PathBuf {
@@ -65,7 +65,7 @@ impl Scratch {
     }
 }
 
-impl Drop for Scratch {
+impl Drop for DemoDirectory {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.path) {
             tracing::warn!(%error, "cannot remove {}", self.path.display());

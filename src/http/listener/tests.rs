@@ -1,0 +1,106 @@
+//! The accept loop and its bounds, over real sockets.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::*;
+use crate::http::connection::{MOST_HEAD, MOST_HEADERS};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_millis(100);
+
+async fn start(limits: Limits) -> (SocketAddr, Shutdown) {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = socket.local_addr().unwrap();
+    let shutdown = Shutdown::new();
+    let answer = |request: Request<Incoming>, _| async move {
+        if request.uri().path() == "/slow" {
+            let never = std::future::pending::<()>();
+            let _ = tokio::time::timeout(3 * SILENCE, never).await;
+        }
+        Response::new(Body::from("done"))
+    };
+    let listener = Listener::new(socket, limits, Proxies::default(), answer);
+    shutdown.spawn_work(listener.serve(shutdown.clone()));
+    (at, shutdown)
+}
+
+async fn ask(at: SocketAddr, text: &str) -> String {
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // A connection that is dropped may end with a reset.
+    let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+fn short() -> Limits {
+    Limits { most: 100, most_of_one: 100, first: SILENCE / 2, idle: SILENCE }
+}
+
+/// Checked with what attackers send: nothing, half a head, a head that never ends.
+#[tokio::test]
+async fn who_never_asks_is_cut_off() {
+    let (at, _shutdown) = start(short()).await;
+    for text in ["", "POST /mcp HTTP/1.1\r\nHost: x\r\n"] {
+        assert_eq!(ask(at, text).await, "");
+    }
+    let mut dribbling = TcpStream::connect(at).await.unwrap();
+    let dribble = async {
+        dribbling.write_all(b"GET / HTTP/1.1\r\n").await?;
+        let mut pauses = tokio::time::interval(SILENCE / 10);
+        loop {
+            pauses.tick().await;
+            dribbling.write_all(b"x: y\r\n").await?;
+        }
+    };
+    let ended: io::Result<()> = tokio::time::timeout(PATIENCE, dribble).await.unwrap();
+    assert!(ended.is_err());
+}
+
+#[tokio::test]
+async fn a_slow_answer_is_not_silence() {
+    let (at, _shutdown) = start(short()).await;
+    let answer = ask(at, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(answer.ends_with("done"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_huge_head_is_refused() {
+    let (at, _shutdown) = start(Limits { idle: PATIENCE, first: PATIENCE, ..short() }).await;
+    let huge = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(2 * MOST_HEAD));
+    let answer = ask(at, &huge).await;
+    assert!(answer.starts_with("HTTP/1.1 431") || answer.is_empty(), "{answer}");
+    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(MOST_HEADERS + 1));
+    assert!(ask(at, &many).await.starts_with("HTTP/1.1 431"));
+}
+
+#[tokio::test]
+async fn one_too_many_waits_until_another_ends() {
+    let (at, _shutdown) =
+        start(Limits { most: 1, idle: PATIENCE, first: PATIENCE, ..short() }).await;
+    let first = TcpStream::connect(at).await.unwrap();
+    let request = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let second = ask(at, request);
+    tokio::pin!(second);
+    let early = tokio::time::timeout(SILENCE, &mut second).await;
+    assert!(early.is_err(), "the only place is taken");
+    drop(first);
+    assert!(second.await.ends_with("done"));
+}
+
+#[tokio::test]
+async fn what_is_being_answered_when_the_process_finishes_is_answered() {
+    let (at, shutdown) = start(Limits { idle: PATIENCE, first: PATIENCE, ..short() }).await;
+    let idle = TcpStream::connect(at).await.unwrap();
+    let asking = tokio::spawn(ask(at, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"));
+    while TcpStream::connect(at).await.is_ok() && !asking.is_finished() {
+        tokio::task::yield_now().await;
+        shutdown.finish();
+    }
+    assert!(asking.await.unwrap().ends_with("done"));
+    tokio::time::timeout(PATIENCE, shutdown.finished()).await.unwrap();
+    drop(idle);
+}
