@@ -179,6 +179,8 @@ impl Gate {
         operation: Operation,
     ) -> Result<Outcome, NotAdmitted> {
         let child = self.child(access, seat).await?;
+        // The rest of a call's bounds does not hold for it.
+        let _share = child.share().ok_or_else(|| NotAdmitted::for_now(&Busy, None))?;
         let Admitted { child, permitted, record, .. } = self.admit(access, child, operation)?;
         let of_all = member.set_level(level);
         let outcome = match child.hello().era() {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -15,6 +16,9 @@ use super::http::{Reply, Request};
 use super::scratch::Scratch;
 use super::stderr::Stderr;
 use super::wait::{eventually, soon};
+
+/// How long the end of the output may come after that of the process.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A process that ends with whoever holds it.
 #[derive(Debug)]
@@ -64,9 +68,9 @@ impl Served {
         };
         // Whoever writes to stdout later must not block, and must not go unseen.
         let further = std::thread::spawn(move || {
-            let mut more = String::new();
-            let _ = rest.read_to_string(&mut more);
-            more
+            let mut more = Vec::new();
+            let _ = rest.read_to_end(&mut more);
+            String::from_utf8_lossy(&more).into_owned()
         });
         Self { process: held, further: Some(further), url, at, stderr, dir }
     }
@@ -176,8 +180,17 @@ impl Drop for Served {
         self.process.end();
         if std::thread::panicking() {
             eprintln!("--- stderr of mcpwrap ---\n{}", self.stderr.lines().join("\n"));
-        } else if self.further.as_ref().is_some_and(JoinHandle::is_finished) {
-            self.expect_no_more();
+        } else {
+            // Its end has come, so that of its output has too; whoever else may hold it is not waited for.
+            let until = Instant::now() + LAST_WORDS;
+            while self.further.as_ref().is_some_and(|further| !further.is_finished())
+                && Instant::now() < until
+            {
+                std::thread::yield_now();
+            }
+            if self.further.as_ref().is_some_and(JoinHandle::is_finished) {
+                self.expect_no_more();
+            }
         }
     }
 }
@@ -199,7 +212,13 @@ impl Ended {
             out.read_to_string(&mut text).unwrap();
             (text, errors.join().unwrap().unwrap())
         });
-        let (out, err) = soon("the end of mcpwrap", read).await.unwrap();
-        Self { code: held.0.wait().unwrap().code(), out, err }
+        let (out, err) = soon("the end of what mcpwrap says", read).await.unwrap();
+        let mut status = None;
+        eventually("the end of mcpwrap", || {
+            status = held.0.try_wait().unwrap();
+            status.is_some()
+        })
+        .await;
+        Self { code: status.unwrap().code(), out, err }
     }
 }

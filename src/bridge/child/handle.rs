@@ -62,6 +62,12 @@ pub enum Freshness {
     Now,
 }
 
+/// One of the bridge's own requests, which is given up when nobody waits any more; after its answer that does nothing.
+struct Asked<'a> {
+    child: &'a Child,
+    id: u64,
+}
+
 /// What the loop can be told.
 #[derive(Debug)]
 pub(super) enum Command {
@@ -91,6 +97,12 @@ pub(super) struct Inbox {
     pub(super) in_flight: Arc<InFlight>,
     pub(super) lists_changed: Arc<AtomicUsize>,
     pub(super) closed: watch::Sender<bool>,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.child.send(Command::Abandon { id: self.id });
+    }
 }
 
 impl Child {
@@ -146,21 +158,19 @@ impl Child {
         &self.inner.given
     }
 
-    /// Sends one of the bridge's own requests and waits for the answer.
+    /// Sends one of the bridge's own requests and waits for the answer. What a caller can cause at will needs a
+    /// [`share`](Self::share) first.
     pub async fn ask(&self, request: Internal, limit: Duration) -> Outcome {
         let (reply, answer) = oneshot::channel();
         let id = self.number_call();
-        if self.inner.in_flight.add(0).is_err() {
-            return Outcome::Lost(ErrorObject::internal(BUSY));
-        }
+        self.inner.in_flight.add_own();
         self.send(Command::Internal { id, request, reply });
+        // However the wait ends: a client that hangs up may drop it.
+        let _asked = Asked { child: self, id };
         match tokio::time::timeout(limit, answer).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Outcome::Lost(ErrorObject::internal("the server is gone")),
-            Err(_) => {
-                self.send(Command::Abandon { id });
-                Outcome::Lost(ErrorObject::internal("the server did not answer in time"))
-            }
+            Err(_) => Outcome::Lost(ErrorObject::internal("the server did not answer in time")),
         }
     }
 
@@ -295,5 +305,24 @@ impl Child {
 
     fn number_call(&self) -> u64 {
         self.inner.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::hello;
+    use super::*;
+    use crate::mcp::Era;
+
+    #[tokio::test]
+    async fn a_request_of_ours_that_nobody_waits_for_is_given_up() {
+        let (child, mut inbox) = Child::new(1, hello(Era::Legacy), Vec::new(), 1);
+        let asking = tokio::spawn(async move {
+            child.ask(Internal::ListTools { cursor: None }, LIST_WITHIN).await
+        });
+        let Some(Command::Internal { id, .. }) = inbox.commands.recv().await else { panic!() };
+        asking.abort();
+        let Some(Command::Abandon { id: given_up }) = inbox.commands.recv().await else { panic!() };
+        assert_eq!(given_up, id);
     }
 }

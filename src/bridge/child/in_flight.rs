@@ -33,7 +33,7 @@ impl InFlight {
     pub(super) fn add(&self, bytes: usize) -> Result<(), Busy> {
         let calls = self.calls.fetch_add(1, Ordering::Relaxed);
         let held = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let fits = held == 0 || held.saturating_add(bytes) <= MOST_BYTES;
+        let fits = bytes == 0 || held == 0 || held.saturating_add(bytes) <= MOST_BYTES;
         if calls < self.most_calls && fits {
             return Ok(());
         }

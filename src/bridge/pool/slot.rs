@@ -146,17 +146,13 @@ impl Slot {
             placement = state.replace(old.number(), successor.clone());
             // Before anybody can see the successor, so that no session goes on with one that does not know it.
             if placement == Placement::Serves && !alike {
-                self.epoch.fetch_add(1, Ordering::AcqRel);
+                self.lose_sessions();
             }
         });
-        match (placement, alike) {
-            (Placement::Drains, _) => {}
-            (Placement::Serves, false) => self.subscribers.gone(),
-            (Placement::Serves, true) => {
-                let offered = |kind: &ListKind| is.offers(kind.capability());
-                let lists = ListKind::ALL.into_iter().filter(offered);
-                lists.for_each(|kind| self.subscribers.list_changed(kind));
-            }
+        if placement == Placement::Serves && alike {
+            let offered = |kind: &ListKind| is.offers(kind.capability());
+            let lists = ListKind::ALL.into_iter().filter(offered);
+            lists.for_each(|kind| self.subscribers.list_changed(kind));
         }
         placement
     }

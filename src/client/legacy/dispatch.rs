@@ -42,20 +42,9 @@ pub(super) fn dispatch(
     message: Message,
     params: Params,
 ) -> Result<Option<(RequestId, Operation)>, Reply> {
-    match message {
-        Message::Request(request) => {
-            if session.calls.contains(&request.id) {
-                return Err(under_way(&request.id));
-            }
-            let (method, client) = (request.method, session.client());
-            let operation = Operation { method, params, client, resume: None };
-            Ok(Some((request.id, operation)))
-        }
-        Message::Notification(notification) => {
-            notified(context, access, session, notification, params);
-            Ok(None)
-        }
-        Message::Response(response) => answered(context, access, session, response).map(|()| None),
+    match message.id() {
+        Some(id) if session.calls.contains(id) => Err(under_way(id)),
+        _ => act_on(context, access, session, message, params),
     }
 }
 
@@ -74,8 +63,29 @@ pub(super) fn dispatch_all(
             return Err(under_way(id));
         }
     }
-    let dispatch = |(message, params)| dispatch(context, access, session, message, params);
-    Ok(messages.into_iter().filter_map(|one| dispatch(one).ok().flatten()).collect())
+    let act = |(message, params)| act_on(context, access, session, message, params);
+    Ok(messages.into_iter().filter_map(|one| act(one).ok().flatten()).collect())
+}
+
+fn act_on(
+    context: &Context,
+    access: &Access,
+    session: &Arc<Session>,
+    message: Message,
+    params: Params,
+) -> Result<Option<(RequestId, Operation)>, Reply> {
+    match message {
+        Message::Request(request) => {
+            let (method, client) = (request.method, session.client());
+            let operation = Operation { method, params, client, resume: None };
+            Ok(Some((request.id, operation)))
+        }
+        Message::Notification(notification) => {
+            notified(context, access, session, notification, params);
+            Ok(None)
+        }
+        Message::Response(response) => answered(context, access, session, response).map(|()| None),
+    }
 }
 
 fn under_way(id: &RequestId) -> Reply {

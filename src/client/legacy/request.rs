@@ -197,17 +197,18 @@ impl SessionRequest<'_> {
         let gate = &self.context.gate;
         let admitted = gate.admit_for(self.access, &self.session.seat, operation).await;
         let admitted = admitted.map_err(|refused| refused.error)?;
-        match (watched.change(uri, wanted).await, wanted) {
-            (Honoured::No, Wanted::Yes) => {
-                admitted.end(Ending::Error);
+        let answer = match (watched.change(uri, wanted).await, wanted) {
+            (Some(Honoured::Yes), _) | (Some(Honoured::No), Wanted::No) => Ok(Raw::empty_object()),
+            (Some(Honoured::No), Wanted::Yes) => {
                 let text = "the server does not report changes of this resource";
                 Err(ErrorObject::invalid_params(text))
             }
-            _ => {
-                admitted.end(Ending::Result);
-                Ok(Raw::empty_object())
+            (None, _) => {
+                Err(ErrorObject::internal("the server did not take the change in time; try again"))
             }
-        }
+        };
+        admitted.end(if answer.is_ok() { Ending::Result } else { Ending::Error });
+        answer
     }
 
     /// Asks the client; `None` when its revision has no words for the question.

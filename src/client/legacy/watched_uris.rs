@@ -45,17 +45,14 @@ impl WatchedUris {
         (Self(sender), changes)
     }
 
-    /// Asks for a URI to be followed, or no longer.
-    pub(super) async fn change(&self, uri: &str, wanted: Wanted) -> Honoured {
+    /// Asks for a URI to be followed, or no longer; nothing where that was not done in time.
+    pub(super) async fn change(&self, uri: &str, wanted: Wanted) -> Option<Honoured> {
         let (done, answer) = oneshot::channel();
         let change = Change { uri: uri.to_owned(), wanted, done };
-        // With so many waiting before it, it would not come in time.
-        if self.0.try_send(change).is_err() {
-            return Honoured::No;
-        }
-        match tokio::time::timeout(CHANGED_WITHIN, answer).await {
-            Ok(Ok(honoured)) => honoured,
-            _ => Honoured::No,
-        }
+        let honoured = async {
+            self.0.send(change).await.ok()?;
+            answer.await.ok()
+        };
+        tokio::time::timeout(CHANGED_WITHIN, honoured).await.ok()?
     }
 }
