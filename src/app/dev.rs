@@ -21,7 +21,7 @@ use crate::server::Hello;
 use crate::shutdown::Shutdown;
 
 /// One developer's clients; with a child for each session there may be many.
-const MOST: parts::Children = parts::Children { of_all: 256, of_one: 256 };
+const MOST: parts::Children = parts::Children { of_all: 256, of_one: 256, starting: 8 };
 /// A developer who stops the server does not want to wait.
 const DEADLINES: Deadlines = Deadlines {
     start: Deadlines::START,
@@ -52,7 +52,7 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
     };
     let refusals = audit::Refusals::new(audit.clone(), &shutdown);
     let mut watch = Watch::over(&config.watch)?;
-    let pool = parts::pool(&config.child, &config.roots, trace(&config), MOST);
+    let pool = parts::pool(&config.child, &config.roots, trace(&config), MOST, config.grace);
     let gate = parts::gate(launcher(&config)?, &config.child, pool, audit, &shutdown);
     let (listener, moved_from) = bind(config.listen).await?;
     let address = listener.local_addr().map_err(|cause| Error::Runtime { cause })?;
@@ -91,7 +91,7 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
         }
     });
     let listeners = vec![endpoint.listen_on(listener, parts::connections(&config.http))];
-    until_stopped(listeners, gate, shutdown, &*tell).await
+    until_stopped(listeners, gate, shutdown, config.grace, &*tell).await
 }
 
 /// Starts the child before anybody calls, and says what it is.

@@ -20,14 +20,14 @@ const MOST_CONNECTIONS: usize = 16 * 1024;
 const FIRST_HEAD_WITHIN: Duration = Duration::from_secs(15);
 /// Longer than the idle connections of the proxies that people use, which must not find ours closed.
 const CONNECTION_SILENCE: Duration = Duration::from_secs(75);
-/// How long calls may go on when a child is told to close.
-const DRAIN: Duration = Duration::from_secs(5);
 
 /// How many children there may be.
 #[derive(Clone, Copy)]
 pub(super) struct Children {
     pub(super) of_all: usize,
     pub(super) of_one: usize,
+    /// That start at the same time.
+    pub(super) starting: usize,
 }
 
 /// The way to the children, with what both modes have alike behind it.
@@ -48,7 +48,13 @@ pub(super) fn gate(
     })
 }
 
-pub(super) fn pool(child: &Child, roots: &[PathBuf], trace: Trace, most: Children) -> PoolSettings {
+pub(super) fn pool(
+    child: &Child,
+    roots: &[PathBuf],
+    trace: Trace,
+    most: Children,
+    grace: Duration,
+) -> PoolSettings {
     let roots = (!roots.is_empty()).then(|| {
         let uris = roots.iter().filter_map(|path| {
             let path = std::path::absolute(path).ok()?;
@@ -64,8 +70,10 @@ pub(super) fn pool(child: &Child, roots: &[PathBuf], trace: Trace, most: Childre
             ChildEra::Modern => EraChoice::Known(Era::Modern),
         },
         start_timeout: child.start_timeout,
+        start_wait: child.start_wait,
+        most_starts: most.starting,
         idle: child.idle,
-        grace: DRAIN,
+        grace,
         most_in_flight: MOST_IN_FLIGHT,
         roots,
         trace,

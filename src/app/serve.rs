@@ -40,7 +40,7 @@ pub fn serve(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
             tell(news);
         }
         tell(News::Listening { url: built.url, moved_from: built.moved_from });
-        until_stopped(built.listeners, built.gate, shutdown, &tell).await
+        until_stopped(built.listeners, built.gate, shutdown, config.grace, &tell).await
     })
 }
 
@@ -286,8 +286,9 @@ fn gate(config: &Serve, launcher: Launcher, audit: audit::Log, shutdown: &Shutdo
     let most = parts::Children {
         of_all: config.limits.max_children,
         of_one: config.limits.max_children_per_user,
+        starting: config.limits.max_starts,
     };
-    let pool = parts::pool(&config.child, &config.roots, Trace::Off, most);
+    let pool = parts::pool(&config.child, &config.roots, Trace::Off, most, config.grace);
     parts::gate(launcher, &config.child, pool, audit, shutdown)
 }
 

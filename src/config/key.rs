@@ -55,8 +55,10 @@ keys! {
     CHILD_SCOPE = "child-scope", One;
     CHILD_ERA = "child-era", One;
     START_TIMEOUT = "start-timeout", One;
+    START_WAIT = "start-wait", One;
     CALL_TIMEOUT = "call-timeout", One;
     CHILD_IDLE = "child-idle", One;
+    GRACE = "grace", One;
     MAX_LINE = "max-line", One;
     ROOTS = "roots", Lines;
     STATE_DIR = "state-dir", One;
@@ -97,6 +99,7 @@ keys! {
     MASTER_KEY = "master-key", One;
     MAX_CHILDREN = "max-children", One;
     MAX_CHILDREN_PER_USER = "max-children-per-user", One;
+    MAX_STARTS = "max-starts", One;
     ISOLATION = "isolation", One;
     UID_RANGE = "uid-range", One;
     COMMAND = "command", Words;
@@ -120,8 +123,10 @@ const SHARED: &[Key] = &[
     CHILD_SCOPE,
     CHILD_ERA,
     START_TIMEOUT,
+    START_WAIT,
     CALL_TIMEOUT,
     CHILD_IDLE,
+    GRACE,
     MAX_LINE,
     ROOTS,
     STATE_DIR,
@@ -165,6 +170,7 @@ const SERVE_ONLY: &[Key] = &[
     MASTER_KEY,
     MAX_CHILDREN,
     MAX_CHILDREN_PER_USER,
+    MAX_STARTS,
     ISOLATION,
     UID_RANGE,
 ];

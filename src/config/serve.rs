@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use url::Url;
 
@@ -28,6 +29,11 @@ pub(super) const MAX_CHILDREN: usize = 256;
 /// Children of one user.
 pub(super) const MAX_CHILDREN_PER_USER: usize = 4;
 
+/// How long calls may go on when mcpwrap or a child is to end.
+pub(super) const GRACE: Duration = Duration::from_secs(30);
+/// Starts at a time: where there is only one, a start that hangs would hold up everybody.
+const FEWEST_STARTS: usize = 2;
+
 /// Many users, each with his own child.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Serve {
@@ -41,6 +47,8 @@ pub struct Serve {
     pub name: String,
     /// The wrapped server.
     pub child: Child,
+    /// How long calls may go on when mcpwrap or a child is to end.
+    pub grace: Duration,
     /// How to speak HTTP.
     pub http: Http,
     /// Who may come in.
@@ -92,6 +100,8 @@ pub struct Limits {
     pub max_children: usize,
     /// Children of one user.
     pub max_children_per_user: usize,
+    /// Children that start at the same time.
+    pub max_starts: usize,
 }
 
 /// The walls around a child.
@@ -142,6 +152,7 @@ pub fn serve(
         endpoint_path: http::endpoint_path(&mut layers),
         public_url: public_url(&mut layers, listen),
         name: server_name(&mut layers, &child),
+        grace: child::grace(&mut layers, GRACE),
         http: Http::resolve(&mut layers),
         auth: Auth::resolve(&mut layers),
         credentials: credentials(&mut layers, &rules, &child, shared),
@@ -222,7 +233,9 @@ fn credentials(
 }
 
 fn limits(layers: &mut Layers<'_>) -> Limits {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Limits {
+        max_starts: layers.one(&key::MAX_STARTS, cores.max(FEWEST_STARTS), value::count),
         max_children: layers.one(&key::MAX_CHILDREN, MAX_CHILDREN, value::count),
         max_children_per_user: layers.one(
             &key::MAX_CHILDREN_PER_USER,

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::task::TaskTracker;
+
 use super::access::Access;
 use super::bridge::{self, Launcher, Member, Outcome, Pool, recording};
 use super::call::Call;
@@ -18,6 +20,8 @@ use crate::shutdown::Shutdown;
 
 /// How long the answer to something may take that nobody waits for.
 const FAREWELL_WITHIN: Duration = Duration::from_secs(10);
+/// What a client is told to wait that comes while mcpwrap ends; another one may have taken its place by then.
+const SHUT_DOWN_PAUSE: Duration = Duration::from_secs(5);
 
 /// The way to all children of this process; a clone is cheap.
 #[derive(Clone, Debug)]
@@ -26,6 +30,8 @@ pub struct Gate {
     pub(super) policy: Policy,
     pub(super) audit: audit::Log,
     call_timeout: Duration,
+    /// The calls that keep the process from ending while its grace lasts.
+    calls: TaskTracker,
     shutdown: Shutdown,
 }
 
@@ -75,6 +81,11 @@ pub struct Admitted {
 #[error("too many calls are in flight; try again later")]
 struct Busy;
 
+/// Nothing new is begun.
+#[derive(Debug, thiserror::Error)]
+#[error("the server is shutting down")]
+struct ShuttingDown;
+
 // === impl Gate ===
 
 impl Gate {
@@ -83,7 +94,7 @@ impl Gate {
     pub fn new(parts: Parts) -> Self {
         let Parts { launcher, pool, policy, audit, call_timeout, shutdown } = parts;
         let pool = Pool::new(launcher, pool, audit.clone(), &shutdown);
-        Self { pool, policy, audit, call_timeout, shutdown }
+        Self { pool, policy, audit, call_timeout, calls: TaskTracker::new(), shutdown }
     }
 
     /// Lets a caller in: policy's `connect`, and whose children his are.
@@ -178,6 +189,7 @@ impl Gate {
         (member, level): (&Member, LogLevel),
         operation: Operation,
     ) -> Result<Outcome, NotAdmitted> {
+        self.open()?;
         let child = self.child(access, seat).await?;
         // The rest of a call's bounds does not hold for it.
         let _share = child.share().ok_or_else(|| NotAdmitted::for_now(&Busy, None))?;
@@ -203,6 +215,7 @@ impl Gate {
         seat: &Seat,
         operation: Operation,
     ) -> Result<Admitted, NotAdmitted> {
+        self.open()?;
         let child = self.child(access, seat).await?;
         let share = child.share().ok_or_else(|| NotAdmitted::for_now(&Busy, None))?;
         Ok(Admitted { _share: Some(share), ..self.admit(access, child, operation)? })
@@ -217,9 +230,26 @@ impl Gate {
         operation: Operation,
         kind: Kind<'_>,
     ) -> Result<Call, NotAdmitted> {
+        // Before the look, so that whoever gets through is waited for.
+        let counted = match kind {
+            Kind::Plain | Kind::Subscribe(_) => Some(self.calls.token()),
+            Kind::Listen | Kind::Farewell => None,
+        };
+        self.open()?;
         let child = self.child(access, seat).await?;
         let admitted = self.admit(access, child, operation)?;
-        Ok(self.dispatch(admitted, seat, kind))
+        Ok(self.dispatch(admitted, seat, kind).counted(counted))
+    }
+
+    /// Refuses whatever is new once the process is about to end.
+    ///
+    /// # Errors
+    /// Then, and with when another try is worth it.
+    pub fn open(&self) -> Result<(), NotAdmitted> {
+        match self.shutdown.is_draining() {
+            true => Err(NotAdmitted::for_now(&ShuttingDown, Some(SHUT_DOWN_PAUSE))),
+            false => Ok(()),
+        }
     }
 
     /// The seat's child, for somebody who may use it.
@@ -307,6 +337,12 @@ impl Gate {
     /// Starts successors of all running children and puts them in their places; sessions stay.
     pub async fn replace_all(&self) {
         self.pool.replace_all().await;
+    }
+
+    /// Resolves when no call is under way; subscriptions, which last, do not count.
+    pub async fn idle(&self) {
+        self.calls.close();
+        self.calls.wait().await;
     }
 
     /// Closes every child and waits until all of them have ended.

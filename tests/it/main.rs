@@ -17,6 +17,7 @@ mod batches;
 mod connections;
 mod crashes;
 mod dev_mode;
+mod endings;
 mod extensions;
 mod gate;
 mod input_required;

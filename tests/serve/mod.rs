@@ -6,6 +6,7 @@
 mod audit;
 mod challenges;
 mod credentials;
+mod crowd;
 mod faults;
 mod identity;
 mod introspection;

@@ -179,6 +179,11 @@ impl Launched {
         self.credentials.iter().map(show).collect()
     }
 
+    /// Notes that the process is ready for work.
+    pub(super) fn is_running(&self) {
+        self.reservation.running();
+    }
+
     /// Notes that the process is on its way out.
     pub(super) fn is_ending(&self) {
         self.reservation.ending();
@@ -189,14 +194,17 @@ impl Launched {
         tokio::time::timeout(patience, self.handle.exited()).await.ok()
     }
 
-    /// Closes its stdin and sees to it that nothing of it is left.
-    pub(super) async fn end(self) -> Option<Exit> {
+    /// Closes its stdin and sees to it that nothing of it is left; from `hurry` on, it is killed at once.
+    pub(super) async fn end(self, hurry: impl Future<Output = ()>) -> Option<Exit> {
         self.reservation.ending();
         let Self { stdin, lines, handle, files, reservation, .. } = self;
         drop(stdin);
         // A child that still writes must not block on a full pipe while it ends.
         let reading = tokio::spawn(drain(lines));
-        let exit = handle.stop().await;
+        let exit = tokio::select! {
+            exit = handle.stop() => exit,
+            () = hurry => handle.kill().await,
+        };
         reading.abort();
         // Their files are removed, which may take a disk its time.
         let _ = tokio::task::spawn_blocking(move || drop(files)).await;

@@ -8,16 +8,16 @@ use tokio::time::Instant;
 
 use super::super::child::{Actor, Child, End, Setup};
 use super::super::recording;
-use super::capacity::{Capacity, Reservation};
+use super::admission::{Admission, Admitted};
+use super::capacity::Reservation;
 use super::launch::{Launched, Launcher};
 use super::launch_error::LaunchError;
-use super::reserve::reserve;
 use super::server_era::ServerEra;
 use super::settings::Settings;
 use super::slot::Slot;
-use super::slot_state::{Fate, NotStarted, Placement};
+use super::slot_state::{Fate, NotStarted, Placement, Worth};
 use super::slots::Slots;
-use super::unavailable::Unavailable;
+use super::unavailable::{Retry, Unavailable};
 use crate::audit::{self, Incident};
 use crate::mcp::{Era, ErrorObject};
 use crate::process::Exit;
@@ -26,6 +26,8 @@ use crate::shutdown::Shutdown;
 
 /// How long the end of the output may come before the end of the process.
 const EXIT_PATIENCE: Duration = Duration::from_secs(2);
+/// What a client is told to wait that comes while mcpwrap ends; another one may have taken its place by then.
+const SHUT_DOWN_PAUSE: Duration = Duration::from_secs(5);
 /// How long a process that failed to start may take to end, before those who wait for it give up.
 pub(super) const STOP_SLACK: Duration = Duration::from_secs(15);
 
@@ -40,7 +42,7 @@ pub(super) struct Lifecycle {
     pub(super) era: ServerEra,
     pub(super) slots: Slots,
     next_number: AtomicU64,
-    capacity: Arc<Capacity>,
+    admission: Admission,
 }
 
 /// A child that has introduced itself.
@@ -83,8 +85,8 @@ impl Lifecycle {
         audit: audit::Log,
         shutdown: Shutdown,
     ) -> Self {
-        let capacity = Capacity::new(settings.most_children, settings.most_children_per_user);
         Self {
+            admission: Admission::new(&settings),
             era: ServerEra::new(settings.era),
             launcher,
             settings,
@@ -92,8 +94,12 @@ impl Lifecycle {
             shutdown,
             slots: Slots::default(),
             next_number: AtomicU64::new(1),
-            capacity,
         }
+    }
+
+    /// Refuses whatever is new once the process is about to end.
+    pub(super) fn open(&self) -> Result<(), Unavailable> {
+        if self.shutdown.is_draining() { Err(shutting_down()) } else { Ok(()) }
     }
 
     /// Starts a child in the slot that granted it.
@@ -105,36 +111,35 @@ impl Lifecycle {
 
     /// Starts a child in the slot, runs it to its end and leaves the slot ready for the next.
     async fn start(self: Arc<Self>, slot: Arc<Slot>) {
-        let patience = self.settings.grace + STOP_SLACK;
-        let reserved = tokio::select! {
-            () = self.shutdown.finishing() => {
-                Err(Unavailable::for_now("the server is shutting down"))
-            }
-            reserved = reserve(&self.capacity, &self.slots, slot.principal.user(), patience) => reserved,
+        let admitted = tokio::select! {
+            () = self.shutdown.draining() => Err(shutting_down()),
+            admitted = self.admission.admit(&self.slots, &slot) => admitted,
         };
-        // Whoever wanted the child may have lost the right to it meanwhile.
-        let reserved = match reserved {
-            Ok(_) if slot.tokens.are_over() => {
-                Err(Unavailable::for_now("the access to the server has ended"))
-            }
-            reserved => reserved,
+        let denied = |why| {
+            self.era.no_verdict();
+            slot.failed(NotStarted::Denied(why));
         };
-        let reservation = match reserved {
-            Ok(reservation) => reservation,
-            Err(why) => {
+        let (turn, reservation) = match admitted {
+            // Whoever wanted the child may have lost the right to it meanwhile.
+            Ok(Admitted::Goes(..)) if slot.tokens.are_over() => {
+                return denied(Unavailable::for_now("the access to the server has ended"));
+            }
+            Ok(Admitted::Goes(turn, reservation)) => (turn, reservation),
+            Ok(Admitted::Unwanted) => {
                 self.era.no_verdict();
-                slot.failed(NotStarted::Denied(why));
-                return;
+                return slot.vacate();
             }
+            Err(why) => return denied(why),
         };
         let brought_up = tokio::select! {
-            brought_up = self.bring_up(&slot, reservation) => brought_up,
-            () = self.shutdown.aborting() => Err(LaunchError::Interrupted.into()),
+            brought_up = turn.run(self.bring_up(&slot, reservation)) => brought_up,
+            // Its process is killed with whoever holds it.
+            () = self.shutdown.draining() => return denied(shutting_down()),
         };
         match brought_up {
             Ok(running) => {
                 let placement = slot.ready(running.child.clone());
-                if placement == Placement::Drains || self.shutdown.is_finishing() {
+                if placement == Placement::Drains || self.shutdown.is_draining() {
                     running.child.close();
                 }
                 self.live(&slot, running).await;
@@ -168,7 +173,7 @@ impl Lifecycle {
     /// Starts a successor beside the slot's child, which drains as soon as the successor is there.
     pub(super) async fn replace(self: Arc<Self>, slot: Arc<Slot>) {
         let Some(old) = slot.child() else { return };
-        let reservation = self.capacity.succeed(slot.principal.user());
+        let reservation = self.admission.succeed(slot.principal.user());
         let running = match self.bring_up(&slot, reservation).await {
             Ok(running) => running,
             Err(error) => {
@@ -247,6 +252,7 @@ impl Lifecycle {
                     name: launched.name().to_owned(),
                     redactor: launched.redactor().clone(),
                 };
+                launched.is_running();
                 let (child, actor) = Actor::new(verdict.hello, setup);
                 Ok(Running { child, actor, launched })
             }
@@ -255,7 +261,7 @@ impl Lifecycle {
                 if let Failed::Refused { message, .. } = &mut failed {
                     *message = launched.redactor().mask(message).into_owned();
                 }
-                let exit = launched.end().await;
+                let exit = launched.end(self.shutdown.aborting()).await;
                 Err(StartError::Handshake { failed, exit: Ended(exit) })
             }
         }
@@ -269,7 +275,7 @@ impl Lifecycle {
             let Launched { stdin, lines, .. } = &mut launched;
             tokio::select! {
                 end = actor.run(lines, stdin, self.settings.grace) => end,
-                () = self.shutdown.aborting() => End::Closed,
+                () = self.shutdown.overdue() => End::Closed,
                 () = slot.tokens.withdrawn() => End::Withdrawn,
             }
         };
@@ -283,6 +289,7 @@ impl Lifecycle {
         if let End::Broken(error) = &end {
             tracing::debug!(%error, "a pipe of the server broke");
         }
+        let served = actor.has_served();
         actor.fail(&ErrorObject::internal(last_answer(&end, exit.as_ref()))).await;
         let fate = match end {
             End::Closed => Fate::Closed,
@@ -296,6 +303,7 @@ impl Lifecycle {
             End::Exited | End::Broken(_) => Fate::Crashed {
                 how: Ended(exit).to_string(),
                 lived: born.elapsed(),
+                worth: if served { Worth::Served } else { Worth::Nothing },
                 era: child.hello().era(),
             },
         };
@@ -306,8 +314,13 @@ impl Lifecycle {
                 tracing::debug!(target: "mcpwrap::child", child = launched.name(), "last words: {line}");
             }
         }
-        launched.end().await;
+        launched.end(self.shutdown.aborting()).await;
     }
+}
+
+fn shutting_down() -> Unavailable {
+    let message = "the server is shutting down".to_owned();
+    Unavailable { message, retry: Retry::Time(Some(SHUT_DOWN_PAUSE)) }
 }
 
 /// What those are told who waited for an answer when the child ended.

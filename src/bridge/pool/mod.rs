@@ -1,5 +1,6 @@
 //! The children: one for each (user, authority, profile), found or started, and closed when nobody needs them.
 
+mod admission;
 mod authorizing_tokens;
 mod capacity;
 mod credential_files;
@@ -13,12 +14,14 @@ mod settings;
 mod slot;
 mod slot_state;
 mod slots;
+mod start_order;
+mod start_queue;
 mod unavailable;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{interval, timeout};
+use tokio::time::{Instant, interval, sleep_until, timeout};
 
 pub use isolated::Isolated;
 pub use launch::{Confinement, Launcher};
@@ -72,9 +75,7 @@ impl Pool {
         key: ChildKey,
         profile: &Profile,
     ) -> Result<Seat, Unavailable> {
-        if self.lifecycle.shutdown.is_finishing() {
-            return Err(Unavailable::for_now("the server is shutting down"));
-        }
+        self.lifecycle.open()?;
         let era = self.settle_era().await?;
         let (seat, leaving) = self.lifecycle.slots.choose(key, connect, profile, era, Seat::take);
         for child in leaving {
@@ -108,13 +109,14 @@ impl Pool {
         self.lifecycle.settings.start_timeout
     }
 
-    /// The seat's child, started if need be.
+    /// The seat's child, started if need be; a server that crashed is waited for until it may be started again.
     ///
     /// # Errors
     /// When it cannot be started, or crashed too often to be started at once.
     pub async fn ready(&self, seat: &Seat) -> Result<Child, Unavailable> {
+        let by = Instant::now() + self.lifecycle.settings.start_wait;
         for _ in 0..TRIES {
-            if let Some(child) = self.settled(seat.slot()).await? {
+            if let Some(child) = self.settled(seat.slot(), by).await? {
                 return Ok(child);
             }
         }
@@ -122,20 +124,28 @@ impl Pool {
     }
 
     /// The slot's child, once it is clear whether there is one; nothing, where one has just ended.
-    async fn settled(&self, slot: &Arc<Slot>) -> Result<Option<Child>, Unavailable> {
+    async fn settled(&self, slot: &Arc<Slot>, by: Instant) -> Result<Option<Child>, Unavailable> {
         if let Some(child) = slot.child() {
             return Ok(Some(child));
         }
-        if self.lifecycle.shutdown.is_finishing() {
-            return Err(Unavailable::for_now("the server is shutting down"));
-        }
-        match slot.start() {
-            Start::Granted => Arc::clone(&self.lifecycle).spawn(Arc::clone(slot)),
-            Start::Refused(why) => return Err(why),
-            Start::Waits => {}
+        loop {
+            self.lifecycle.open()?;
+            match slot.start() {
+                Start::Granted => {
+                    Arc::clone(&self.lifecycle).spawn(Arc::clone(slot));
+                    break;
+                }
+                Start::Waits => break,
+                Start::Later { at, .. } if at <= by => tokio::select! {
+                    () = sleep_until(at) => {}
+                    () = self.lifecycle.shutdown.draining() => {}
+                },
+                Start::Later { why, .. } | Start::Refused(why) => return Err(why),
+            }
         }
         // The start has its own deadline; this one only catches a fault of ours.
-        let limit = self.lifecycle.settings.start_timeout * 3 + STOP_SLACK;
+        let settings = &self.lifecycle.settings;
+        let limit = settings.start_wait + settings.start_timeout * 3 + STOP_SLACK;
         match timeout(limit, slot.settled()).await {
             Ok(settled) => settled,
             Err(_) => Err(Unavailable::for_now("the server did not start in time")),

@@ -13,6 +13,10 @@ pub struct Settings {
     pub era: EraChoice,
     /// From the start of the process to the end of the handshake.
     pub start_timeout: Duration,
+    /// How long a start may wait for its turn and its place, and a caller for a server that crashed to be started again.
+    pub start_wait: Duration,
+    /// Starts at a time.
+    pub most_starts: usize,
     /// How long a child without users lives.
     pub idle: Duration,
     /// How long calls may go on when a child is told to close.

@@ -136,6 +136,11 @@ impl Slot {
         self.state.send_modify(|state| state.failed(cause, Instant::now()));
     }
 
+    /// Nobody waits for the child any more that was to be started.
+    pub(super) fn vacate(&self) {
+        self.state.send_modify(SlotState::vacate);
+    }
+
     /// The successor takes the child's place; sessions go on with it if it introduces itself alike.
     pub(super) fn replace(&self, old: &Child, successor: &Child) -> Placement {
         let (was, is) = (old.hello(), successor.hello());
@@ -184,6 +189,11 @@ impl Slot {
     fn lose_sessions(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
         self.subscribers.gone();
+    }
+
+    /// Whether anybody uses the slot, or waits for its child.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.users.load(Ordering::Acquire) > 0
     }
 
     /// Whether the slot was only ever warmed up, and for nobody.
@@ -248,6 +258,7 @@ impl Drop for Seat {
 #[cfg(test)]
 mod tests {
     use super::super::super::child::testing::{child, hello};
+    use super::super::slot_state::Worth;
     use super::*;
 
     fn slot() -> Arc<Slot> {
@@ -280,7 +291,8 @@ mod tests {
             slot.ending(&child);
             assert!(slot.child().is_none() && !seat.is_lost());
             let how = "ended".to_owned();
-            slot.ended(&child, &Fate::Crashed { how, lived: Duration::ZERO, era });
+            let (lived, worth) = (Duration::ZERO, Worth::Nothing);
+            slot.ended(&child, &Fate::Crashed { how, lived, worth, era });
             assert_eq!(seat.is_lost(), lost, "{era:?}");
             assert!(!Seat::take(&slot).is_lost());
         }
