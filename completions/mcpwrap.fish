@@ -134,7 +134,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-shared-c
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l master-key -d 'Take the key of the encrypted store from here [default: a file in the state directory]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l max-children -d 'Run at most so many children [default: 256]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l max-children-per-user -d 'Run at most so many children for a user [default: 4]' -r
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l max-starts -d 'Start at most so many children at a time [default: one for each core, two at least]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l max-starts -d 'Start at most so many children at a time [default: half the cores, at least 1]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l listen -d 'Listen on this address, port 0 for a free one [default: 127.0.0.1:8808]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l path -d 'Serve MCP at this path [default: /mcp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-origin -d 'Accept web pages of this origin (repeatable)' -r
@@ -216,7 +216,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-shared-c
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l master-key -d 'Take the key of the encrypted store from here [default: a file in the state directory]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l max-children -d 'Run at most so many children [default: 256]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l max-children-per-user -d 'Run at most so many children for a user [default: 4]' -r
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l max-starts -d 'Start at most so many children at a time [default: one for each core, two at least]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l max-starts -d 'Start at most so many children at a time [default: half the cores, at least 1]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l listen -d 'Listen on this address, port 0 for a free one [default: 127.0.0.1:8808]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l path -d 'Serve MCP at this path [default: /mcp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-origin -d 'Accept web pages of this origin (repeatable)' -r

@@ -148,7 +148,7 @@ module completions {
     --master-key: string      # Take the key of the encrypted store from here [default: a file in the state directory]
     --max-children: string    # Run at most so many children [default: 256]
     --max-children-per-user: string # Run at most so many children for a user [default: 4]
-    --max-starts: string      # Start at most so many children at a time [default: one for each core, two at least]
+    --max-starts: string      # Start at most so many children at a time [default: half the cores, at least 1]
     --listen: string          # Listen on this address, port 0 for a free one [default: 127.0.0.1:8808]
     --path: string            # Serve MCP at this path [default: /mcp]
     --allow-origin: string    # Accept web pages of this origin (repeatable)
@@ -261,7 +261,7 @@ module completions {
     --master-key: string      # Take the key of the encrypted store from here [default: a file in the state directory]
     --max-children: string    # Run at most so many children [default: 256]
     --max-children-per-user: string # Run at most so many children for a user [default: 4]
-    --max-starts: string      # Start at most so many children at a time [default: one for each core, two at least]
+    --max-starts: string      # Start at most so many children at a time [default: half the cores, at least 1]
     --listen: string          # Listen on this address, port 0 for a free one [default: 127.0.0.1:8808]
     --path: string            # Serve MCP at this path [default: /mcp]
     --allow-origin: string    # Accept web pages of this origin (repeatable)

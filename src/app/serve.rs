@@ -39,6 +39,8 @@ pub fn serve(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
         for news in built.news {
             tell(news);
         }
+        // Whoever comes meanwhile waits in the system's queue.
+        built.gate.probe().await;
         tell(News::Listening { url: built.url, moved_from: built.moved_from });
         until_stopped(built.listeners, built.gate, shutdown, config.grace, &tell).await
     })

@@ -220,7 +220,7 @@ pub struct IsolationArgs {
     /// Run at most so many children for a user [default: 4]
     #[arg(long, value_name = "N")]
     pub max_children_per_user: Option<OsString>,
-    /// Start at most so many children at a time [default: one for each core, two at least]
+    /// Start at most so many children at a time [default: half the cores, at least 1]
     #[arg(long, value_name = "N")]
     pub max_starts: Option<OsString>,
 }

@@ -31,8 +31,6 @@ pub(super) const MAX_CHILDREN_PER_USER: usize = 4;
 
 /// How long calls may go on when mcpwrap or a child is to end.
 pub(super) const GRACE: Duration = Duration::from_secs(30);
-/// Starts at a time: where there is only one, a start that hangs would hold up everybody.
-const FEWEST_STARTS: usize = 2;
 
 /// Many users, each with his own child.
 #[derive(Clone, Debug, PartialEq)]
@@ -233,9 +231,10 @@ fn credentials(
 }
 
 fn limits(layers: &mut Layers<'_>) -> Limits {
+    // The others are for whoever is served already.
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Limits {
-        max_starts: layers.one(&key::MAX_STARTS, cores.max(FEWEST_STARTS), value::count),
+        max_starts: layers.one(&key::MAX_STARTS, (cores / 2).max(1), value::count),
         max_children: layers.one(&key::MAX_CHILDREN, MAX_CHILDREN, value::count),
         max_children_per_user: layers.one(
             &key::MAX_CHILDREN_PER_USER,

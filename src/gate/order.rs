@@ -97,6 +97,11 @@ impl Gate {
         Self { pool, policy, audit, call_timeout, calls: TaskTracker::new(), shutdown }
     }
 
+    /// Finds out how the server speaks before anybody calls; takes some seconds at most.
+    pub async fn probe(&self) {
+        self.pool.probe().await;
+    }
+
     /// Lets a caller in: policy's `connect`, and whose children his are.
     ///
     /// # Errors

@@ -14,6 +14,8 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{Gid, Uid, fchown, geteuid};
 
+/// How the homes begin that are nobody's and do not last; no digest of a user looks like this.
+pub const NOBODY: &str = "nobody-";
 /// Where the homes are, beneath the state directory.
 pub(super) const HOMES: &str = "homes";
 /// Where the credential files of a user are, beneath his root.

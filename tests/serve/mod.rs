@@ -11,6 +11,7 @@ mod faults;
 mod identity;
 mod introspection;
 mod keys;
+mod probe;
 mod sessions;
 mod silence;
 mod stalls;

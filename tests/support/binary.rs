@@ -122,7 +122,11 @@ impl Mcpwrap {
         }
         if let Mode::Serve = self.mode {
             // The walls have tests of their own; what every machine permits is enough here.
-            line.args(["--isolation", "basic", "--child-era", "legacy"]);
+            line.args(["--isolation", "basic"]);
+            // Nor is every one asked how it speaks.
+            if !self.flags.iter().any(|flag| flag == "--child-era") {
+                line.args(["--child-era", "legacy"]);
+            }
             line.arg("--state-dir").arg(self.dir.join("state"));
             line.arg("--audit").arg(self.dir.join("audit.log"));
             line.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", &**self.dir);

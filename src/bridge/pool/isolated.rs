@@ -37,6 +37,10 @@ pub(super) struct Fitted {
     pub(super) delivered: Vec<FileInUse>,
 }
 
+/// A home that is removed with whoever holds it.
+#[derive(Debug)]
+pub(super) struct PassingHome(PathBuf);
+
 /// Where credentials are written that a child reads as files.
 struct Files {
     dir: PathBuf,
@@ -88,15 +92,38 @@ impl Isolated {
             home.credentials(authority, ids).map_err(|cause| LaunchError::Home { cause })?;
         let mut paths = Paths::for_home(&home, &self.trees);
         paths.readable.push(files.clone());
+        let walls = self.walls(ids, paths);
+        let files = Files { dir: files, ids, in_use: self.files_in_use.clone() };
+        Ok(Fitted { env, cwd: Some(home.home), walls, files: Some(files), delivered: Vec::new() })
+    }
+
+    /// A place that is nobody's, with what of the environment is everybody's, and its home.
+    pub(super) fn fit_nobody(&self) -> Result<(Fitted, PassingHome), LaunchError> {
+        let uid = self.uids.as_ref().map(|uids| uids.allocate(home::NOBODY)).transpose();
+        let ids = uid.map_err(|cause| LaunchError::Uid { cause })?.map(|uid| (uid, uid));
+        let name = format!("{}{}", home::NOBODY, std::process::id());
+        let home = home::prepare(&self.state_dir, &name, None, ids)
+            .map_err(|cause| LaunchError::Home { cause })?;
+        let passing = PassingHome(home.root.clone());
+        let mut env = environment::isolated(&home, &name, None);
+        for (name, template) in &self.env {
+            if let Some(value) = template.literal() {
+                env.set(name, value);
+            }
+        }
+        let walls = self.walls(ids, Paths::for_home(&home, &self.trees));
+        let (cwd, delivered) = (Some(home.home), Vec::new());
+        Ok((Fitted { env, cwd, walls, files: None, delivered }, passing))
+    }
+
+    fn walls(&self, ids: Option<(u32, u32)>, paths: Paths) -> Walls {
         let (uid, gid) = ids.unwrap_or_default();
-        let walls = match self.form {
+        match self.form {
             Form::Uid => Walls::Strict { identity: Identity::Uid { uid, gid }, paths },
             Form::UidAlone => Walls::Strict { identity: Identity::UidAlone { uid, gid }, paths },
             Form::Namespaces => Walls::Strict { identity: Identity::Namespaces, paths },
             Form::Basic => Walls::Basic { paths },
-        };
-        let files = Files { dir: files, ids, in_use: self.files_in_use.clone() };
-        Ok(Fitted { env, cwd: Some(home.home), walls, files: Some(files), delivered: Vec::new() })
+        }
     }
 
     pub(super) fn rendered(
@@ -133,6 +160,16 @@ impl Fitted {
             self.env.set(&credential.name, value);
         }
         Ok(self)
+    }
+}
+
+// === impl PassingHome ===
+
+impl Drop for PassingHome {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, "cannot remove the home of the child that was started first");
+        }
     }
 }
 

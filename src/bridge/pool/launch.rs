@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use super::capacity::Reservation;
 use super::credential_files::FileInUse;
-use super::isolated::{Fitted, Isolated};
+use super::isolated::{Fitted, Isolated, PassingHome};
 use super::launch_error::LaunchError;
 use crate::auth::Principal;
 use crate::credentials::{self, CredentialSet, Sources};
 use crate::mcp::Lines;
+use crate::process::walls::Walls;
 use crate::process::{
-    self, ChildCommand, Environment, Exit, ProcessHandle, Spawner, Stdin, stderr,
+    self, ChildCommand, Environment, Exit, Process, ProcessHandle, Spawner, Stdin, stderr,
 };
 use crate::redact::{Learned, Redactor};
 
@@ -72,6 +73,13 @@ pub(super) struct Launched {
     reservation: Arc<Reservation>,
 }
 
+/// A process that is nobody's, and its home.
+pub(super) struct Bare {
+    pub(super) process: Process,
+    /// Removed when it is dropped, which is to be after the end of the process.
+    pub(super) home: Option<PassingHome>,
+}
+
 // === impl Launcher ===
 
 impl Launcher {
@@ -111,16 +119,7 @@ impl Launcher {
             Ok::<_, LaunchError>((fitted, credentials))
         });
         let (fitted, credentials) = fitting.await.map_err(|_| LaunchError::Interrupted)??;
-        let command = ChildCommand {
-            program: self.program.clone(),
-            args: self.args.clone(),
-            env: fitted.env,
-            cwd: self.cwd.clone().or(fitted.cwd),
-            name: self.name.clone(),
-            walls: fitted.walls,
-        };
-        let process =
-            self.spawner.spawn(command).await.map_err(|cause| LaunchError::Process { cause })?;
+        let process = self.spawn(fitted.env, fitted.cwd, fitted.walls).await?;
         let tail = stderr::Tail::default();
         let (sink, kept) = (stderr::log(self.name.clone()), tail.clone());
         let redactor = self.redactor.clone();
@@ -146,6 +145,40 @@ impl Launcher {
             files: fitted.delivered,
             reservation,
         })
+    }
+
+    /// Starts a process that is nobody's, without any credential.
+    ///
+    /// # Errors
+    /// See [`LaunchError`].
+    pub(super) async fn launch_bare(&self) -> Result<Bare, LaunchError> {
+        let own = self.clone();
+        let fitting = tokio::task::spawn_blocking(move || match &own.confinement {
+            Confinement::Developer { env } => Ok((Fitted::open(env.clone()), None)),
+            Confinement::Isolated(isolated) => {
+                isolated.fit_nobody().map(|(fitted, home)| (fitted, Some(home)))
+            }
+        });
+        let (fitted, home) = fitting.await.map_err(|_| LaunchError::Interrupted)??;
+        let process = self.spawn(fitted.env, fitted.cwd, fitted.walls).await?;
+        Ok(Bare { process, home })
+    }
+
+    async fn spawn(
+        &self,
+        env: Environment,
+        own_place: Option<PathBuf>,
+        walls: Walls,
+    ) -> Result<Process, LaunchError> {
+        let command = ChildCommand {
+            program: self.program.clone(),
+            args: self.args.clone(),
+            env,
+            cwd: self.cwd.clone().or(own_place),
+            name: self.name.clone(),
+            walls,
+        };
+        self.spawner.spawn(command).await.map_err(|cause| LaunchError::Process { cause })
     }
 
     fn fit(&self, principal: &Principal) -> Result<Fitted, LaunchError> {

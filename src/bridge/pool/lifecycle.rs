@@ -104,7 +104,7 @@ impl Lifecycle {
 
     /// Starts a child in the slot that granted it.
     pub(super) fn spawn(self: Arc<Self>, slot: Arc<Slot>) {
-        self.era.probe();
+        self.era.probe(slot.principal.user());
         let shutdown = self.shutdown.clone();
         shutdown.spawn_work(self.start(slot));
     }
@@ -116,7 +116,7 @@ impl Lifecycle {
             admitted = self.admission.admit(&self.slots, &slot) => admitted,
         };
         let denied = |why| {
-            self.era.no_verdict();
+            self.era.no_verdict(slot.principal.user());
             slot.failed(NotStarted::Denied(why));
         };
         let (turn, reservation) = match admitted {
@@ -126,7 +126,7 @@ impl Lifecycle {
             }
             Ok(Admitted::Goes(turn, reservation)) => (turn, reservation),
             Ok(Admitted::Unwanted) => {
-                self.era.no_verdict();
+                self.era.no_verdict(slot.principal.user());
                 return slot.vacate();
             }
             Err(why) => return denied(why),
@@ -145,7 +145,7 @@ impl Lifecycle {
                 self.live(&slot, running).await;
             }
             Err(error) => {
-                self.era.no_verdict();
+                self.era.no_verdict(slot.principal.user());
                 self.report(&slot, &error);
                 slot.failed(error.into());
             }

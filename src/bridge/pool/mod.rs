@@ -8,6 +8,7 @@ mod isolated;
 mod launch;
 mod launch_error;
 mod lifecycle;
+mod probe;
 mod reserve;
 mod server_era;
 mod settings;
@@ -33,7 +34,7 @@ use super::child::Child;
 use crate::audit;
 use crate::mcp::Era;
 use crate::policy::Connect;
-use crate::server::Profile;
+use crate::server::{EraChoice, Profile};
 use crate::shutdown::Shutdown;
 use lifecycle::{Lifecycle, STOP_SLACK};
 use slot_state::Start;
@@ -76,7 +77,7 @@ impl Pool {
         profile: &Profile,
     ) -> Result<Seat, Unavailable> {
         self.lifecycle.open()?;
-        let era = self.settle_era().await?;
+        let era = self.settle_era(connect).await?;
         let (seat, leaving) = self.lifecycle.slots.choose(key, connect, profile, era, Seat::take);
         for child in leaving {
             child.close();
@@ -95,12 +96,30 @@ impl Pool {
         connect: &Connect,
         key: ChildKey,
     ) -> Result<(Seat, Child), Unavailable> {
-        let era = self.settle_era().await?;
+        let era = self.settle_era(connect).await?;
         let (seat, leaving) =
             self.lifecycle.slots.choose(key, connect, &Profile::plain(), era, Seat::warm);
         leaving.iter().for_each(Child::close);
         let child = self.ready(&seat).await?;
         Ok((seat, child))
+    }
+
+    /// Finds out how the server speaks, where that is not known, by a child that is nobody's. Start-up goes on without
+    /// the verdict where such a child cannot be had.
+    pub async fn probe(&self) {
+        if self.lifecycle.era.choice() != EraChoice::Probe {
+            return;
+        }
+        match probe::probe(&self.lifecycle.launcher).await {
+            Ok(era) => {
+                tracing::debug!(?era, "a child of nobody's has said how the server speaks");
+                self.lifecycle.era.found(era);
+            }
+            Err(error) => tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "the server does not start for nobody; the first user's child will say how it speaks"
+            ),
+        }
     }
 
     /// How long a start, and the first thing that is asked of a child, may take.
@@ -190,9 +209,9 @@ impl Pool {
         Ok(ChildKey { user: principal.user().clone(), authority, session: None })
     }
 
-    async fn settle_era(&self) -> Result<Option<Era>, Unavailable> {
+    async fn settle_era(&self, connect: &Connect) -> Result<Option<Era>, Unavailable> {
         let limit = self.lifecycle.settings.start_timeout * 2 + STOP_SLACK;
-        let settled = timeout(limit, self.lifecycle.era.settled()).await;
+        let settled = timeout(limit, self.lifecycle.era.settled(connect.principal().user())).await;
         settled.map_err(|_| Unavailable::for_now("the server did not start in time"))
     }
 
