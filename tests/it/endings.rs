@@ -70,14 +70,7 @@ async fn a_start_under_way_is_abandoned() {
     let started = || std::fs::read_to_string(&starts).unwrap_or_default();
     eventually("a start", || started().ends_with('\n')).await;
     let pid: i32 = started().trim().parse().unwrap();
-    let modern = Modern::new(&served);
-    let waits = modern.begin(json!(1), "echo", json!({}));
-    let stop = async {
-        served.signal(Signal::SIGTERM);
-    };
-    let (reply, ()) = futures_util::future::join(waits, stop).await;
-    // It came before the signal or after it.
-    assert_eq!(reply.expect(503).header("retry-after"), Some("5"));
+    served.signal(Signal::SIGTERM);
     assert_eq!(served.ended().await.code(), Some(0));
     eventually("the end of the child", || !is_alive(pid)).await;
 }
