@@ -125,6 +125,8 @@ reasons! {
     Machine = "machine",
     /// No keys of the issuer.
     NoKeys = "no_keys",
+    /// An unknown key that could not be looked up at the issuer.
+    KeyNotLookedUp = "key_not_looked_up",
     /// The check at the issuer failed.
     NoAnswer = "no_answer",
 }

@@ -69,6 +69,31 @@ async fn rotated_keys_are_found_and_removed_ones_stop_at_once() {
     assert_eq!(reason(&verifier, &old_token).await, Reason::UnknownKey);
 }
 
+/// A provider that is down for a second while its keys change must not log anybody out for half a minute.
+#[tokio::test]
+async fn a_key_that_cannot_be_looked_up_is_unavailable_and_soon_looked_up_again() {
+    let (provider, old, verifier, hand) = one().await;
+    check(&verifier, &old.token(&claims(&provider.url))).await.unwrap();
+    let new = Pair::rsa("k2", 1);
+    let token = new.token(&claims(&provider.url));
+    let unknown = Err(Denied::Unavailable { reason: Reason::KeyNotLookedUp });
+    hand.forward(31);
+    provider.answer("/keys", Answer::Json(503, json!({})));
+    let asked = check(&verifier, &token).await.map(drop);
+    assert_eq!((asked, provider.hits("/keys")), (unknown.clone(), 2));
+    let asked = check(&verifier, &token).await.map(drop);
+    assert_eq!((asked, provider.hits("/keys")), (unknown.clone(), 2), "not at once");
+    hand.forward(1);
+    let asked = check(&verifier, &token).await.map(drop);
+    assert_eq!((asked, provider.hits("/keys")), (unknown.clone(), 3));
+    hand.forward(1);
+    let asked = check(&verifier, &token).await.map(drop);
+    assert_eq!((asked, provider.hits("/keys")), (unknown, 3), "later each time");
+    hand.forward(1);
+    provider.keys(&[&new]);
+    assert!(check(&verifier, &token).await.is_ok());
+}
+
 #[tokio::test]
 async fn a_token_without_a_key_id_needs_a_single_key() {
     let (provider, pair, verifier, hand) = one().await;
