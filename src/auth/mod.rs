@@ -16,6 +16,7 @@
 //! [`Settings::validate`] says what is wrong before anybody calls; [`Authenticator::authenticate`] is asked once per
 //! request; [`Principal::ended`] tells a stream when its token is over.
 
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use http::HeaderMap;
@@ -68,7 +69,7 @@ pub enum Authenticator {
 // === impl Authenticator ===
 
 impl Authenticator {
-    /// Who sends a request with these headers and this query.
+    /// Who sends a request with these headers and this query, from the network whose first address is `from`.
     ///
     /// # Errors
     /// [`Denied`] says which kind of answer is due; it is logged already.
@@ -76,10 +77,11 @@ impl Authenticator {
         &self,
         headers: &HeaderMap,
         query: Option<&str>,
+        from: IpAddr,
     ) -> Result<Arc<Principal>, Denied> {
         match self {
             Self::Local => Ok(LOCAL.clone()),
-            Self::Oidc(verifier) => verifier.authenticate(headers, query).await,
+            Self::Oidc(verifier) => verifier.authenticate(headers, query, from).await,
         }
     }
 }

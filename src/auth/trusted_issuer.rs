@@ -59,7 +59,7 @@ impl TrustedIssuer {
                 shutdown.clone(),
             ))
         });
-        let opaque = OpaqueTokens::of(issuer, settings, http, keys.as_ref())
+        let opaque = OpaqueTokens::of(issuer, settings, http, keys.as_ref(), clock)
             .map_err(|_| issuer.problem("has an address that cannot be used"))?;
         let introspection = settings.introspection_of(issuer);
         let when = introspection.map_or(AskWhen::Opaque, |introspection| introspection.when);

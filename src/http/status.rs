@@ -134,6 +134,7 @@ pub(super) fn denied(denied: &Denied, challenge: Option<&Challenge>) -> Response
         Denied::Missing | Denied::Invalid { .. } => StatusCode::UNAUTHORIZED,
         Denied::Malformed { .. } => StatusCode::BAD_REQUEST,
         Denied::Scope { .. } | Denied::Forbidden { .. } => StatusCode::FORBIDDEN,
+        Denied::Slowed => StatusCode::TOO_MANY_REQUESTS,
         Denied::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
     };
     let error = ErrorObject::new(codes::INVALID_REQUEST, denied.sentence());
@@ -144,8 +145,13 @@ pub(super) fn denied(denied: &Denied, challenge: Option<&Challenge>) -> Response
     if let Some(value) = value {
         headers.insert(WWW_AUTHENTICATE, value);
     }
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    let wait = match denied {
+        Denied::Slowed => Some("1"),
+        Denied::Unavailable { .. } => Some("5"),
+        _ => None,
+    };
+    if let Some(wait) = wait {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static(wait));
     }
     response
 }

@@ -15,7 +15,7 @@ pub fn challenge(
     scope: &[String],
 ) -> Option<HeaderValue> {
     let scope = match denied {
-        Denied::Forbidden { .. } | Denied::Unavailable { .. } => return None,
+        Denied::Forbidden { .. } | Denied::Slowed | Denied::Unavailable { .. } => return None,
         Denied::Scope { required } => required,
         Denied::Missing | Denied::Invalid { .. } | Denied::Malformed { .. } => scope,
     };
@@ -95,6 +95,7 @@ mod tests {
         for denied in [
             Denied::Unavailable { reason: Reason::NoKeys },
             Denied::Forbidden { reason: Reason::NotAllowed },
+            Denied::Slowed,
         ] {
             assert!(challenge(&denied, METADATA, &[]).is_none());
         }

@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 use super::Verifier;
 use crate::auth::clock::Clock;
 use crate::auth::keys::issuer_keys::IssuerStatus;
+use crate::auth::opaque::network_shares::Asker;
 use crate::auth::opaque::revocation_watch::Due;
 use crate::auth::opaque::verdict::Verdict;
 use crate::auth::settings::Settings;
@@ -83,7 +84,7 @@ impl Verifier {
         let issuer = &self.issuers[due.issuer];
         let Some(opaque) = &issuer.opaque else { return };
         let token = due.token.expose_secret();
-        match opaque.ask(token).await {
+        match opaque.ask(token, Asker::Known).await {
             Ok(Verdict::Active(_)) => {
                 let now = self.clock.steady();
                 self.revocations.confirm(due.digest, token, due.issuer, now);
