@@ -1,6 +1,6 @@
 //! `mcpwrap serve`: every request is somebody, every user has his own child, his own credential, his own walls.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use url::Url;
@@ -17,7 +17,8 @@ use crate::credentials::{
 };
 use crate::gate::{Confinement, Gate, Isolated, Launcher, Trace};
 use crate::http::{Allowed, Challenge, Endpoint, Listener, Metadata, Proxies, Routes};
-use crate::outbound;
+use crate::outbound::{self, Authorities, Beside};
+use crate::private_file::{self, MAX_CERTIFICATES, Readers};
 use crate::problem::{Problem, chain};
 use crate::process::leftovers;
 use crate::process::{Deadlines, Program, Spawner};
@@ -33,7 +34,7 @@ use crate::store::{Store, keys::KeySource};
 pub fn serve(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Result<(), Error> {
     runtime()?.block_on(async move {
         let shutdown = Shutdown::new();
-        let built = build(&config, &shutdown, &outbound_client()?).await;
+        let built = build(&config, &shutdown, &outbound_client(config.ca_file.as_deref())?).await;
         // What was begun for a configuration that turned out to be wrong ends as planned, not as a fault.
         let built = built.inspect_err(|_| shutdown.finish())?;
         for news in built.news {
@@ -51,7 +52,7 @@ pub fn serve(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
 pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Result<(), Error> {
     runtime()?.block_on(async move {
         let shutdown = Shutdown::new();
-        let built = build(&config, &shutdown, &outbound_client()?).await;
+        let built = build(&config, &shutdown, &outbound_client(config.ca_file.as_deref())?).await;
         // What was begun for a configuration that turned out to be wrong ends as planned, not as a fault.
         let built = built.inspect_err(|_| shutdown.finish())?;
         for news in built.news {
@@ -92,8 +93,18 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
         .map_err(|cause| Error::Runtime { cause })
 }
 
-pub(crate) fn outbound_client() -> Result<outbound::Client, Error> {
-    outbound::Client::new().map_err(|cause| Error::Outbound { cause })
+/// The client for provider and vault, which trusts the authorities of this file too.
+pub(crate) fn outbound_client(ca_file: Option<&Path>) -> Result<outbound::Client, Error> {
+    let authorities = match ca_file {
+        None => Authorities::system(),
+        Some(path) => {
+            let pem = private_file::read_given(path, Readers::Others, MAX_CERTIFICATES)
+                .map_err(|cause| Error::CaFile { cause: cause.into() })?;
+            Authorities::of(&pem, Beside::System)
+                .map_err(|cause| Error::CaFile { cause: cause.into() })?
+        }
+    };
+    outbound::Client::new(authorities).map_err(|cause| Error::Outbound { cause })
 }
 
 /// Puts everything together; whatever is wrong with the configuration is said at once.
@@ -103,6 +114,9 @@ pub(crate) async fn build(
     outbound: &outbound::Client,
 ) -> Result<Built, Error> {
     let mut problems = Vec::from_iter(check_exposure(config));
+    for issuer in config.auth.issuers.iter().filter_map(|issuer| Url::parse(&issuer.id).ok()) {
+        outbound.prepare(&issuer).map_err(|cause| Error::Outbound { cause })?;
+    }
     let specs = sources(config, &mut problems);
     let env = environment(config, &mut problems);
     let spawner = Spawner::new(Program::Own, Deadlines::default())?;
@@ -133,7 +147,7 @@ pub(crate) async fn build(
     let mut news: Vec<News> = Vec::new();
     news.extend(settings.cautions().into_iter().map(|c| News::Caution { text: c.what }));
     news.extend(walls.open.iter().map(|text| News::Caution { text: (*text).to_owned() }));
-    let sources = credentials(config, specs, shutdown).await?;
+    let sources = credentials(config, specs, outbound, shutdown).await?;
     let allowed = allowed(config, &public)?;
     let audit = parts::audit(&config.audit, shutdown)?;
     let launcher = launcher(config, spawner, sources, env, walls)?;
@@ -211,6 +225,7 @@ fn environment(config: &Serve, problems: &mut Vec<Problem>) -> Vec<(String, Temp
 async fn credentials(
     config: &Serve,
     specs: Vec<CredentialSpec>,
+    outbound: &outbound::Client,
     shutdown: &Shutdown,
 ) -> Result<Sources, Error> {
     let vault = match specs.iter().any(CredentialSpec::needs_vault) {
@@ -218,7 +233,7 @@ async fn credentials(
         true => {
             let settings = VaultSettings::from_env(|name| std::env::var(name).ok())
                 .map_err(|cause| Error::VaultSettings { cause })?;
-            let vault = Vault::new(settings).map_err(|cause| Error::Vault { cause })?;
+            let vault = Vault::new(settings, outbound).map_err(|cause| Error::Vault { cause })?;
             let (upkeep, stop) = (vault.clone().upkeep(), shutdown.clone());
             shutdown.spawn("renew the vault's token", async move {
                 tokio::select! {

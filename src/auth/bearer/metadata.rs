@@ -29,15 +29,18 @@ pub fn protected_resource(public_url: &str, settings: &Settings, resource_name: 
     document
 }
 
-/// The scopes that a client should ask for at its first log-in.
+/// The scopes that a client should ask for at its first log-in: the required ones, and those that the operator offers,
+/// whichever they are.
 #[must_use]
 pub fn challenge_scopes(settings: &Settings) -> Vec<String> {
-    settings
-        .required_scopes
-        .iter()
-        .filter(|scope| !NOT_OURS.contains(&scope.as_str()))
-        .cloned()
-        .collect()
+    let mut scopes: Vec<String> = Vec::new();
+    let ours = settings.required_scopes.iter().filter(|scope| !NOT_OURS.contains(&scope.as_str()));
+    for scope in ours.chain(&settings.offered_scopes) {
+        if !scopes.contains(scope) {
+            scopes.push(scope.clone());
+        }
+    }
+    scopes
 }
 
 /// The paths that serve the document: the endpoint's own, then the host's, which is the same if the
@@ -91,6 +94,21 @@ mod tests {
                 "resource_name": "files",
             })
         );
+    }
+
+    #[test]
+    fn offered_scopes_are_told_beside_the_required_ones() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect();
+        let settings = Settings {
+            required_scopes: words("mcp:use openid"),
+            offered_scopes: words("openid mcp:use api"),
+            ..Settings::default()
+        };
+        let document = protected_resource("https://mcp.example/mcp", &settings, "files");
+        assert_eq!(document["scopes_supported"], json!(["mcp:use", "openid", "api"]));
+        let settings = Settings::default();
+        let document = protected_resource("https://mcp.example/mcp", &settings, "files");
+        assert_eq!(document.get("scopes_supported"), None);
     }
 
     #[test]

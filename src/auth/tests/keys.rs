@@ -197,3 +197,22 @@ async fn a_provider_that_comes_back_is_found_again() {
     hand.forward(6);
     assert!(check(&verifier, &token).await.is_ok());
 }
+
+/// No length is announced and no deadline comes: only the client's bound ends it.
+#[tokio::test]
+async fn an_answer_without_end_is_given_up_at_the_bound() {
+    let pair = Pair::rsa("k1", 0);
+    for place in ["/.well-known/oauth-authorization-server", "/keys"] {
+        let provider = Provider::with_keys("", &[&pair]).await;
+        provider.answer(place, Answer::Endless);
+        let never = Duration::from_secs(3600);
+        let mut settings = settings(&[&provider]);
+        settings.limits.fetch_deadline = never;
+        let http = outbound::Client::with_limits(outbound::Authorities::system(), never, 64 * 1024);
+        let verifier =
+            Verifier::build(settings, &http.unwrap(), Clock::system(), &Shutdown::new()).unwrap();
+        let token = pair.token(&claims(&provider.url));
+        let asked = tokio::time::timeout(Duration::from_secs(10), check(&verifier, &token)).await;
+        assert_eq!(asked.expect("the bound ends it").unwrap_err(), NO_KEYS, "{place}");
+    }
+}

@@ -26,7 +26,7 @@ fn settings(providers: &[&Provider]) -> Settings {
 }
 
 fn verifier(settings: Settings, hand: &Hand) -> Arc<Verifier> {
-    let http = outbound::Client::new().unwrap();
+    let http = outbound::Client::new(outbound::Authorities::system()).unwrap();
     Verifier::build(settings, &http, hand.clock(), &Shutdown::new()).unwrap()
 }
 
@@ -76,7 +76,7 @@ async fn the_local_developer_needs_no_token() {
 async fn a_verifier_that_runs_stops_with_the_process() {
     let (provider, ..) = one().await;
     let shutdown = Shutdown::new();
-    let http = outbound::Client::new().unwrap();
+    let http = outbound::Client::new(outbound::Authorities::system()).unwrap();
     let verifier =
         Verifier::start(settings(&[&provider]), &http, Clock::system(), &shutdown).unwrap();
     let status = verifier.warm_up().await;
@@ -88,7 +88,7 @@ async fn a_verifier_that_runs_stops_with_the_process() {
 
 #[tokio::test]
 async fn settings_with_problems_do_not_start() {
-    let http = outbound::Client::new().unwrap();
+    let http = outbound::Client::new(outbound::Authorities::system()).unwrap();
     let refused = Verifier::start(Settings::default(), &http, Clock::system(), &Shutdown::new());
     assert!(!refused.unwrap_err().is_empty());
 }
