@@ -8,7 +8,7 @@ use url::Url;
 use super::run::{Error, News, bind, until_stopped};
 use super::{callers, parts, walls};
 use crate::audit::{self, Refusals};
-use crate::auth::{Authenticator, Clock, Verifier, metadata};
+use crate::auth::{Authenticator, Clock, IssuerStatus, Verifier, metadata};
 use crate::client::{Context, Front};
 use crate::config::{Claim, PublicUrl, Serve};
 use crate::credentials::{
@@ -26,6 +26,10 @@ use crate::redact::Redactor;
 use crate::seal::Keyring;
 use crate::shutdown::Shutdown;
 use crate::store::{Store, keys::KeySource};
+
+/// So many of a provider's scopes are named to the operator, and none that is longer; some have hundreds.
+const SCOPES_SHOWN: usize = 8;
+const SCOPE_SHOWN: usize = 64;
 
 /// Serves until a signal.
 ///
@@ -59,7 +63,11 @@ pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
             tell(news);
         }
         let mut problems = Vec::new();
+        let offers = !metadata::challenge_scopes(built.verifier.settings()).is_empty();
         for issuer in built.verifier.warm_up().await {
+            if !offers && !issuer.scopes.is_empty() {
+                tell(News::Caution { text: no_scope(&issuer) });
+            }
             if issuer.keys == 0 {
                 problems.push(Problem::new(
                     "oidc",
@@ -168,6 +176,7 @@ pub(crate) async fn build(
                 paths: metadata::well_known_paths(&public_url),
                 document: document.to_string().into(),
             }),
+            server_metadata: metadata::server_metadata_paths(&public_url, &settings),
         },
         allowed,
         authenticator: Authenticator::Oidc(Arc::clone(&verifier)),
@@ -183,6 +192,16 @@ pub(crate) async fn build(
     };
     let listeners = vec![endpoint.listen_on(listener, parts::connections(&config.http))];
     Ok(Built { url: local, moved_from, listeners, gate, verifier, news })
+}
+
+/// Clients ask for what our metadata name, and a provider with scopes may deny a log-in that asks for none.
+fn no_scope(issuer: &IssuerStatus) -> String {
+    let short = issuer.scopes.iter().filter(|scope| scope.len() <= SCOPE_SHOWN);
+    let some: Vec<&str> = short.take(SCOPES_SHOWN).map(String::as_str).collect();
+    let (name, some) = (&issuer.name, some.join(", "));
+    format!(
+        "{name} has scopes ({some}), and clients are told of none; where it denies log-ins that ask for none, add --offer-scope SCOPE"
+    )
 }
 
 /// Where tokens would travel unencrypted.

@@ -19,6 +19,7 @@
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
+use bytes::Bytes;
 use http::HeaderMap;
 
 mod admission;
@@ -82,6 +83,14 @@ impl Authenticator {
         match self {
             Self::Local => Ok(LOCAL.clone()),
             Self::Oidc(verifier) => verifier.authenticate(headers, query, from).await,
+        }
+    }
+
+    /// The metadata of the only issuer, as it wrote them, if they can be had now.
+    pub async fn server_metadata(&self) -> Option<Bytes> {
+        match self {
+            Self::Local => None,
+            Self::Oidc(verifier) => verifier.server_metadata().await,
         }
     }
 }

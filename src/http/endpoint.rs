@@ -82,7 +82,13 @@ async fn answer(
     }
     match endpoint.routes.find(&parts.method, parts.uri.path()) {
         Some(Route::Mcp) => {}
-        Some(Route::ProtectedResourceMetadata(metadata)) => return Ok(status::document(metadata)),
+        Some(Route::ProtectedResourceMetadata(metadata)) => {
+            return Ok(status::document(metadata.document.clone()));
+        }
+        Some(Route::AuthorizationServerMetadata) => {
+            let document = endpoint.authenticator.server_metadata().await;
+            return document.map(status::document).ok_or(Rejection::NoServerMetadata);
+        }
         None => return Err(Rejection::Path),
     }
     let from = endpoint.network(peer, &parts.headers).first();

@@ -9,6 +9,7 @@ use url::Url;
 use crate::auth::settings::Settings;
 
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+const SERVER_WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";
 /// Scopes that are for the client and its log-in, not for this server.
 const NOT_OURS: &[&str] = &["offline_access", "openid", "profile", "email"];
 
@@ -50,6 +51,24 @@ pub fn well_known_paths(public_url: &Url) -> Vec<String> {
     let mut paths = vec![own_path(public_url)];
     if paths[0] != WELL_KNOWN {
         paths.push(WELL_KNOWN.to_owned());
+    }
+    paths
+}
+
+/// The paths where clients of 2025-03-26 look for the metadata of the authorization server, which they take to be on our
+/// origin; there are none where no single issuer has metadata.
+///
+/// RFC 8414 section 3.3 wants `issuer` to be the URL that it was found under, and there it is the issuer's own. Those
+/// clients do not compare them; one that does refuses the document, and has lost nothing.
+#[must_use]
+pub fn server_metadata_paths(public_url: &Url, settings: &Settings) -> Vec<String> {
+    match &*settings.issuers {
+        [issuer] if !issuer.idp.is_weaker() => {}
+        _ => return Vec::new(),
+    }
+    let mut paths = vec![SERVER_WELL_KNOWN.to_owned()];
+    if public_url.path() != "/" {
+        paths.push(format!("{SERVER_WELL_KNOWN}{}", public_url.path()));
     }
     paths
 }
@@ -109,6 +128,26 @@ mod tests {
         let settings = Settings::default();
         let document = protected_resource("https://mcp.example/mcp", &settings, "files");
         assert_eq!(document.get("scopes_supported"), None);
+    }
+
+    #[test]
+    fn the_metadata_of_a_single_issuer_stand_here_too() {
+        let issuer = |text, idp| Issuer::parse(text, idp).unwrap();
+        let one = issuer("a=https://a.example", Preset::Generic);
+        let two = issuer("b=https://b.example", Preset::Generic);
+        let google = issuer("https://accounts.google.com", Preset::Google);
+        let url = Url::parse("https://mcp.example/mcp").unwrap();
+        let paths = |issuers: &[&Issuer]| {
+            let issuers = issuers.iter().map(|issuer| (*issuer).clone()).collect();
+            server_metadata_paths(&url, &Settings { issuers, ..Settings::default() })
+        };
+        let both = [
+            "/.well-known/oauth-authorization-server",
+            "/.well-known/oauth-authorization-server/mcp",
+        ];
+        assert_eq!(paths(&[&one]), both);
+        assert!(paths(&[&one, &two]).is_empty());
+        assert!(paths(&[&google]).is_empty());
     }
 
     #[test]

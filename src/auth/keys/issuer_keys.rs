@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::discovery::{self, Endpoints};
@@ -77,6 +78,8 @@ pub struct IssuerStatus {
     pub age: Option<Duration>,
     /// Fetches that failed since the last good one.
     pub failures: u64,
+    /// The scopes that its metadata offer.
+    pub scopes: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -156,13 +159,23 @@ impl IssuerKeys {
 
     /// Where opaque tokens are checked, as far as the provider says.
     pub(in crate::auth) async fn introspection(self: &Arc<Self>) -> Option<url::Url> {
+        self.learnt(|endpoints| endpoints.introspection.clone()).await
+    }
+
+    /// The provider's own metadata as it wrote them, at most an hour old while it answers.
+    pub(in crate::auth) async fn metadata(self: &Arc<Self>) -> Option<Bytes> {
+        self.learnt(|endpoints| Some(endpoints.document.clone())).await
+    }
+
+    /// Something that the metadata say, which are fetched first if they do not say it yet.
+    async fn learnt<T>(self: &Arc<Self>, what: impl Fn(&Endpoints) -> Option<T>) -> Option<T> {
         let known = || {
             let state = self.state();
             let (endpoints, _) = state.endpoints.as_ref()?;
-            endpoints.introspection.clone()
+            what(endpoints)
         };
-        if let Some(url) = known() {
-            return Some(url);
+        if let Some(known) = known() {
+            return Some(known);
         }
         self.refresh().await;
         known()
@@ -190,6 +203,10 @@ impl IssuerKeys {
             keys: current.as_ref().map_or(0, |current| current.keys.len()),
             age: current.map(|_| self.clock.steady().saturating_sub(state.fetched)),
             failures: state.failures,
+            scopes: state
+                .endpoints
+                .as_ref()
+                .map_or_else(Vec::new, |(known, _)| known.scopes.clone()),
         }
     }
 

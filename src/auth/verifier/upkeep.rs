@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use secrecy::ExposeSecret;
 
 use super::Verifier;
@@ -57,6 +58,15 @@ impl Verifier {
             }
         }
         self.status()
+    }
+
+    /// The metadata of the only issuer, as it wrote them; `None` while it cannot be asked, and where there are several or
+    /// it has none.
+    pub async fn server_metadata(&self) -> Option<Bytes> {
+        match &*self.issuers {
+            [issuer] => issuer.keys.as_ref()?.metadata().await,
+            _ => None,
+        }
     }
 
     /// How well each issuer with keys is known; one without any answers 503 to its users.
