@@ -76,7 +76,7 @@ impl Principal {
 
     /// The same caller as a service that acts for itself.
     #[cfg(test)]
-    pub(crate) fn as_machine(mut self) -> Self {
+    pub(crate) fn into_machine(mut self) -> Self {
         let user = &self.user;
         self.user = UserId::of_machine(user.issuer(), user.tenant(), user.subject());
         self

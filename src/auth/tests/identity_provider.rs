@@ -334,5 +334,5 @@ async fn write_without_end(mut stream: TcpStream) {
         }
         written = stream.write_all(chunk.as_bytes()).await;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

@@ -187,7 +187,7 @@ async fn a_service_gets_no_person_s_secret() {
     let issuer = "https://idp.example";
     let owner = UserRef { issuer: issuer.to_owned(), tenant: None, subject: "alice".to_owned() };
     let (_dir, sources) = store_of(owner).await;
-    let service = Principal::for_tests(issuer, None, "alice", &[]).as_machine();
+    let service = Principal::for_tests(issuer, None, "alice", &[]).into_machine();
     assert_eq!(service.user().subject(), "alice");
     let error = sources.fetch(&service).await.unwrap_err();
     assert!(error.for_user().starts_with("no credential TOKEN is stored for you"));
