@@ -193,3 +193,34 @@ async fn no_answer_is_believed_for_long() {
     assert_eq!(ended.code, Some(2));
     assert!(ended.err.contains("error: --introspection-cache (command line): "), "{}", ended.err);
 }
+
+/// Whoever makes tokens up is slowed down, by the network that the proxy saw him in; his neighbours elsewhere are not.
+#[tokio::test]
+async fn made_up_tokens_keep_nobody_else_out() {
+    let provider = Provider::start().await;
+    let setup = asking(&provider).flags(["--trusted-proxy", "127.0.0.1/32"]);
+    let served = setup.start().await;
+    provider.vouch("opaque-1", "alice");
+    provider.vouch("opaque-2", "bob");
+    let send = async |token: &str, from: &str| {
+        let caller = served.caller(token);
+        let request = caller.calling("whoami", json!({})).header("x-forwarded-for", from);
+        request.send(served.at).await
+    };
+    assert_eq!(send("opaque-1", "203.0.113.9").await.status, 200);
+    // As many as a network may have refused, and those that it regains while this runs.
+    let mut slowed = None;
+    for n in 0..10_000 {
+        let reply = send(&format!("made-up-{n}"), &format!("203.0.113.{}", n % 250)).await;
+        if reply.status != 401 {
+            slowed = Some((n, reply));
+            break;
+        }
+    }
+    let (sent, reply) = slowed.expect("the network is slowed down");
+    assert_eq!((reply.status, reply.header("retry-after")), (429, Some("1")));
+    assert_eq!(reply.header("www-authenticate"), None, "a new log-in would not help");
+    assert!(sent >= 128, "{sent}");
+    assert_eq!(send("opaque-2", "198.51.100.7").await.status, 200, "from elsewhere");
+    assert_eq!(send("opaque-1", "203.0.113.9").await.status, 200, "known before");
+}
