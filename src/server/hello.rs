@@ -39,6 +39,21 @@ impl Hello {
         self.version.era()
     }
 
+    /// Whether a server that introduces itself as `now` offers a session all that this one promised it: the revision,
+    /// which a modern server does not agree with a session, and the capabilities.
+    #[must_use]
+    pub fn is_kept_by(&self, now: &Self) -> bool {
+        let read =
+            |hello: &Self| hello.capabilities.read::<serde_json::Value>().unwrap_or_default();
+        let version = match self.era() {
+            Era::Legacy => self.version == now.version,
+            Era::Modern => now.era() == Era::Modern,
+        };
+        version
+            && (self.capabilities.as_str() == now.capabilities.as_str()
+                || contains(&read(now), &read(self)))
+    }
+
     /// Whether the server announced the capability `name`, e.g. `tools`.
     #[must_use]
     pub fn offers(&self, name: &str) -> bool {
@@ -142,6 +157,30 @@ mod tests {
     #[test]
     fn equal_capabilities_are_one_profile_in_any_order() {
         assert_eq!(profile(r#"{"a":{},"b":{"c":1}}"#), profile(r#"{"b":{"c":1},"a":{}}"#));
+    }
+
+    #[test]
+    fn a_session_goes_on_with_a_server_that_offers_as_much() {
+        let hello = |version, capabilities: &str| Hello {
+            version,
+            info: None,
+            capabilities: Raw::parse(capabilities).unwrap(),
+            result: Raw::empty_object(),
+        };
+        let newest = ProtocolVersion::V2025_11_25;
+        let was = hello(newest, r#"{"tools":{"listChanged":true},"logging":{}}"#);
+        for (capabilities, kept) in [
+            (r#"{"logging":{},"tools":{"listChanged":true}}"#, true),
+            (r#"{"logging":{},"tools":{"listChanged":true},"prompts":{}}"#, true),
+            (r#"{"tools":{"listChanged":true}}"#, false),
+            (r#"{"logging":{},"tools":{"listChanged":false}}"#, false),
+            (r#"{"logging":{},"tools":{}}"#, false),
+        ] {
+            assert_eq!(was.is_kept_by(&hello(newest, capabilities)), kept, "{capabilities}");
+        }
+        let same = was.capabilities.as_str();
+        assert!(!was.is_kept_by(&hello(ProtocolVersion::V2025_06_18, same)));
+        assert!(!was.is_kept_by(&hello(ProtocolVersion::NEWEST_MODERN, same)));
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod noise;
 mod questions;
 mod resume;
 mod retries;
+mod session_survival;
 mod sessions;
 mod stubborn;
 mod subscriptions;

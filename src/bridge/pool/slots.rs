@@ -1,5 +1,6 @@
 //! The slots of all users: found or made for whoever comes, taken out of use when nobody needs them.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -67,7 +68,8 @@ impl Slots {
         if group.iter().filter(|slot| slot.profile != plain).count() >= MOST_PROFILES - 1 {
             let unused = group.iter().enumerate().filter(|(_, slot)| slot.profile != plain);
             let settled = unused.filter(|(_, slot)| !slot.is_starting());
-            let oldest = settled.filter_map(|(at, slot)| Some((slot.idle_for()?, at))).max();
+            let free = settled.filter(|(_, slot)| slot.is_free());
+            let oldest = free.filter_map(|(at, slot)| Some((slot.idle_for()?, at))).max();
             if let Some((_, at)) = oldest {
                 leaving.extend(group.remove(at).retire());
             }
@@ -87,31 +89,56 @@ impl Slots {
         (take(&slot), leaving)
     }
 
-    /// Takes the slot out of use whose child nobody has used for longest.
+    /// Takes out the child that nobody has needed for longest, and its slot with it where nobody has a seat there. One
+    /// whose changes a client waits for goes only if there is no other.
     pub(super) fn retire_idlest(&self, user: &UserId, full: Full) -> Option<Child> {
         let mut groups = self.lock();
         let slots = groups.values().flatten().filter(|slot| match full {
             Full::User => slot.principal.user() == user,
             Full::All => true,
         });
-        let idle =
-            slots.filter_map(|slot| slot.child().and_then(|_| Some((slot.idle_for()?, slot))));
-        let (_, victim) = idle.max_by_key(|(unused, _)| *unused)?;
-        let victim = Arc::clone(victim);
-        groups.retain(|_, group| {
-            group.retain(|slot| !Arc::ptr_eq(slot, &victim));
-            !group.is_empty()
-        });
-        victim.retire()
+        let mut idle: Vec<_> = slots
+            .filter(|slot| slot.child().is_some())
+            .filter_map(|slot| {
+                let unused = slot.idle_for()?;
+                Some((slot.subscribers.are_awaited(), Reverse(unused), Arc::clone(slot)))
+            })
+            .collect();
+        idle.sort_by_key(|(awaited, unused, _)| (*awaited, *unused));
+        for (_, _, victim) in idle {
+            if !victim.is_free() {
+                // Somebody may have begun to need it meanwhile.
+                if let Some(child) = victim.rest() {
+                    return Some(child);
+                }
+                continue;
+            }
+            remove(&mut groups, &victim);
+            return victim.retire();
+        }
+        None
     }
 
-    /// Takes the slots out of use that nobody has used for this long; returns the children that have to be closed.
+    /// Takes a slot out of use.
+    pub(super) fn retire(&self, slot: &Arc<Slot>) -> Option<Child> {
+        remove(&mut self.lock(), slot);
+        slot.retire()
+    }
+
+    /// Takes out the children that nobody has needed for this long, and the slots with them where nobody has a seat;
+    /// returns the children that have to be closed now.
     pub(super) fn retire_unused(&self, idle: Duration) -> Vec<Child> {
         let mut leaving = Vec::new();
         self.lock().retain(|_, group| {
             let others = group.len() > 1;
             group.retain(|slot| {
                 let unused = slot.idle_for().is_some_and(|unused| unused >= idle);
+                if !slot.is_free() {
+                    if unused && !slot.subscribers.are_awaited() {
+                        leaving.extend(slot.rest());
+                    }
+                    return true;
+                }
                 let stale = (unused || (others && slot.is_spare())) && slot.is_settled();
                 if stale {
                     leaving.extend(slot.retire());
@@ -126,6 +153,13 @@ impl Slots {
     fn lock(&self) -> MutexGuard<'_, HashMap<ChildKey, Vec<Arc<Slot>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn remove(groups: &mut HashMap<ChildKey, Vec<Arc<Slot>>>, gone: &Arc<Slot>) {
+    groups.retain(|_, group| {
+        group.retain(|slot| !Arc::ptr_eq(slot, gone));
+        !group.is_empty()
+    });
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Which slot a client gets, and which ones make room.
 
+use super::super::super::child::Role;
 use super::super::super::child::testing::{child, hello};
 use super::*;
 use crate::auth::Principal;
@@ -45,7 +46,7 @@ fn profile(capabilities: &str) -> Profile {
 fn started(seat: &Seat, number: u64) -> Child {
     let child = child(number, hello(Era::Legacy));
     seat.slot().start();
-    seat.slot().ready(child.clone());
+    seat.slot().ready(&child);
     child
 }
 
@@ -109,6 +110,33 @@ async fn the_idlest_child_makes_room_and_a_used_one_never() {
     let idlest = world.slots.retire_idlest(&world.user(), Full::All);
     assert_eq!(idlest.map(|child| child.number()), Some(2));
     assert_eq!(world.slots.all().len(), 1);
+}
+
+/// A session waits for its next call: it keeps its slot, and a child only while one is needed more than another.
+#[tokio::test(start_paused = true)]
+async fn a_session_at_rest_keeps_its_slot_and_no_child() {
+    let world = World::new();
+    let idle = Duration::from_secs(60);
+    let ((first, _), (second, _)) = (world.legacy(FORM), world.legacy(ALL));
+    started(&first, 1);
+    started(&second, 2);
+    let (quiet, waiting) = (first.resting(), second.resting());
+    let member = second.subscribers().join(Role::Session { capabilities: Raw::empty_object() });
+    member.follows(1);
+    let stream = member.open();
+    drop((first, second));
+    tokio::time::advance(idle).await;
+    assert_eq!(numbers(&world.slots.retire_unused(idle)), [1], "somebody waits for news");
+    assert_eq!(world.slots.all().len(), 2);
+    assert!(!quiet.slot().is_retired());
+    let evicted = world.slots.retire_idlest(&world.user(), Full::User);
+    assert_eq!(evicted.map(|child| child.number()), Some(2), "there is no other");
+    drop(stream);
+    started(&waiting, 3);
+    assert_eq!(numbers(&world.slots.retire_unused(idle)), [3]);
+    drop((quiet, waiting));
+    world.slots.retire_unused(idle);
+    assert!(world.slots.all().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
