@@ -75,7 +75,8 @@
 //! - A legacy server asks while its call stays open: the call is suspended in this process.
 //! - A modern server ends its turn and is sent the call again: its own state travels in the sealed one.
 //!
-//! [`server::handshake`] finds out how a server speaks; one verdict holds for all children, as they run one command. A
+//! [`server::handshake`] finds out how a server speaks; one verdict ([`server::Speech`]) holds for all children, as they
+//! run one command, and one that speaks both eras is spoken to in its client's. A
 //! legacy server does not say which call made it ask: `bridge/child/attribution.rs` never guesses, and refuses rather
 //! than ask the wrong client. Payloads are [`Raw`](mcp::Raw) text; rewritten is what the eras have differently, and what
 //! a modern client may rely on whatever its server says (`client/modern/result.rs`).

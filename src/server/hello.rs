@@ -15,9 +15,12 @@ pub struct Hello {
     pub result: Raw,
 }
 
-/// What a legacy server is told at `initialize`. A modern one learns it with each request and needs none.
+/// Whom a child is for: clients of one era, and what a legacy server is told of them at `initialize`. A modern one learns
+/// it with each request and needs none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Profile {
+    /// The era of the clients, in which a server that speaks both is spoken to.
+    pub era: Era,
     /// The revision that mcpwrap asks for.
     pub version: ProtocolVersion,
     /// `ClientCapabilities` with sorted keys, so that equal ones are equal text.
@@ -71,26 +74,33 @@ impl Hello {
 // === impl Profile ===
 
 impl Profile {
-    /// The profile of a client that can do nothing special.
+    /// The profile of a legacy client that can do nothing special.
     #[must_use]
     pub fn plain() -> Self {
         Self::new(ProtocolVersion::NEWEST_LEGACY, &Raw::empty_object(), None)
     }
 
-    /// The profile of a client.
+    /// The profile of a legacy client.
     #[must_use]
     pub fn new(version: ProtocolVersion, capabilities: &Raw, info: Option<Raw>) -> Self {
         let sorted = capabilities
             .read::<serde_json::Value>()
             .map_or_else(|_| "{}".to_owned(), |value| sorted(&value).to_string());
-        Self { version, capabilities: sorted, client: ClientName(info) }
+        Self { era: Era::Legacy, version, capabilities: sorted, client: ClientName(info) }
     }
 
-    /// What a legacy server is told of a modern client: it never gives that one tasks (checklist 9.9).
+    /// The profile of a modern client, and what a legacy server is told of it: such a server never gives it tasks
+    /// (checklist 9.9).
     #[must_use]
     pub fn of_modern(capabilities: &Raw, info: Option<Raw>) -> Self {
         let capabilities = Raw::of(&super::without_tasks(capabilities));
-        Self::new(ProtocolVersion::NEWEST_LEGACY, &capabilities, info)
+        Self { era: Era::Modern, ..Self::new(ProtocolVersion::NEWEST_LEGACY, &capabilities, info) }
+    }
+
+    /// Whether a legacy server is told the same.
+    #[must_use]
+    pub fn tells_like(&self, other: &Self) -> bool {
+        self.version == other.version && self.capabilities == other.capabilities
     }
 
     /// Whether everything that `self` promises is also promised by `other`.

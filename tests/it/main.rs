@@ -14,6 +14,7 @@
 
 mod audit_queue;
 mod batches;
+mod both_eras;
 mod connections;
 mod crashes;
 mod dev_mode;

@@ -224,19 +224,41 @@ impl Lifecycle {
     }
 
     async fn bring_up(&self, slot: &Slot, reservation: Reservation) -> Result<Running, StartError> {
-        let choice = self.era.choice();
+        let clients = slot.profile.era;
         let reservation = Arc::new(reservation);
-        let mut met = self.meet(slot, choice, &reservation).await;
-        // A strict legacy server exits on a message before `initialize` (checklist 4.15).
-        if let (EraChoice::Probe, Err(StartError::Handshake { failed: Failed::Exited, .. })) =
-            (choice, &met)
-        {
-            tracing::debug!("the server exited on the probe; starting it again as a legacy one");
-            met = self.meet(slot, EraChoice::Known(Era::Legacy), &reservation).await;
+        loop {
+            let choice = self.era.choice(clients);
+            let running = self.greet(slot, choice, &reservation).await?;
+            let spoken = running.child.hello().era();
+            self.era.found(choice, spoken);
+            if (choice, spoken, clients) != (EraChoice::Probe, Era::Modern, Era::Legacy) {
+                return Ok(running);
+            }
+            // It is spoken to in its clients' era if it knows that, which is tried once, with a process of its own: a
+            // server may stay in the era in which it was greeted.
+            running.launched.end().await;
         }
-        let running = met?;
-        self.era.found(running.child.hello().era());
-        Ok(running)
+    }
+
+    async fn greet(
+        &self,
+        slot: &Slot,
+        choice: EraChoice,
+        reservation: &Arc<Reservation>,
+    ) -> Result<Running, StartError> {
+        let met = self.meet(slot, choice, reservation).await;
+        // A strict server exits on what it does not know, as a legacy one does on a message before `initialize`
+        // (checklist 4.15).
+        let other = match (choice, &met) {
+            (EraChoice::Probe, Err(error)) if error.is_exit() => Era::Legacy,
+            (EraChoice::LegacyFirst, Err(error)) if error.is_exit() => Era::Modern,
+            _ => return met,
+        };
+        tracing::debug!(
+            ?other,
+            "the server exited when it was greeted; greeting another in the other era"
+        );
+        self.meet(slot, EraChoice::Known(other), reservation).await
     }
 
     async fn meet(
@@ -333,6 +355,14 @@ fn last_answer(end: &End, exit: Option<&Exit>) -> String {
         (End::Withdrawn, _) => "the access to the server was withdrawn".to_owned(),
         (_, Some(exit)) => format!("the server {exit} while it worked on this call"),
         (_, None) => "the server closed its output while it worked on this call".to_owned(),
+    }
+}
+
+// === impl StartError ===
+
+impl StartError {
+    fn is_exit(&self) -> bool {
+        matches!(self, Self::Handshake { failed: Failed::Exited, .. })
     }
 }
 

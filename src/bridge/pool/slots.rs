@@ -11,7 +11,7 @@ use super::slot::{ChildKey, Seat, Slot};
 use crate::auth::UserId;
 use crate::mcp::Era;
 use crate::policy::Connect;
-use crate::server::Profile;
+use crate::server::{Profile, Speech};
 
 /// How many profiles one authority may have, the empty one included.
 const MOST_PROFILES: usize = 3;
@@ -40,20 +40,16 @@ impl Slots {
         key: ChildKey,
         connect: &Connect,
         profile: &Profile,
-        era: Option<Era>,
+        speech: Option<Speech>,
         take: fn(&Arc<Slot>) -> Seat,
     ) -> (Seat, Vec<Child>) {
         let mut groups = self.lock();
         let group = groups.entry(key.clone()).or_default();
         let mut leaving = Vec::new();
-        let exact = |group: &[Arc<Slot>], wanted: &Profile| {
-            group.iter().find(|slot| slot.profile == *wanted).cloned()
+        let find = |group: &[Arc<Slot>], wanted: &Profile| {
+            group.iter().find(|slot| serves(slot, wanted, speech)).cloned()
         };
-        let found = match era {
-            Some(Era::Modern) => group.first().cloned(),
-            _ => exact(group, profile),
-        };
-        if let Some(slot) = found {
+        if let Some(slot) = find(group, profile) {
             return (take(&slot), leaving);
         }
         // What was only warmed up makes room, and so does the profile that nobody has used for longest.
@@ -65,8 +61,9 @@ impl Slots {
             }
             !spare
         });
-        if group.iter().filter(|slot| slot.profile != plain).count() >= MOST_PROFILES - 1 {
-            let unused = group.iter().enumerate().filter(|(_, slot)| slot.profile != plain);
+        let further = |slot: &Slot| !serves(slot, &plain, speech);
+        if group.iter().filter(|slot| further(slot)).count() >= MOST_PROFILES - 1 {
+            let unused = group.iter().enumerate().filter(|(_, slot)| further(slot));
             let settled = unused.filter(|(_, slot)| !slot.is_starting());
             let free = settled.filter(|(_, slot)| slot.is_free());
             let oldest = free.filter_map(|(at, slot)| Some((slot.idle_for()?, at))).max();
@@ -74,11 +71,15 @@ impl Slots {
                 leaving.extend(group.remove(at).retire());
             }
         }
-        let full = group.iter().filter(|slot| slot.profile != plain).count() >= MOST_PROFILES - 1;
-        if full && era == Some(Era::Legacy) {
-            let fitting = group.iter().filter(|slot| slot.profile.is_within(profile));
+        let full = group.iter().filter(|slot| further(slot)).count() >= MOST_PROFILES - 1;
+        if full && speech.is_some() {
+            // What is in another era than the client's is for others: a legacy client would lose what it can be asked.
+            let fitting = group.iter().filter(|slot| {
+                let era = speech == Some(Speech::Legacy) || slot.profile.era == Era::Legacy;
+                era && slot.profile.is_within(profile)
+            });
             let within = fitting.max_by_key(|slot| slot.profile.weight()).cloned();
-            if let Some(slot) = within.or_else(|| exact(group, &plain)) {
+            if let Some(slot) = within.or_else(|| find(group, &plain)) {
                 return (take(&slot), leaving);
             }
         }
@@ -152,6 +153,19 @@ impl Slots {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ChildKey, Vec<Arc<Slot>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether the child of a slot is the one for clients of this profile.
+fn serves(slot: &Slot, profile: &Profile, speech: Option<Speech>) -> bool {
+    match speech {
+        // Each request says what it is.
+        Some(Speech::Modern) => true,
+        Some(Speech::Legacy) => slot.profile.tells_like(profile),
+        Some(Speech::Both | Speech::ModernAtLeast) if profile.era == Era::Modern => {
+            slot.profile.era == Era::Modern
+        }
+        Some(Speech::Both | Speech::ModernAtLeast) | None => slot.profile == *profile,
     }
 }
 
