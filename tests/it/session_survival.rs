@@ -85,7 +85,8 @@ async fn a_session_outlives_a_killed_child() {
     assert!(!structured(&seen)["lines"].to_string().contains("once"), "a call was sent again");
 }
 
-/// The same when it is the supervisor that is killed, and the child with it.
+/// The same when it is the supervisor that is killed, and the child with it. Where there is none, the parent is mcpwrap.
+#[cfg(not(mcpwrap_portable))]
 #[tokio::test]
 async fn a_session_outlives_a_killed_supervisor() {
     let served = Mcpwrap::dev().start().await;
