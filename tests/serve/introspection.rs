@@ -180,6 +180,10 @@ async fn a_token_ends_when_the_issuer_says_so() {
     soon("the end of the token", async { while again.status().await == 200 {} }).await;
     let process = format!("/proc/{child}");
     eventually("the end of the child", || !std::path::Path::new(&process).exists()).await;
+    // Nor is her session: it is over, also for a token that she gets later.
+    provider.vouch("opaque-later", "alice");
+    let later = session.taken_by(&served.caller("opaque-later"));
+    assert_eq!(later.begin(json!(1), "whoami", json!({})).await.status, 404);
     bob.call("changed", json!({ "list": "tools" })).await;
     assert!(going.message().await.is_some(), "nobody else is disturbed");
 }
