@@ -135,7 +135,7 @@ pub(crate) async fn build(
     news.extend(walls.open.iter().map(|text| News::Caution { text: (*text).to_owned() }));
     let sources = credentials(config, specs, shutdown).await?;
     let allowed = allowed(config, &public)?;
-    let audit = parts::audit(&config.audit, shutdown)?;
+    let audit = parts::audit(&config.audit, config.audit_durability, shutdown)?;
     let launcher = launcher(config, spawner, sources, env, walls)?;
     let refusals = Refusals::new(audit.clone(), shutdown);
     let gate = gate(config, launcher, audit, shutdown);

@@ -9,10 +9,18 @@
 //! child's successor is told what its predecessor was told. Two more kinds stand beside them: `security` for what somebody known did that he must not do, and
 //! `refused` for what nobody known did, added up over a minute by reason and network.
 
+mod bounded;
+mod line;
+mod log;
+mod output;
+mod queue;
 mod record;
 mod refusals;
-mod sink;
+mod writer;
 
-pub use record::{Begin, Decision, Ending, Incident, Note, Who};
+pub use log::{Log, Open, OpenError};
+pub use output::Durability;
+pub use queue::NotRecorded;
+pub use record::{Begin, CredentialFate, Decision, Ending, Event, Incident, Note, Who};
 pub use refusals::Refusals;
-pub use sink::{Full, Log, Open, OpenError};
+pub use writer::State;

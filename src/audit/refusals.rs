@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::sink::Log;
+use super::log::Log;
 use crate::shutdown::Shutdown;
 
 /// How often the counts are written.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::access::Access;
 use super::bridge::{self, Launcher, Member, Outcome, Pool, recording};
 use super::call::Call;
@@ -158,12 +160,21 @@ impl Gate {
         let Some(child) = seat.running().filter(|_| own(access, seat.key()).is_ok()) else {
             return;
         };
-        // At once, so that nothing that the caller says afterwards can come before it.
-        let Ok(admitted) = self.admit(access, child, operation) else { return };
-        let mut call = self.dispatch(admitted, seat, Kind::Farewell);
-        self.shutdown.spawn_work(async move {
-            while !matches!(call.next().await, bridge::Event::Done(_)) {}
-        });
+        let Ok(permitted) = self.policy.authorize(access.principal(), operation) else { return };
+        // In its turn, so that nothing that the caller says afterwards can come before it; on a runtime's thread or
+        // on that of the log.
+        let (gate, seat, runtime) = (self.clone(), seat.clone(), Handle::current());
+        let (told, to) = (permitted.clone(), child.clone());
+        let turn = move |record| {
+            let _context = runtime.enter();
+            let admitted = Admitted { child: to, permitted: told, record, _share: None };
+            let mut call = gate.dispatch(admitted, &seat, Kind::Farewell);
+            gate.shutdown.spawn_work(async move {
+                while !matches!(call.next().await, bridge::Event::Done(_)) {}
+            });
+        };
+        // What cannot be recorded is left unsaid.
+        let _ = recording::begin_in_turn(&self.audit, &permitted, &child, turn);
     }
 
     /// Sets the level from which on a member wants to hear what the server logs. A modern server learns it with each
@@ -181,7 +192,8 @@ impl Gate {
         let child = self.child(access, seat).await?;
         // The rest of a call's bounds does not hold for it.
         let _share = child.share().ok_or_else(|| NotAdmitted::for_now(&Busy, None))?;
-        let Admitted { child, permitted, record, .. } = self.admit(access, child, operation)?;
+        let Admitted { child, permitted, record, .. } =
+            self.admit(access, child, operation).await?;
         let of_all = member.set_level(level);
         let outcome = match child.hello().era() {
             Era::Modern => Outcome::Result(Raw::empty_object()),
@@ -205,7 +217,7 @@ impl Gate {
     ) -> Result<Admitted, NotAdmitted> {
         let child = self.child(access, seat).await?;
         let share = child.share().ok_or_else(|| NotAdmitted::for_now(&Busy, None))?;
-        Ok(Admitted { _share: Some(share), ..self.admit(access, child, operation)? })
+        Ok(Admitted { _share: Some(share), ..self.admit(access, child, operation).await? })
     }
 
     /// The order: connect (in [`Access`]) → child → authorize → audit `begin` → dispatch. Outcome and audit `end` are
@@ -218,7 +230,7 @@ impl Gate {
         kind: Kind<'_>,
     ) -> Result<Call, NotAdmitted> {
         let child = self.child(access, seat).await?;
-        let admitted = self.admit(access, child, operation)?;
+        let admitted = self.admit(access, child, operation).await?;
         Ok(self.dispatch(admitted, seat, kind))
     }
 
@@ -232,15 +244,15 @@ impl Gate {
         Ok(self.pool.ready(&seat.inner).await?)
     }
 
-    /// Policy, then the first of two audit records.
-    fn admit(
+    /// Policy, then the first of two audit records, written.
+    async fn admit(
         &self,
         access: &Access,
         child: bridge::Child,
         operation: Operation,
     ) -> Result<Admitted, NotAdmitted> {
         let permitted = self.policy.authorize(access.principal(), operation)?;
-        let record = recording::begin(&self.audit, &permitted, &child)?;
+        let record = recording::begin(&self.audit, &permitted, &child).await?;
         Ok(Admitted { child, permitted, record, _share: None })
     }
 
