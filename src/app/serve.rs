@@ -12,7 +12,7 @@ use crate::auth::{Authenticator, Clock, Verifier, metadata};
 use crate::client::{Context, Front};
 use crate::config::{Claim, PublicUrl, Serve};
 use crate::credentials::{
-    Backends, CredentialSpec, Facts, SharedWatch, Sources, Template, Vault, VaultSettings,
+    Backends, CredentialSpec, Facts, Kept, SharedWatch, Sources, Template, Vault, VaultSettings,
     check_per_user,
 };
 use crate::gate::{Confinement, Gate, Isolated, Launcher, Trace};
@@ -133,11 +133,12 @@ pub(crate) async fn build(
     let mut news: Vec<News> = Vec::new();
     news.extend(settings.cautions().into_iter().map(|c| News::Caution { text: c.what }));
     news.extend(walls.open.iter().map(|text| News::Caution { text: (*text).to_owned() }));
-    let sources = credentials(config, specs, shutdown).await?;
-    let allowed = allowed(config, &public)?;
     let audit = parts::audit(&config.audit, config.audit_durability, shutdown)?;
+    let sources = credentials(config, specs, &audit, shutdown).await?;
+    let allowed = allowed(config, &public)?;
     let launcher = launcher(config, spawner, sources, env, walls)?;
     let refusals = Refusals::new(audit.clone(), shutdown);
+    verifier.count_at(&refusals);
     let gate = gate(config, launcher, audit, shutdown);
     let front = Front::new(Context {
         gate: gate.clone(),
@@ -211,6 +212,7 @@ fn environment(config: &Serve, problems: &mut Vec<Problem>) -> Vec<(String, Temp
 async fn credentials(
     config: &Serve,
     specs: Vec<CredentialSpec>,
+    audit: &audit::Log,
     shutdown: &Shutdown,
 ) -> Result<Sources, Error> {
     let vault = match specs.iter().any(CredentialSpec::needs_vault) {
@@ -219,7 +221,9 @@ async fn credentials(
             let settings = VaultSettings::from_env(|name| std::env::var(name).ok())
                 .map_err(|cause| Error::VaultSettings { cause })?;
             let vault = Vault::new(settings).map_err(|cause| Error::Vault { cause })?;
-            let (upkeep, stop) = (vault.clone().upkeep(), shutdown.clone());
+            let audit = audit.clone();
+            let told = move |kept| audit.own_event(|| vault_token(kept));
+            let (upkeep, stop) = (vault.clone().upkeep(told), shutdown.clone());
             shutdown.spawn("renew the vault's token", async move {
                 tokio::select! {
                     () = upkeep => {}
@@ -238,6 +242,16 @@ async fn credentials(
     let watch =
         SharedWatch::new(&config.credentials.shared).map_err(|cause| Error::Watching { cause })?;
     Sources::new(specs, Backends { vault, store }, watch).map_err(|cause| Error::Sources { cause })
+}
+
+/// What is on record of the token with which mcpwrap itself asks the vault.
+fn vault_token(kept: Kept) -> audit::Event {
+    let (outcome, why) = match kept {
+        Kept::Renewed => (audit::CredentialFate::Renewed, None),
+        Kept::Failed => (audit::CredentialFate::Failed, Some("it could not be renewed".to_owned())),
+    };
+    let (name, source) = (Some("VAULT_TOKEN".to_owned()), Some("vault".to_owned()));
+    audit::Event::Credential { name, source, outcome, why }
 }
 
 /// Opens the embedded store with its master key.

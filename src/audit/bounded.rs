@@ -93,8 +93,8 @@ impl Event {
                 Self::ChildEnded { child, why: text(why, LONGEST_REASON) }
             }
             Self::Credential { name, source, outcome, why } => Self::Credential {
-                name: text(name, LONGEST_NAME),
-                source: text(source, LONGEST_NAME),
+                name: option(name, LONGEST_NAME),
+                source: option(source, LONGEST_NAME),
                 outcome,
                 why: option(why, LONGEST_REASON),
             },

@@ -1,12 +1,12 @@
 //! What the rest of the process sees of the audit log, and the guard that writes the second record of each pair.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
 use super::line;
@@ -52,6 +52,10 @@ pub struct Open {
     to: Option<To>,
     started: Instant,
 }
+
+/// A session whose end is not on record yet; dropping it records that too.
+#[derive(Debug)]
+pub struct OpenSession(Mutex<Option<(Arc<Handle>, Who, String)>>);
 
 /// Where the second record goes.
 #[derive(Debug)]
@@ -212,6 +216,25 @@ impl Log {
         handle.happened(user(&who), line::event(Some(&who), &event().bounded()));
     }
 
+    /// Records what happened to a credential of mcpwrap's own.
+    pub fn own_event(&self, event: impl FnOnce() -> Event) {
+        let Some(handle) = &self.0 else { return };
+        handle.happened(0, line::event(None, &event().bounded()));
+    }
+
+    /// Records that a session was opened. Its name is a secret: what is on record is the beginning of a hash of it.
+    #[must_use]
+    pub fn session(&self, who: impl FnOnce() -> Who, name: &str) -> OpenSession {
+        let open = self.0.as_ref().map(|handle| {
+            let session = hex::encode(&Sha256::digest(name)[..8]);
+            let who = who().bounded();
+            let event = Event::SessionOpened { session: session.clone() };
+            handle.happened(user(&who), line::event(Some(&who), &event));
+            (Arc::clone(handle), who, session)
+        });
+        OpenSession(Mutex::new(open))
+    }
+
     /// Records how often requests from one network were refused for one reason before anybody was known.
     ///
     /// # Errors
@@ -226,6 +249,25 @@ impl Log {
 /// A user as the queue tells users apart.
 fn user(who: &Who) -> User {
     User::from_str_radix(&who.user, 16).unwrap_or_default()
+}
+
+// === impl OpenSession ===
+
+impl OpenSession {
+    /// Records why it ended; only the first reason counts.
+    pub fn end(&self, why: &'static str) {
+        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((handle, who, session)) = open {
+            let event = Event::SessionEnded { session, why };
+            handle.happened(user(&who), line::event(Some(&who), &event));
+        }
+    }
+}
+
+impl Drop for OpenSession {
+    fn drop(&mut self) {
+        self.end("mcpwrap let go of it");
+    }
 }
 
 // === impl Handle ===

@@ -18,7 +18,7 @@ mod record;
 mod refusals;
 mod writer;
 
-pub use log::{Log, Open, OpenError};
+pub use log::{Log, Open, OpenError, OpenSession};
 pub use output::Durability;
 pub use queue::NotRecorded;
 pub use record::{Begin, CredentialFate, Decision, Ending, Event, Incident, Note, Who};

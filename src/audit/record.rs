@@ -137,10 +137,12 @@ pub enum Event {
     },
     /// A credential was asked for.
     Credential {
-        /// Its name.
-        name: String,
+        /// Its name, where it is known which one it was.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
         /// Where it comes from, as the operator wrote it.
-        source: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        source: Option<String>,
         /// What became of it.
         outcome: CredentialFate,
         /// Why it was not to be had.
@@ -151,6 +153,8 @@ pub enum Event {
     Forbidden {
         /// Why.
         reason: &'static str,
+        /// How often, since the last record of it.
+        count: u64,
     },
 }
 
@@ -160,7 +164,7 @@ pub enum Event {
 pub enum CredentialFate {
     /// It was fetched for a new process.
     Fetched,
-    /// It was fetched again in the place of one that runs out.
+    /// It lives longer now.
     Renewed,
     /// It was not to be had.
     Failed,

@@ -3,7 +3,7 @@
 //! A token that was verified before costs a hash and a look-up. Everything that decides is in the modules it
 //! calls; it knows their order and what may be remembered for how long.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
@@ -24,6 +24,7 @@ use super::principal::Principal;
 use super::principal::token_life::{Fingerprint, Life};
 use super::settings::{AskWhen, Settings};
 use super::trusted_issuer::TrustedIssuer;
+use crate::audit::Refusals;
 use crate::outbound;
 use crate::problem::Problem;
 use crate::shutdown::Shutdown;
@@ -49,6 +50,8 @@ pub struct Verifier {
     verified: Cache<Digest, Arc<Verified>>,
     refused: Cache<Digest, (Denied, Duration)>,
     revocations: RevocationWatch,
+    /// Where it is counted who is known and not let in.
+    refusals: OnceLock<Weak<Refusals>>,
 }
 
 #[derive(Debug)]
@@ -96,8 +99,15 @@ impl Verifier {
                 .time_to_live(REFUSAL_CACHE)
                 .build(),
             revocations: RevocationWatch::default(),
+            refusals: OnceLock::new(),
             settings,
         }))
+    }
+
+    /// From now on whoever is known and not let in is counted there.
+    pub fn count_at(&self, refusals: &Arc<Refusals>) {
+        // It is told once, by whoever put the parts together.
+        let _ = self.refusals.set(Arc::downgrade(refusals));
     }
 
     /// The settings in force.
@@ -274,7 +284,11 @@ impl Verifier {
         let iss = iss.unwrap_or(issuer.identifier.url()).to_owned();
         let mut principal =
             issuer.mapping.principal(&iss, claims, expires_at).map_err(Denied::invalid)?;
-        self.admission.admit(issuer.mapping.idp, &principal)?;
+        self.admission.admit(issuer.mapping.idp, &principal).inspect_err(|denied| {
+            if let Some(refusals) = self.refusals.get().and_then(Weak::upgrade) {
+                refusals.count_known((&principal).into(), denied.reason().label());
+            }
+        })?;
 
         let now = self.clock.steady();
         let asked = generation.is_none() || issuer.when == AskWhen::Always;

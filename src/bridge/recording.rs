@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::child::Child;
-use crate::audit::{Begin, Decision, Log, NotRecorded, Note, Open};
+use crate::audit::{Begin, CredentialFate, Decision, Event, Log, NotRecorded, Note, Open};
 use crate::auth::Principal;
+use crate::credentials::{self, CredentialSet};
 use crate::mcp::{ErrorObject, Raw};
 use crate::policy::{Operation, Permitted};
 
@@ -83,6 +84,45 @@ pub fn own_request(
 /// As [`begin`].
 pub fn replay(log: &Log, permitted: &Permitted, child: &Child) -> Result<(), NotRecorded> {
     log.note(Note::Replay, || about(log, permitted.principal(), permitted.operation(), child))
+}
+
+/// Records which credentials were fetched for a new child of this principal's, or which one was not to be had.
+pub fn fetched(
+    log: &Log,
+    principal: &Principal,
+    fetched: &Result<CredentialSet, credentials::Error>,
+) {
+    let record = |name: Option<&str>, source: Option<&str>, outcome, why| {
+        let (name, source) = (name.map(str::to_owned), source.map(str::to_owned));
+        log.event(|| principal.into(), || Event::Credential { name, source, outcome, why });
+    };
+    match fetched {
+        Ok(set) => set.iter().for_each(|one| {
+            record(Some(&one.name), Some(&one.source), CredentialFate::Fetched, None);
+        }),
+        Err(error) => {
+            let (name, source) = error.about();
+            record(name, source, CredentialFate::Failed, Some(error.to_string()));
+        }
+    }
+}
+
+/// Records that a child introduced itself.
+pub fn started(log: &Log, principal: &Principal, child: &Child) {
+    let started =
+        || Event::ChildStarted { child: child.number(), credentials: child.given().to_vec() };
+    log.event(|| principal.into(), started);
+}
+
+/// Records that there is no child, and why.
+pub fn not_started(log: &Log, principal: &Principal, why: &str) {
+    log.event(|| principal.into(), || Event::ChildFailed { why: why.to_owned() });
+}
+
+/// Records that nothing of a child is left, and why it ended.
+pub fn ended(log: &Log, principal: &Principal, child: &Child, why: &str) {
+    let ended = || Event::ChildEnded { child: child.number(), why: why.to_owned() };
+    log.event(|| principal.into(), ended);
 }
 
 fn caused_by(principal: &Arc<Principal>, method: &str, child: &Child) -> Begin {

@@ -316,6 +316,12 @@ impl Gate {
         self.audit.incident(&access.principal().as_ref().into(), incident);
     }
 
+    /// Records that a session was opened, and its end when what is returned is told or dropped.
+    #[must_use]
+    pub fn record_session(&self, access: &Access, name: &str) -> audit::OpenSession {
+        self.audit.session(|| access.principal().as_ref().into(), name)
+    }
+
     /// Starts successors of all running children and puts them in their places; sessions stay.
     pub async fn replace_all(&self) {
         self.pool.replace_all().await;
