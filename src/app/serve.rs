@@ -10,7 +10,7 @@ use super::{callers, parts, walls};
 use crate::audit::{self, Refusals};
 use crate::auth::{Authenticator, Clock, Verifier, metadata};
 use crate::client::{Context, Front};
-use crate::config::{Claim, PublicUrl, Serve};
+use crate::config::{Audit, Claim, PublicUrl, Serve};
 use crate::credentials::{
     Backends, CredentialSpec, Facts, Kept, SharedWatch, Sources, Template, Vault, VaultSettings,
     check_per_user,
@@ -18,6 +18,7 @@ use crate::credentials::{
 use crate::gate::{Confinement, Gate, Isolated, Launcher, Trace};
 use crate::http::{Allowed, Challenge, Endpoint, Listener, Metadata, Proxies, Routes};
 use crate::outbound;
+use crate::private_file::Place;
 use crate::problem::{Problem, chain};
 use crate::process::leftovers;
 use crate::process::{Deadlines, Program, Spawner};
@@ -168,8 +169,24 @@ pub(crate) async fn build(
         proxies: Proxies::new(&config.auth.trusted_proxies),
         refusals,
     };
+    news.extend(audit_beside_homes(config).map(|text| News::Caution { text }));
     let listeners = vec![endpoint.listen_on(listener, parts::connections(&config.http))];
     Ok(Built { url: local, moved_from, listeners, gate, verifier, news })
+}
+
+/// Where a child could stop everybody, by filling the disk that the audit log needs.
+fn audit_beside_homes(config: &Serve) -> Option<String> {
+    let Audit::File(log) = &config.audit else { return None };
+    let about = std::fs::metadata(log).ok().filter(std::fs::Metadata::is_file)?;
+    let homes = std::fs::metadata(&config.state_dir).ok()?;
+    Place::of(&about).shares_disk_with(&Place::of(&homes)).then(|| {
+        format!(
+            "{} is on the same filesystem as the homes of children in {}: a child that fills it stops all calls; \
+             put the audit log on a filesystem of its own",
+            log.display(),
+            config.state_dir.display()
+        )
+    })
 }
 
 /// Where tokens would travel unencrypted.
