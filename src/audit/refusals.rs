@@ -19,7 +19,14 @@ const ELSEWHERE: &str = "elsewhere";
 pub struct Refusals {
     log: Log,
     counts: Mutex<HashMap<(String, &'static str), u64>>,
-    known: Mutex<HashMap<(String, &'static str), (Who, u64)>>,
+    known: Mutex<HashMap<(String, &'static str), Known>>,
+}
+
+/// Somebody who is known and not let in, and how often.
+#[derive(Debug)]
+struct Known {
+    who: Who,
+    count: u64,
 }
 
 // === impl Refusals ===
@@ -56,13 +63,13 @@ impl Refusals {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (who.user.clone(), reason);
         if known.len() < MOST_APART || known.contains_key(&key) {
-            known.entry(key).or_insert((who, 0)).1 += 1;
+            known.entry(key).or_insert(Known { who, count: 0 }).count += 1;
         }
     }
 
     fn write(&self) {
         let known = std::mem::take(&mut *self.known.lock().unwrap_or_else(PoisonError::into_inner));
-        for ((_, reason), (who, count)) in known {
+        for ((_, reason), Known { who, count }) in known {
             self.log.event(|| who, || Event::Forbidden { reason, count });
         }
         let counts =

@@ -209,7 +209,6 @@ impl Inner {
 
 /// Writes the news and the batch; where that fails, how many lines of the batch are written nevertheless, and why not
 /// the others.
-#[expect(clippy::type_complexity, reason = "a pair that is taken apart at once")]
 fn write(
     output: &mut Output,
     news: &mut Vec<String>,
