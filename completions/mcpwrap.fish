@@ -67,6 +67,8 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l keep-alive -d 'S
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l session-idle -d 'End sessions without requests after this time [default: 30m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l sealed-ttl -d 'Give up calls that wait for the user\'s answers after this time [default: 5m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l audit -d 'Append audit records to this file, - for stderr' -r -F
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l audit-durability -d 'Dispatch a call once its record has left the process, or is on the disk [default: written]' -r -f -a "written\t''
+synced\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l state-dir -d 'Keep state in this directory' -r -f -a "(__fish_complete_directories)"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l log-format -d 'Write the log in this form [default: text]' -r -f -a "text\t''
 json\t''"
@@ -143,6 +145,8 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l keep-alive -d 
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l session-idle -d 'End sessions without requests after this time [default: 30m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l sealed-ttl -d 'Give up calls that wait for the user\'s answers after this time [default: 5m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l audit -d 'Append audit records to this file, - for stderr' -r -F
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l audit-durability -d 'Dispatch a call once its record has left the process, or is on the disk [default: written]' -r -f -a "written\t''
+synced\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l state-dir -d 'Keep state in this directory' -r -f -a "(__fish_complete_directories)"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l log-format -d 'Write the log in this form [default: text]' -r -f -a "text\t''
 json\t''"
@@ -224,6 +228,8 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l keep-alive -d 
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l session-idle -d 'End sessions without requests after this time [default: 30m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l sealed-ttl -d 'Give up calls that wait for the user\'s answers after this time [default: 5m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l audit -d 'Append audit records to this file, - for stderr' -r -F
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l audit-durability -d 'Dispatch a call once its record has left the process, or is on the disk [default: written]' -r -f -a "written\t''
+synced\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l state-dir -d 'Keep state in this directory' -r -f -a "(__fish_complete_directories)"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l log-format -d 'Write the log in this form [default: text]' -r -f -a "text\t''
 json\t''"

@@ -26,6 +26,10 @@ module completions {
     [ "true" "false" ]
   }
 
+  def "nu-complete mcpwrap dev audit_durability" [] {
+    [ "written" "synced" ]
+  }
+
   def "nu-complete mcpwrap dev log_format" [] {
     [ "text" "json" ]
   }
@@ -56,6 +60,7 @@ module completions {
     --session-idle: string    # End sessions without requests after this time [default: 30m]
     --sealed-ttl: string      # Give up calls that wait for the user's answers after this time [default: 5m]
     --audit: path             # Append audit records to this file, - for stderr
+    --audit-durability: string@"nu-complete mcpwrap dev audit_durability" # Dispatch a call once its record has left the process, or is on the disk [default: written]
     --state-dir: directory    # Keep state in this directory
     --log-format: string@"nu-complete mcpwrap dev log_format" # Write the log in this form [default: text]
     --verbose(-v)             # Log more; twice for everything
@@ -92,6 +97,10 @@ module completions {
 
   def "nu-complete mcpwrap serve legacy_sse" [] {
     [ "true" "false" ]
+  }
+
+  def "nu-complete mcpwrap serve audit_durability" [] {
+    [ "written" "synced" ]
   }
 
   def "nu-complete mcpwrap serve log_format" [] {
@@ -156,6 +165,7 @@ module completions {
     --session-idle: string    # End sessions without requests after this time [default: 30m]
     --sealed-ttl: string      # Give up calls that wait for the user's answers after this time [default: 5m]
     --audit: path             # Append audit records to this file, - for stderr
+    --audit-durability: string@"nu-complete mcpwrap serve audit_durability" # Dispatch a call once its record has left the process, or is on the disk [default: written]
     --state-dir: directory    # Keep state in this directory
     --log-format: string@"nu-complete mcpwrap serve log_format" # Write the log in this form [default: text]
     --verbose(-v)             # Log more; twice for everything
@@ -204,6 +214,10 @@ module completions {
 
   def "nu-complete mcpwrap check legacy_sse" [] {
     [ "true" "false" ]
+  }
+
+  def "nu-complete mcpwrap check audit_durability" [] {
+    [ "written" "synced" ]
   }
 
   def "nu-complete mcpwrap check log_format" [] {
@@ -268,6 +282,7 @@ module completions {
     --session-idle: string    # End sessions without requests after this time [default: 30m]
     --sealed-ttl: string      # Give up calls that wait for the user's answers after this time [default: 5m]
     --audit: path             # Append audit records to this file, - for stderr
+    --audit-durability: string@"nu-complete mcpwrap check audit_durability" # Dispatch a call once its record has left the process, or is on the disk [default: written]
     --state-dir: directory    # Keep state in this directory
     --log-format: string@"nu-complete mcpwrap check log_format" # Write the log in this form [default: text]
     --verbose(-v)             # Log more; twice for everything

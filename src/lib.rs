@@ -56,7 +56,8 @@
 //!    call waits here; a legacy session takes one at its `initialize`.
 //! 5. [`Gate::call`](gate::Gate::call) and its siblings pass one order (`gate/order.rs`): the child,
 //!    [`Policy::authorize`](policy::Policy::authorize), which makes the [`Permitted`](policy::Permitted),
-//!    [`audit::Log::begin`], which writes the first record, and the dispatch to the child's one loop.
+//!    [`audit::Log::begin`], whose first record is waited for until it is written, and the dispatch to the child's one
+//!    loop.
 //! 6. [`Call::next`](gate::Call::next) yields [`Event`](gate::Event)s until [`Event::Done`](gate::Event::Done), whose
 //!    outcome has been shaped (`gate/outcome.rs`) and recorded before; a call that is dropped is on record as cancelled,
 //!    or as suspended where its server waits to be sent it again.
@@ -144,7 +145,7 @@
 //!    `src/credentials/template/tests.rs`, `tests/it/input_required.rs`
 //! 4. **Missing means deny**: an audience, a claim, a public issuer's list, a credential, room in the audit queue.
 //!    `tests/serve/tokens.rs`, `tests/serve/startup.rs`, `tests/serve/faults.rs`,
-//!    `tests/it/audit_queue.rs`, `src/credentials/shared_watch/tests.rs`
+//!    `tests/it/audit_queue.rs`, `tests/it/audit_file.rs`, `src/credentials/shared_watch/tests.rs`
 //! 5. **No process outlives us or its reason**, on Linux; elsewhere as far as that is possible. `tests/process/ends.rs`,
 //!    `tests/process/losses.rs`, `tests/isolation/life.rs`, `tests/it/dev_mode.rs`
 //! 6. **Every wait has a deadline (but a subscription, which is quiet by nature), every queue a bound, every frame a
@@ -154,7 +155,7 @@
 //!    can follow. `tests/it/sessions.rs`, `tests/it/session_survival.rs`, `tests/serve/sessions.rs`, `tests/serve/challenges.rs`, `tests/interop/serve.mjs`
 //! 8. **What a child prints that is not MCP** never reaches a client and never stalls the child. `tests/it/noise.rs`
 //! 9. **Nothing reaches a child but through the gate, and nothing passes it unrecorded.** `tests/it/gate.rs`,
-//!    `tests/serve/audit.rs`, `tests/it/audit_queue.rs`
+//!    `tests/serve/audit.rs`, `tests/it/audit_queue.rs`, `tests/it/audit_file.rs`
 
 pub mod app;
 pub mod audit;

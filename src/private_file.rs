@@ -18,6 +18,12 @@ pub const MAX_SECRET: usize = 64 * 1024;
 
 /// Certificates of authorities in one file are never longer, in bytes; those of a whole system are a quarter of it.
 pub const MAX_CERTIFICATES: usize = 1024 * 1024;
+/// Which file it is, whatever its name, and on which filesystem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    filesystem: u64,
+    file: u64,
+}
 
 /// Who beside its owner may read a file that an operator gives us; nobody else may write it in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,6 +200,32 @@ pub fn read_given(path: &Path, readers: Readers, most: usize) -> Result<Zeroizin
         return Err(unfit());
     }
     Ok(bytes)
+}
+
+// === impl Place ===
+
+impl Place {
+    /// That of the file with these metadata.
+    #[must_use]
+    pub fn of(found: &Metadata) -> Self {
+        #[cfg(unix)]
+        let (filesystem, file) = {
+            use std::os::unix::fs::MetadataExt as _;
+            (found.dev(), found.ino())
+        };
+        #[cfg(not(unix))]
+        let (filesystem, file) = {
+            let _ = found;
+            (0, 0)
+        };
+        Self { filesystem, file }
+    }
+
+    /// Whether one of the two can fill up the other's disk.
+    #[must_use]
+    pub fn shares_disk_with(&self, other: &Self) -> bool {
+        self.filesystem == other.filesystem
+    }
 }
 
 // === impl Draft ===

@@ -45,7 +45,7 @@ pub fn dev(config: Dev, tell: impl Fn(News) + Send + Sync + 'static) -> Result<(
 async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> Result<(), Error> {
     let shutdown = Shutdown::new();
     let allowed = Allowed::new(&config.http.allowed_hosts, &config.http.allowed_origins)?;
-    let audit = parts::audit(&config.audit, &shutdown)?;
+    let audit = parts::audit(&config.audit, config.audit_durability, &shutdown)?;
     let keyring = match &config.state_dir {
         Some(dir) => Keyring::load_or_create(dir)?,
         None => Keyring::ephemeral()?,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::run::Error;
-use crate::config::{Audit, Child, ChildEra, ChildScope, Http, LegacySse};
+use crate::config::{Audit, AuditDurability, Child, ChildEra, ChildScope, Http, LegacySse};
 use crate::gate::{self, Gate, Launcher, PoolSettings, Trace};
 use crate::mcp::{Era, Raw};
 use crate::policy::Policy;
@@ -103,10 +103,18 @@ pub(super) fn connections(http: &Http) -> http::Limits {
     }
 }
 
-pub(super) fn audit(audit: &Audit, shutdown: &Shutdown) -> Result<audit::Log, Error> {
+pub(super) fn audit(
+    audit: &Audit,
+    durability: AuditDurability,
+    shutdown: &Shutdown,
+) -> Result<audit::Log, Error> {
+    let durability = match durability {
+        AuditDurability::Written => audit::Durability::Written,
+        AuditDurability::Synced => audit::Durability::Synced,
+    };
     Ok(match audit {
         Audit::Off => audit::Log::off(),
-        Audit::Stderr => audit::Log::open("-".as_ref(), shutdown)?,
-        Audit::File(path) => audit::Log::open(path, shutdown)?,
+        Audit::Stderr => audit::Log::open("-".as_ref(), durability, shutdown)?,
+        Audit::File(path) => audit::Log::open(path, durability, shutdown)?,
     })
 }

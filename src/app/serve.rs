@@ -10,15 +10,15 @@ use super::{callers, parts, walls};
 use crate::audit::{self, Refusals};
 use crate::auth::{Authenticator, Clock, IssuerStatus, Verifier, metadata};
 use crate::client::{Context, Front};
-use crate::config::{Claim, PublicUrl, Serve};
+use crate::config::{Audit, Claim, PublicUrl, Serve};
 use crate::credentials::{
-    Backends, CredentialSpec, Facts, SharedWatch, Sources, Template, Vault, VaultSettings,
+    Backends, CredentialSpec, Facts, Kept, SharedWatch, Sources, Template, Vault, VaultSettings,
     check_per_user,
 };
 use crate::gate::{Confinement, Gate, Isolated, Launcher, Trace};
 use crate::http::{Allowed, Challenge, Endpoint, Listener, Metadata, Proxies, Routes};
 use crate::outbound::{self, Authorities, Beside};
-use crate::private_file::{self, MAX_CERTIFICATES, Readers};
+use crate::private_file::{self, MAX_CERTIFICATES, Place, Readers};
 use crate::problem::{Problem, chain};
 use crate::process::leftovers;
 use crate::process::{Deadlines, Program, Spawner};
@@ -155,11 +155,12 @@ pub(crate) async fn build(
     let mut news: Vec<News> = Vec::new();
     news.extend(settings.cautions().into_iter().map(|c| News::Caution { text: c.what }));
     news.extend(walls.open.iter().map(|text| News::Caution { text: (*text).to_owned() }));
-    let sources = credentials(config, specs, outbound, shutdown).await?;
+    let audit = parts::audit(&config.audit, config.audit_durability, shutdown)?;
+    let sources = credentials(config, specs, &audit, outbound, shutdown).await?;
     let allowed = allowed(config, &public)?;
-    let audit = parts::audit(&config.audit, shutdown)?;
     let launcher = launcher(config, spawner, sources, env, walls)?;
     let refusals = Refusals::new(audit.clone(), shutdown);
+    verifier.count_at(&refusals);
     let gate = gate(config, launcher, audit, shutdown);
     let front = Front::new(Context {
         gate: gate.clone(),
@@ -190,6 +191,7 @@ pub(crate) async fn build(
         proxies: Proxies::new(&config.auth.trusted_proxies),
         refusals,
     };
+    news.extend(audit_beside_homes(config).map(|text| News::Caution { text }));
     let listeners = vec![endpoint.listen_on(listener, parts::connections(&config.http))];
     Ok(Built { url: local, moved_from, listeners, gate, verifier, news })
 }
@@ -202,6 +204,21 @@ fn no_scope(issuer: &IssuerStatus) -> String {
     format!(
         "{name} has scopes ({some}), and clients are told of none; where it denies log-ins that ask for none, add --offer-scope SCOPE"
     )
+}
+
+/// Where a child could stop everybody, by filling the disk that the audit log needs.
+fn audit_beside_homes(config: &Serve) -> Option<String> {
+    let Audit::File(log) = &config.audit else { return None };
+    let about = std::fs::metadata(log).ok().filter(std::fs::Metadata::is_file)?;
+    let homes = std::fs::metadata(&config.state_dir).ok()?;
+    Place::of(&about).shares_disk_with(&Place::of(&homes)).then(|| {
+        format!(
+            "{} is on the same filesystem as the homes of children in {}: a child that fills it stops all calls; \
+             put the audit log on a filesystem of its own",
+            log.display(),
+            config.state_dir.display()
+        )
+    })
 }
 
 /// Where tokens would travel unencrypted.
@@ -244,6 +261,7 @@ fn environment(config: &Serve, problems: &mut Vec<Problem>) -> Vec<(String, Temp
 async fn credentials(
     config: &Serve,
     specs: Vec<CredentialSpec>,
+    audit: &audit::Log,
     outbound: &outbound::Client,
     shutdown: &Shutdown,
 ) -> Result<Sources, Error> {
@@ -253,7 +271,9 @@ async fn credentials(
             let settings = VaultSettings::from_env(|name| std::env::var(name).ok())
                 .map_err(|cause| Error::VaultSettings { cause })?;
             let vault = Vault::new(settings, outbound).map_err(|cause| Error::Vault { cause })?;
-            let (upkeep, stop) = (vault.clone().upkeep(), shutdown.clone());
+            let audit = audit.clone();
+            let told = move |kept| audit.own_event(|| vault_token(kept));
+            let (upkeep, stop) = (vault.clone().upkeep(told), shutdown.clone());
             shutdown.spawn("renew the vault's token", async move {
                 tokio::select! {
                     () = upkeep => {}
@@ -272,6 +292,16 @@ async fn credentials(
     let watch =
         SharedWatch::new(&config.credentials.shared).map_err(|cause| Error::Watching { cause })?;
     Sources::new(specs, Backends { vault, store }, watch).map_err(|cause| Error::Sources { cause })
+}
+
+/// What is on record of the token with which mcpwrap itself asks the vault.
+fn vault_token(kept: Kept) -> audit::Event {
+    let (outcome, why) = match kept {
+        Kept::Renewed => (audit::CredentialFate::Renewed, None),
+        Kept::Failed => (audit::CredentialFate::Failed, Some("it could not be renewed".to_owned())),
+    };
+    let (name, source) = (Some("VAULT_TOKEN".to_owned()), Some("vault".to_owned()));
+    audit::Event::Credential { name, source, outcome, why }
 }
 
 /// Opens the embedded store with its master key.

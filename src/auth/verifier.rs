@@ -4,7 +4,7 @@
 //! calls; it knows their order and what may be remembered for how long.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
@@ -28,6 +28,7 @@ use super::principal::Principal;
 use super::principal::token_life::{Fingerprint, Life};
 use super::settings::{AskWhen, Settings};
 use super::trusted_issuer::TrustedIssuer;
+use crate::audit::Refusals;
 use crate::outbound;
 use crate::problem::Problem;
 use crate::shutdown::Shutdown;
@@ -50,6 +51,8 @@ pub struct Verifier {
     verified: Cache<Digest, Arc<Verified>>,
     refused: RefusedTokens,
     revocations: RevocationWatch,
+    /// Where it is counted who is known and not let in.
+    refusals: OnceLock<Weak<Refusals>>,
 }
 
 #[derive(Debug)]
@@ -98,8 +101,15 @@ impl Verifier {
                 .build(),
             refused,
             revocations: RevocationWatch::default(),
+            refusals: OnceLock::new(),
             settings,
         }))
+    }
+
+    /// From now on whoever is known and not let in is counted there.
+    pub fn count_at(&self, refusals: &Arc<Refusals>) {
+        // It is told once, by whoever put the parts together.
+        let _ = self.refusals.set(Arc::downgrade(refusals));
     }
 
     /// The settings in force.
@@ -307,7 +317,11 @@ impl Verifier {
         let iss = iss.unwrap_or(issuer.identifier.url()).to_owned();
         let mut principal =
             issuer.mapping.principal(&iss, claims, expires_at).map_err(Denied::invalid)?;
-        self.admission.admit(issuer.mapping.idp, &principal)?;
+        self.admission.admit(issuer.mapping.idp, &principal).inspect_err(|denied| {
+            if let Some(refusals) = self.refusals.get().and_then(Weak::upgrade) {
+                refusals.count_known((&principal).into(), denied.reason().label());
+            }
+        })?;
 
         let now = self.clock.steady();
         let asked = generation.is_none() || issuer.when == AskWhen::Always;

@@ -92,6 +92,9 @@ pub struct OutputArgs {
     /// Append audit records to this file, - for stderr
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub audit: Option<OsString>,
+    /// Dispatch a call once its record has left the process, or is on the disk [default: written]
+    #[arg(long, value_name = "WHEN", value_parser = Words(&["written", "synced"]))]
+    pub audit_durability: Option<OsString>,
     /// Keep state in this directory
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub state_dir: Option<OsString>,

@@ -61,6 +61,7 @@ keys! {
     ROOTS = "roots", Lines;
     STATE_DIR = "state-dir", One;
     AUDIT = "audit", One;
+    AUDIT_DURABILITY = "audit-durability", One;
     LOG_FORMAT = "log-format", One;
     VERBOSE = "verbose", One;
     TRACE = "trace", One;
@@ -128,6 +129,7 @@ const SHARED: &[Key] = &[
     ROOTS,
     STATE_DIR,
     AUDIT,
+    AUDIT_DURABILITY,
     LOG_FORMAT,
     VERBOSE,
     COMMAND,

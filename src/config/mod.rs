@@ -29,7 +29,7 @@ pub use dev::{ClientApp, Dev, dev};
 pub use http::{Http, LegacySse, Listen, Port};
 pub use issuer::{Client, Issuer};
 pub use layers::{Origins, Typed};
-pub use output::{Audit, Trace};
+pub use output::{Audit, AuditDurability, Trace};
 pub use secret::{
     Owner, Secret, SecretAction, SecretInput, SecretLocation, TypedOwner, TypedSecret, secret,
 };

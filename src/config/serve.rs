@@ -12,7 +12,7 @@ use super::dev::server_name;
 use super::file::File;
 use super::http::{self, Http, Listen};
 use super::layers::{Layers, Origins, Typed};
-use super::output::{self, Audit};
+use super::output::{self, Audit, AuditDurability};
 use super::value;
 use super::wrong::Wrong;
 use super::{key, state};
@@ -55,6 +55,8 @@ pub struct Serve {
     pub isolation: Isolation,
     /// Where audit records go.
     pub audit: Audit,
+    /// How durable a record has to be before its call is dispatched.
+    pub audit_durability: AuditDurability,
     /// What is logged, and how.
     pub log: telemetry::Settings,
     /// Where to keep state.
@@ -151,6 +153,7 @@ pub fn serve(
         limits: limits(&mut layers),
         isolation: isolation(&mut layers),
         audit: output::audit(&mut layers, Audit::Stderr),
+        audit_durability: output::audit_durability(&mut layers),
         log: output::log(&mut layers),
         state_dir: state::dir(&mut layers),
         roots: layers.paths(&key::ROOTS),

@@ -136,8 +136,8 @@ impl Vault {
             .unwrap_or(Err(Error::Slow))
     }
 
-    /// Keeps the token alive, for ever; to be spawned once.
-    pub async fn upkeep(self) {
+    /// Keeps the token alive, for ever, and tells of each try; to be spawned once.
+    pub async fn upkeep(self, told: impl Fn(Kept)) {
         loop {
             let renew_at = {
                 let token = self.inner.token.lock().await;
@@ -149,7 +149,10 @@ impl Vault {
                 continue;
             }
             let renewed = tokio::time::timeout(DEADLINE, self.inner.renew()).await;
-            if !matches!(renewed, Ok(Ok(()))) {
+            if matches!(renewed, Ok(Ok(()))) {
+                told(Kept::Renewed);
+            } else {
+                told(Kept::Failed);
                 tracing::warn!("the vault's token could not be renewed");
                 tokio::time::sleep(PAUSE).await;
             }
@@ -161,6 +164,15 @@ impl std::fmt::Debug for Vault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Vault").finish_non_exhaustive()
     }
+}
+
+/// What became of the vault's token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It lives longer now.
+    Renewed,
+    /// It does not, and is tried again.
+    Failed,
 }
 
 // === impl Inner ===

@@ -7,7 +7,7 @@ use crate::audit;
 use crate::mcp::{ErrorObject, codes};
 use crate::policy;
 
-/// How soon a call that found the audit log full is worth another try.
+/// How soon a call that could not be recorded is worth another try.
 const AUDIT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Something that did not reach a child.
@@ -26,9 +26,9 @@ impl From<policy::Refused> for NotAdmitted {
     }
 }
 
-impl From<audit::Full> for NotAdmitted {
-    fn from(full: audit::Full) -> Self {
-        Self::for_now(&full, Some(AUDIT_PAUSE))
+impl From<audit::NotRecorded> for NotAdmitted {
+    fn from(why: audit::NotRecorded) -> Self {
+        Self::for_now(&why, Some(AUDIT_PAUSE))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::access::Access;
 use super::bridge::{self, Launcher, Member, Outcome, Pool, recording};
 use super::call::Call;
@@ -173,12 +175,22 @@ impl Gate {
         let Some(child) = seat.running().filter(|_| own(access, seat.key()).is_ok()) else {
             return;
         };
-        // At once, so that nothing that the caller says afterwards can come before it.
-        let Ok(admitted) = self.admit(access, child, operation) else { return };
-        let mut call = self.dispatch(admitted, seat, seat.inner.working(), Kind::Farewell);
-        self.shutdown.spawn_work(async move {
-            while !matches!(call.next().await, bridge::Event::Done(_)) {}
-        });
+        let Ok(permitted) = self.policy.authorize(access.principal(), operation) else { return };
+        // In its turn, so that nothing that the caller says afterwards can come before it; on a runtime's thread or
+        // on that of the log.
+        let (gate, seat, runtime) = (self.clone(), seat.clone(), Handle::current());
+        let working = seat.inner.working();
+        let (told, to) = (permitted.clone(), child.clone());
+        let turn = move |record| {
+            let _context = runtime.enter();
+            let admitted = Admitted { child: to, permitted: told, record, _share: None };
+            let mut call = gate.dispatch(admitted, &seat, working, Kind::Farewell);
+            gate.shutdown.spawn_work(async move {
+                while !matches!(call.next().await, bridge::Event::Done(_)) {}
+            });
+        };
+        // What cannot be recorded is left unsaid.
+        let _ = recording::begin_in_turn(&self.audit, &permitted, &child, turn);
     }
 
     /// Sets the level from which on a member wants to hear what the server logs. A modern server learns it with each
@@ -197,7 +209,8 @@ impl Gate {
         let child = self.child(access, seat).await?;
         // The rest of a call's bounds does not hold for it.
         let _share = child.share().ok_or_else(|| NotAdmitted::for_now(&Busy, None))?;
-        let Admitted { child, permitted, record, .. } = self.admit(access, child, operation)?;
+        let Admitted { child, permitted, record, .. } =
+            self.admit(access, child, operation).await?;
         let of_all = member.set_level(level);
         let outcome = match child.hello().era() {
             Era::Modern => Outcome::Result(Raw::empty_object()),
@@ -222,7 +235,7 @@ impl Gate {
         let _working = seat.inner.working();
         let child = self.child(access, seat).await?;
         let share = child.share().ok_or_else(|| NotAdmitted::for_now(&Busy, None))?;
-        Ok(Admitted { _share: Some(share), ..self.admit(access, child, operation)? })
+        Ok(Admitted { _share: Some(share), ..self.admit(access, child, operation).await? })
     }
 
     /// The order: connect (in [`Access`]) → child → authorize → audit `begin` → dispatch. Outcome and audit `end` are
@@ -237,7 +250,7 @@ impl Gate {
         // Before the child is looked for, so that it does not go meanwhile.
         let working = seat.inner.working();
         let child = self.child(access, seat).await?;
-        let admitted = self.admit(access, child, operation)?;
+        let admitted = self.admit(access, child, operation).await?;
         let seat_of_call = match kind {
             Kind::Follow => seat.inner.clone(),
             _ => working,
@@ -261,15 +274,15 @@ impl Gate {
         }
     }
 
-    /// Policy, then the first of two audit records.
-    fn admit(
+    /// Policy, then the first of two audit records, written.
+    async fn admit(
         &self,
         access: &Access,
         child: bridge::Child,
         operation: Operation,
     ) -> Result<Admitted, NotAdmitted> {
         let permitted = self.policy.authorize(access.principal(), operation)?;
-        let record = recording::begin(&self.audit, &permitted, &child)?;
+        let record = recording::begin(&self.audit, &permitted, &child).await?;
         Ok(Admitted { child, permitted, record, _share: None })
     }
 
@@ -337,6 +350,12 @@ impl Gate {
     /// Records what a caller did that he must not do.
     pub fn report(&self, access: &Access, incident: &Incident) {
         self.audit.incident(&access.principal().as_ref().into(), incident);
+    }
+
+    /// Records that a session was opened, and its end when what is returned is told or dropped.
+    #[must_use]
+    pub fn record_session(&self, access: &Access, name: &str) -> audit::OpenSession {
+        self.audit.session(|| access.principal().as_ref().into(), name)
     }
 
     /// Starts successors of all running children and puts them in their places; sessions stay.

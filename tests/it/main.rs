@@ -12,6 +12,7 @@
 // Elsewhere than on Linux there is `dev` alone.
 #![cfg_attr(mcpwrap_portable, allow(dead_code, unused_imports, reason = "for the tests of serve"))]
 
+mod audit_file;
 mod audit_queue;
 mod batches;
 mod both_eras;

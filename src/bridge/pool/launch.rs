@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::super::recording;
 use super::capacity::Reservation;
 use super::credential_files::FileInUse;
 use super::isolated::{Fitted, Isolated};
 use super::launch_error::LaunchError;
+use crate::audit;
 use crate::auth::Principal;
 use crate::credentials::{self, CredentialSet, Sources};
 use crate::mcp::Lines;
@@ -99,8 +101,10 @@ impl Launcher {
         &self,
         principal: &Arc<Principal>,
         reservation: Arc<Reservation>,
+        audit: &audit::Log,
     ) -> Result<Launched, LaunchError> {
         let fetched = self.sources.fetch(principal).await;
+        recording::fetched(audit, principal, &fetched);
         let credentials = fetched.map_err(|cause| LaunchError::Credentials { cause })?;
         let learn = |one: &credentials::Credential| self.redactor.learn(&one.value);
         let masks = Arc::new(credentials.iter().map(learn).collect::<Vec<_>>());

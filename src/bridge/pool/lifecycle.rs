@@ -159,6 +159,7 @@ impl Lifecycle {
             let incident = Incident::SharedCredential { credential: name.to_owned() };
             self.audit.incident(&slot.principal().into(), &incident);
         }
+        recording::not_started(&self.audit, &slot.principal, &error.to_string());
         let user = slot.principal.user();
         tracing::error!(
             user = user.digest(),
@@ -176,6 +177,7 @@ impl Lifecycle {
         let running = match self.bring_up(&slot, reservation).await {
             Ok(running) => running,
             Err(error) => {
+                recording::not_started(&self.audit, &slot.principal, &error.to_string());
                 let error = &error as &dyn std::error::Error;
                 tracing::error!(error, "the restarted server did not start; the old one stays");
                 return;
@@ -267,7 +269,8 @@ impl Lifecycle {
         choice: EraChoice,
         reservation: &Arc<Reservation>,
     ) -> Result<Running, StartError> {
-        let mut launched = self.launcher.launch(&slot.principal, Arc::clone(reservation)).await?;
+        let mut launched =
+            self.launcher.launch(&slot.principal, Arc::clone(reservation), &self.audit).await?;
         let (profile, limit) = (&slot.profile, self.settings.start_timeout);
         let met = {
             let Launched { stdin, lines, .. } = &mut launched;
@@ -286,6 +289,7 @@ impl Lifecycle {
                     redactor: launched.redactor().clone(),
                 };
                 let (child, actor) = Actor::new(verdict.hello, setup);
+                recording::started(&self.audit, &slot.principal, &child);
                 Ok(Running { child, actor, launched })
             }
             Err(mut failed) => {
@@ -345,6 +349,12 @@ impl Lifecycle {
             }
         }
         launched.end().await;
+        let why = match &fate {
+            Fate::Crashed { how, .. } => how,
+            Fate::Withdrawn => "the last token of its user ended",
+            Fate::Closed => "it was closed",
+        };
+        recording::ended(&self.audit, &slot.principal, &child, why);
     }
 }
 

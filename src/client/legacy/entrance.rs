@@ -104,7 +104,7 @@ impl Legacy {
         }
         match self.find(arrival, None) {
             Ok((_, session)) => {
-                self.sessions.end(&session);
+                self.sessions.end(&session, "its client ended it");
                 Reply::Ended
             }
             Err(reply) => reply,

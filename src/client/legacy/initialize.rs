@@ -103,7 +103,8 @@ pub(super) async fn begin(
             (Some(watched), Some(changes))
         }
     };
-    let beginning = Beginning { version, capabilities, info, seat, member, watched };
+    let record = context.gate.record_session(&access, &name);
+    let beginning = Beginning { version, capabilities, info, seat, member, record, watched };
     let session = Arc::new(Session::new(name, Owner::of(&access), beginning));
     if let Some(changes) = changes {
         let follow = modern_subscription::run(
@@ -121,7 +122,10 @@ pub(super) async fn begin(
             }
         });
     }
-    sessions.add(session).map_err(|TooMany| (Status::TooMany, too_many()))?;
+    let added = sessions.add(Arc::clone(&session)).inspect_err(|TooMany| {
+        session.record.end("its user has too many");
+    });
+    added.map_err(|TooMany| (Status::TooMany, too_many()))?;
     Ok(result)
 }
 

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::calls::Calls;
 use super::stream::EventStream;
 use super::watched_uris::WatchedUris;
+use crate::audit::OpenSession;
 use crate::auth::UserId;
 use crate::gate::{Access, AskKey, Member, OutsideAsk, Seat};
 use crate::mcp::{Era, ErrorObject, ProtocolVersion, Raw, RequestId};
@@ -36,6 +37,7 @@ pub(super) struct Session {
     info: Option<Raw>,
     pub(super) seat: Seat,
     pub(super) member: Member,
+    pub(super) record: OpenSession,
     /// What is followed of a modern server.
     pub(super) watched: Option<WatchedUris>,
     level: Mutex<Option<LogLevel>>,
@@ -84,6 +86,7 @@ pub(super) struct Beginning {
     pub(super) info: Option<Raw>,
     pub(super) seat: Seat,
     pub(super) member: Member,
+    pub(super) record: OpenSession,
     pub(super) watched: Option<WatchedUris>,
 }
 
@@ -94,7 +97,7 @@ pub(super) struct Reading(Arc<Session>);
 
 impl Session {
     pub(super) fn new(id: String, owner: Owner, begin: Beginning) -> Self {
-        let Beginning { version, capabilities, info, seat, member, watched } = begin;
+        let Beginning { version, capabilities, info, seat, member, record, watched } = begin;
         let standalone = EventStream::new(STANDALONE);
         Self {
             id,
@@ -104,6 +107,7 @@ impl Session {
             info,
             seat,
             member,
+            record,
             watched,
             level: Mutex::default(),
             calls: Calls::default(),

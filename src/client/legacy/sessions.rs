@@ -37,7 +37,7 @@ impl Sessions {
             return None;
         }
         if session.is_lost() {
-            self.end(&session);
+            self.end(&session, "its process is gone");
             return None;
         }
         session.seat.vouch(access);
@@ -69,7 +69,8 @@ impl Sessions {
     }
 
     /// Ends a session, and the child that it has for itself.
-    pub(super) fn end(&self, session: &Arc<Session>) {
+    pub(super) fn end(&self, session: &Arc<Session>, why: &'static str) {
+        session.record.end(why);
         self.lock().remove(&session.id);
         session.end();
         self.context.gate.leave(&session.seat);
@@ -89,6 +90,8 @@ impl Sessions {
             !over
         });
         for session in stale {
+            let lost = session.is_lost();
+            session.record.end(if lost { "its process is gone" } else { "idle" });
             session.end();
             self.context.gate.leave(&session.seat);
         }

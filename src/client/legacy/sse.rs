@@ -193,7 +193,7 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.links.lock().remove(&self.id);
         if let Some(session) = self.session() {
-            self.sessions.end(&session);
+            self.sessions.end(&session, "its stream was closed");
         }
     }
 }
