@@ -40,6 +40,9 @@ pub(super) fn write(reply: Reply, keep_alive: std::time::Duration) -> Response {
 pub(super) fn rejected(why: Rejection) -> Response {
     let (status, code, message) = match why {
         Rejection::Path => return empty(StatusCode::NOT_FOUND),
+        Rejection::NoRoom(short) => {
+            return write(Reply::short(None, short), std::time::Duration::ZERO);
+        }
         Rejection::Foreign => (
             StatusCode::FORBIDDEN,
             codes::INVALID_REQUEST,

@@ -58,7 +58,7 @@ impl Slot {
         Self {
             key,
             principal,
-            profile,
+            profile: profile.detached(),
             subscribers: Arc::default(),
             tokens: AuthorizingTokens::default(),
             state: watch::Sender::new(SlotState::default()),
