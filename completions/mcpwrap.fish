@@ -63,6 +63,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l allow-host -d 'A
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l legacy-sse -d 'Serve the HTTP+SSE transport of 2024-11-05 too [default: false]' -r -f -a "true\t''
 false\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l max-body -d 'Refuse larger requests [default: 10MiB]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l memory -d 'Hold at most so much for all users: sessions, stored events, bodies, unread results [default: 512MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l keep-alive -d 'Send a sign of life on quiet streams this often [default: 15s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l session-idle -d 'End sessions without requests after this time [default: 30m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l sealed-ttl -d 'Give up calls that wait for the user\'s answers after this time [default: 5m]' -r
@@ -134,6 +135,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-shared-c
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l master-key -d 'Take the key of the encrypted store from here [default: a file in the state directory]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l max-children -d 'Run at most so many children [default: 256]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l max-children-per-user -d 'Run at most so many children for a user [default: 4]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l memory-per-user -d 'Hold at most so much for a user [default: 64MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l listen -d 'Listen on this address, port 0 for a free one [default: 127.0.0.1:8808]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l path -d 'Serve MCP at this path [default: /mcp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-origin -d 'Accept web pages of this origin (repeatable)' -r
@@ -141,6 +143,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-host -d 
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l legacy-sse -d 'Serve the HTTP+SSE transport of 2024-11-05 too [default: false]' -r -f -a "true\t''
 false\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l max-body -d 'Refuse larger requests [default: 10MiB]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l memory -d 'Hold at most so much for all users: sessions, stored events, bodies, unread results [default: 512MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l keep-alive -d 'Send a sign of life on quiet streams this often [default: 15s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l session-idle -d 'End sessions without requests after this time [default: 30m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l sealed-ttl -d 'Give up calls that wait for the user\'s answers after this time [default: 5m]' -r
@@ -217,6 +220,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-shared-c
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l master-key -d 'Take the key of the encrypted store from here [default: a file in the state directory]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l max-children -d 'Run at most so many children [default: 256]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l max-children-per-user -d 'Run at most so many children for a user [default: 4]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l memory-per-user -d 'Hold at most so much for a user [default: 64MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l listen -d 'Listen on this address, port 0 for a free one [default: 127.0.0.1:8808]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l path -d 'Serve MCP at this path [default: /mcp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-origin -d 'Accept web pages of this origin (repeatable)' -r
@@ -224,6 +228,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-host -d 
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l legacy-sse -d 'Serve the HTTP+SSE transport of 2024-11-05 too [default: false]' -r -f -a "true\t''
 false\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l max-body -d 'Refuse larger requests [default: 10MiB]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l memory -d 'Hold at most so much for all users: sessions, stored events, bodies, unread results [default: 512MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l keep-alive -d 'Send a sign of life on quiet streams this often [default: 15s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l session-idle -d 'End sessions without requests after this time [default: 30m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l sealed-ttl -d 'Give up calls that wait for the user\'s answers after this time [default: 5m]' -r

@@ -56,6 +56,7 @@ module completions {
     --allow-host: string      # Accept requests to this host name (repeatable)
     --legacy-sse: string@"nu-complete mcpwrap dev legacy_sse" # Serve the HTTP+SSE transport of 2024-11-05 too [default: false]
     --max-body: string        # Refuse larger requests [default: 10MiB]
+    --memory: string          # Hold at most so much for all users: sessions, stored events, bodies, unread results [default: 512MiB]
     --keep-alive: string      # Send a sign of life on quiet streams this often [default: 15s]
     --session-idle: string    # End sessions without requests after this time [default: 30m]
     --sealed-ttl: string      # Give up calls that wait for the user's answers after this time [default: 5m]
@@ -155,12 +156,14 @@ module completions {
     --master-key: string      # Take the key of the encrypted store from here [default: a file in the state directory]
     --max-children: string    # Run at most so many children [default: 256]
     --max-children-per-user: string # Run at most so many children for a user [default: 4]
+    --memory-per-user: string # Hold at most so much for a user [default: 64MiB]
     --listen: string          # Listen on this address, port 0 for a free one [default: 127.0.0.1:8808]
     --path: string            # Serve MCP at this path [default: /mcp]
     --allow-origin: string    # Accept web pages of this origin (repeatable)
     --allow-host: string      # Accept requests to this host name (repeatable)
     --legacy-sse: string@"nu-complete mcpwrap serve legacy_sse" # Serve the HTTP+SSE transport of 2024-11-05 too [default: false]
     --max-body: string        # Refuse larger requests [default: 10MiB]
+    --memory: string          # Hold at most so much for all users: sessions, stored events, bodies, unread results [default: 512MiB]
     --keep-alive: string      # Send a sign of life on quiet streams this often [default: 15s]
     --session-idle: string    # End sessions without requests after this time [default: 30m]
     --sealed-ttl: string      # Give up calls that wait for the user's answers after this time [default: 5m]
@@ -272,12 +275,14 @@ module completions {
     --master-key: string      # Take the key of the encrypted store from here [default: a file in the state directory]
     --max-children: string    # Run at most so many children [default: 256]
     --max-children-per-user: string # Run at most so many children for a user [default: 4]
+    --memory-per-user: string # Hold at most so much for a user [default: 64MiB]
     --listen: string          # Listen on this address, port 0 for a free one [default: 127.0.0.1:8808]
     --path: string            # Serve MCP at this path [default: /mcp]
     --allow-origin: string    # Accept web pages of this origin (repeatable)
     --allow-host: string      # Accept requests to this host name (repeatable)
     --legacy-sse: string@"nu-complete mcpwrap check legacy_sse" # Serve the HTTP+SSE transport of 2024-11-05 too [default: false]
     --max-body: string        # Refuse larger requests [default: 10MiB]
+    --memory: string          # Hold at most so much for all users: sessions, stored events, bodies, unread results [default: 512MiB]
     --keep-alive: string      # Send a sign of life on quiet streams this often [default: 15s]
     --session-idle: string    # End sessions without requests after this time [default: 30m]
     --sealed-ttl: string      # Give up calls that wait for the user's answers after this time [default: 5m]

@@ -19,6 +19,7 @@
 //! | [`gate`] | the one way to a child: the order in which everything passes, and what a server's answer becomes |
 //! | `bridge` | one running child (`child/`), all of them (`pool/`), and the words of both; private to the gate |
 //! | [`server`] | how the wrapped server speaks, in either era |
+//! | [`limits`] | how many bytes one user, and all together, may have held for them |
 //! | [`policy`] | what a caller may do |
 //! | [`credentials`] | where a user's credentials come from (`source/`, a file each), and the refusal of shared ones |
 //! | [`process`] | an operating-system process: its environment, its walls, its end |
@@ -46,7 +47,8 @@
 //! 1. `http::endpoint` checks `Host` and `Origin` ([`Allowed::admits`](http::Allowed::admits)), and
 //!    [`Routes`](http::Routes) say what the path is.
 //! 2. [`Authenticator::authenticate`](auth::Authenticator::authenticate) turns the headers into a
-//!    [`Principal`](auth::Principal); only then is the body read, within its limit. Whoever is refused here is counted
+//!    [`Principal`](auth::Principal); only then is the body read, within its limit and
+//!    its sender's [`Account`](limits::Account). Whoever is refused here is counted
 //!    ([`audit::Refusals`]).
 //! 3. [`Front::serve`](client::Front::serve) parses the [`Message`](mcp::Message), decides which era it belongs to, and
 //!    hands it to that era's entrance, which turns it into an [`Operation`](policy::Operation).
@@ -150,7 +152,7 @@
 //!    `tests/process/losses.rs`, `tests/isolation/life.rs`, `tests/it/dev_mode.rs`
 //! 6. **Every wait has a deadline (but a subscription, which is quiet by nature), every queue a bound, every frame a
 //!    maximum.** `tests/it/stubborn.rs`,
-//!    `tests/it/connections.rs`, `tests/it/noise.rs`, `tests/serve/stalls.rs`, `src/http/listener.rs`
+//!    `tests/it/connections.rs`, `tests/it/noise.rs`, `tests/serve/stalls.rs`, `src/http/listener.rs`, `tests/serve/memory.rs`
 //! 7. **A dead session is 404 and a foreign one looks the same; a missing token is 401** with a challenge that a client
 //!    can follow. `tests/it/sessions.rs`, `tests/it/session_survival.rs`, `tests/serve/sessions.rs`, `tests/serve/challenges.rs`, `tests/interop/serve.mjs`
 //! 8. **What a child prints that is not MCP** never reaches a client and never stalls the child. `tests/it/noise.rs`
@@ -168,6 +170,7 @@ pub mod demo;
 pub mod gate;
 pub mod hex;
 pub mod http;
+pub mod limits;
 pub mod mcp;
 pub mod outbound;
 pub mod policy;

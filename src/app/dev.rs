@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::parts;
+use super::parts::{self, Callers};
 use super::run::{Error, News, bind, until_stopped};
 use super::watch::Watch;
 use crate::audit;
@@ -13,6 +13,7 @@ use crate::config::{self, Dev};
 use crate::credentials::{Backends, SharedWatch, Sources};
 use crate::gate::{Confinement, Gate, Launcher, Outcome, Trace};
 use crate::http::{Allowed, Endpoint, Proxies, Routes};
+use crate::limits::Accounts;
 use crate::mcp::{Object, Raw};
 use crate::process::{Deadlines, Environment, Program, Spawner};
 use crate::redact::Redactor;
@@ -52,7 +53,8 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
     };
     let refusals = audit::Refusals::new(audit.clone(), &shutdown);
     let mut watch = Watch::over(&config.watch)?;
-    let pool = parts::pool(&config.child, &config.roots, trace(&config), MOST);
+    let accounts = Arc::new(Accounts::of_one(config.http.memory));
+    let pool = parts::pool(&config.child, &config.roots, trace(&config), MOST, &accounts);
     let gate = parts::gate(launcher(&config)?, &config.child, pool, audit, &shutdown);
     let (listener, moved_from) = bind(config.listen).await?;
     let address = listener.local_addr().map_err(|cause| Error::Runtime { cause })?;
@@ -61,6 +63,7 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
     let front = Front::new(Context {
         gate: gate.clone(),
         keyring,
+        accounts,
         settings: parts::client(&config.endpoint_path, &config.child, &config.http),
         shutdown: shutdown.clone(),
     });
@@ -94,7 +97,8 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
             }
         }
     });
-    let listeners = vec![endpoint.listen_on(listener, parts::connections(&config.http))];
+    let listeners =
+        vec![endpoint.listen_on(listener, parts::connections(&config.http, Callers::Developer))];
     until_stopped(listeners, gate, shutdown, &*tell).await
 }
 

@@ -1,11 +1,13 @@
 //! The parts that both modes build alike, from the groups of configuration that they share.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::run::Error;
 use crate::config::{Audit, AuditDurability, Child, ChildEra, ChildScope, Http, LegacySse};
 use crate::gate::{self, Gate, Launcher, PoolSettings, Trace};
+use crate::limits::Accounts;
 use crate::mcp::{Era, Raw};
 use crate::policy::Policy;
 use crate::server::EraChoice;
@@ -22,6 +24,15 @@ const FIRST_HEAD_WITHIN: Duration = Duration::from_secs(15);
 const CONNECTION_SILENCE: Duration = Duration::from_secs(75);
 /// How long calls may go on when a child is told to close.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// Who may connect.
+#[derive(Clone, Copy)]
+pub(super) enum Callers {
+    /// One, with all his clients.
+    Developer,
+    /// Many, among them whoever wants to keep the others out.
+    Users,
+}
 
 /// How many children there may be.
 #[derive(Clone, Copy)]
@@ -48,7 +59,13 @@ pub(super) fn gate(
     })
 }
 
-pub(super) fn pool(child: &Child, roots: &[PathBuf], trace: Trace, most: Children) -> PoolSettings {
+pub(super) fn pool(
+    child: &Child,
+    roots: &[PathBuf],
+    trace: Trace,
+    most: Children,
+    accounts: &Arc<Accounts>,
+) -> PoolSettings {
     let roots = (!roots.is_empty()).then(|| {
         let uris = roots.iter().filter_map(|path| {
             let path = std::path::absolute(path).ok()?;
@@ -67,6 +84,7 @@ pub(super) fn pool(child: &Child, roots: &[PathBuf], trace: Trace, most: Childre
         idle: child.idle,
         grace: DRAIN,
         most_in_flight: MOST_IN_FLIGHT,
+        accounts: Arc::clone(accounts),
         roots,
         trace,
         most_children: most.of_all,
@@ -93,11 +111,14 @@ pub(super) fn client(path: &str, child: &Child, http: &Http) -> client::Settings
 }
 
 /// What connections may use: half of the descriptors are for clients, the other half for children.
-pub(super) fn connections(http: &Http) -> http::Limits {
+pub(super) fn connections(http: &Http, callers: Callers) -> http::Limits {
     let most = (process::raise_open_files() / 2).clamp(FEWEST_CONNECTIONS, MOST_CONNECTIONS);
     http::Limits {
         most,
-        most_of_one: most / 4,
+        most_of_one: match callers {
+            Callers::Developer => most,
+            Callers::Users => most / 4,
+        },
         first: FIRST_HEAD_WITHIN,
         idle: CONNECTION_SILENCE.max(2 * http.keep_alive),
     }

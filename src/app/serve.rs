@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use url::Url;
 
+use super::parts::{self, Callers};
 use super::run::{Error, News, bind, until_stopped};
-use super::{callers, parts, walls};
+use super::{callers, walls};
 use crate::audit::{self, Refusals};
 use crate::auth::{Authenticator, Clock, IssuerStatus, Verifier, metadata};
 use crate::client::{Context, Front};
@@ -17,6 +18,7 @@ use crate::credentials::{
 };
 use crate::gate::{Confinement, Gate, Isolated, Launcher, Trace};
 use crate::http::{Allowed, Challenge, Endpoint, Listener, Metadata, Proxies, Routes};
+use crate::limits::Accounts;
 use crate::outbound::{self, Authorities, Beside};
 use crate::private_file::{self, MAX_CERTIFICATES, Place, Readers};
 use crate::problem::{Problem, chain};
@@ -161,10 +163,12 @@ pub(crate) async fn build(
     let launcher = launcher(config, spawner, sources, env, walls)?;
     let refusals = Refusals::new(audit.clone(), shutdown);
     verifier.count_at(&refusals);
-    let gate = gate(config, launcher, audit, shutdown);
+    let accounts = accounts(config);
+    let gate = gate(config, launcher, &accounts, audit, shutdown);
     let front = Front::new(Context {
         gate: gate.clone(),
         keyring: Keyring::load_or_create(&config.state_dir)?,
+        accounts,
         settings: parts::client(&config.endpoint_path, &config.child, &config.http),
         shutdown: shutdown.clone(),
     });
@@ -192,7 +196,8 @@ pub(crate) async fn build(
         refusals,
     };
     news.extend(audit_beside_homes(config).map(|text| News::Caution { text }));
-    let listeners = vec![endpoint.listen_on(listener, parts::connections(&config.http))];
+    let listeners =
+        vec![endpoint.listen_on(listener, parts::connections(&config.http, Callers::Users))];
     Ok(Built { url: local, moved_from, listeners, gate, verifier, news })
 }
 
@@ -346,12 +351,23 @@ fn launcher(
     })
 }
 
-fn gate(config: &Serve, launcher: Launcher, audit: audit::Log, shutdown: &Shutdown) -> Gate {
+/// What may be held for each user, and for all.
+fn accounts(config: &Serve) -> Arc<Accounts> {
+    Arc::new(Accounts::of_many(config.http.memory, config.limits.memory_per_user))
+}
+
+fn gate(
+    config: &Serve,
+    launcher: Launcher,
+    accounts: &Arc<Accounts>,
+    audit: audit::Log,
+    shutdown: &Shutdown,
+) -> Gate {
     let most = parts::Children {
         of_all: config.limits.max_children,
         of_one: config.limits.max_children_per_user,
     };
-    let pool = parts::pool(&config.child, &config.roots, Trace::Off, most);
+    let pool = parts::pool(&config.child, &config.roots, Trace::Off, most, accounts);
     parts::gate(launcher, &config.child, pool, audit, shutdown)
 }
 

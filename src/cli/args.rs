@@ -32,6 +32,9 @@ pub struct HttpArgs {
     /// Refuse larger requests [default: 10MiB]
     #[arg(long, value_name = "SIZE")]
     pub max_body: Option<OsString>,
+    /// Hold at most so much for all users: sessions, stored events, bodies, unread results [default: 512MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<OsString>,
     /// Send a sign of life on quiet streams this often [default: 15s]
     #[arg(long, value_name = "TIME")]
     pub keep_alive: Option<OsString>,
@@ -223,6 +226,9 @@ pub struct IsolationArgs {
     /// Run at most so many children for a user [default: 4]
     #[arg(long, value_name = "N")]
     pub max_children_per_user: Option<OsString>,
+    /// Hold at most so much for a user [default: 64MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub memory_per_user: Option<OsString>,
 }
 
 /// How clients reach us.

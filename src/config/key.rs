@@ -46,6 +46,7 @@ keys! {
     ALLOW_HOST = "allow-host", Commas;
     LEGACY_SSE = "legacy-sse", One;
     MAX_BODY = "max-body", One;
+    MEMORY = "memory", One;
     KEEP_ALIVE = "keep-alive", One;
     SESSION_IDLE = "session-idle", One;
     SEALED_TTL = "sealed-ttl", One;
@@ -100,6 +101,7 @@ keys! {
     MASTER_KEY = "master-key", One;
     MAX_CHILDREN = "max-children", One;
     MAX_CHILDREN_PER_USER = "max-children-per-user", One;
+    MEMORY_PER_USER = "memory-per-user", One;
     ISOLATION = "isolation", One;
     UID_RANGE = "uid-range", One;
     COMMAND = "command", Words;
@@ -114,6 +116,7 @@ const SHARED: &[Key] = &[
     ALLOW_HOST,
     LEGACY_SSE,
     MAX_BODY,
+    MEMORY,
     KEEP_ALIVE,
     SESSION_IDLE,
     SEALED_TTL,
@@ -171,6 +174,7 @@ const SERVE_ONLY: &[Key] = &[
     MASTER_KEY,
     MAX_CHILDREN,
     MAX_CHILDREN_PER_USER,
+    MEMORY_PER_USER,
     ISOLATION,
     UID_RANGE,
 ];

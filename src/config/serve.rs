@@ -25,6 +25,8 @@ use crate::telemetry;
 pub const MAX_FILE: usize = 1 << 20;
 /// Children in all.
 pub(super) const MAX_CHILDREN: usize = 256;
+/// What one user may have held for him.
+pub(super) const MEMORY_PER_USER: usize = 64 << 20;
 /// Children of one user.
 pub(super) const MAX_CHILDREN_PER_USER: usize = 4;
 
@@ -96,6 +98,8 @@ pub struct Limits {
     pub max_children: usize,
     /// Children of one user.
     pub max_children_per_user: usize,
+    /// Bytes that may be held for one user.
+    pub memory_per_user: usize,
 }
 
 /// The walls around a child.
@@ -235,6 +239,7 @@ fn limits(layers: &mut Layers<'_>) -> Limits {
             MAX_CHILDREN_PER_USER,
             value::count,
         ),
+        memory_per_user: layers.one(&key::MEMORY_PER_USER, MEMORY_PER_USER, value::size),
     }
 }
 

@@ -7,6 +7,7 @@ use bytestring::ByteString;
 
 use super::access::Access;
 use super::bridge::{self, AskKey, ChildKey, Member, Role};
+use crate::limits::Account;
 use crate::server::Hello;
 
 /// A reason for a child to live, or, as a session's, for its place to stay; a clone is another reason.
@@ -79,10 +80,10 @@ impl Seat {
         }
     }
 
-    /// Listens to what the child says beside its calls.
+    /// Listens to what the child says beside its calls; what is not heard yet is charged to this account.
     #[must_use]
-    pub fn join(&self, role: Role) -> Member {
-        self.inner.subscribers().join(role)
+    pub fn join(&self, role: Role, account: &Arc<Account>) -> Member {
+        self.inner.subscribers().join(role, account)
     }
 
     pub(super) fn running(&self) -> Option<bridge::Child> {

@@ -100,13 +100,17 @@ async fn answer(
             return Ok(status::denied(&denied, endpoint.challenge.as_ref()));
         }
     };
+    let account = endpoint.front.account(&principal);
     let body = match parts.method {
         Method::POST if !is_json(&parts.headers) => return Err(Rejection::ContentType),
-        Method::POST => body::read(body, endpoint.max_body).await?,
+        Method::POST => {
+            body::read(body, endpoint.max_body, &account, || endpoint.front.make_room()).await?
+        }
         _ => bytes::Bytes::new(),
     };
     let query = parts.uri.query().map(str::to_owned);
-    let arrival = Arrival { principal, method: parts.method, query, headers: parts.headers, body };
+    let (method, headers) = (parts.method, parts.headers);
+    let arrival = Arrival { principal, account, method, query, headers, body };
     let reply = endpoint.front.serve(arrival).await;
     Ok(status::write(reply, endpoint.keep_alive))
 }

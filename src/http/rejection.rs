@@ -1,5 +1,7 @@
 //! Why a request is refused before its message is read; `status` says how.
 
+use crate::limits::Short;
+
 /// Why a request is refused before its message is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rejection {
@@ -11,6 +13,8 @@ pub(super) enum Rejection {
     Foreign,
     /// The body is larger than allowed.
     TooLarge,
+    /// There is no room for the body.
+    NoRoom(Short),
     /// The body did not arrive.
     Incomplete,
     /// The body is not JSON by its own account (checklist 1.10).

@@ -45,6 +45,9 @@ pub(super) fn rejected(why: Rejection) -> Response {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
             return response;
         }
+        Rejection::NoRoom(short) => {
+            return write(Reply::short(None, short), std::time::Duration::ZERO);
+        }
         Rejection::Foreign => (
             StatusCode::FORBIDDEN,
             codes::INVALID_REQUEST,

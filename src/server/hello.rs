@@ -74,6 +74,13 @@ impl Hello {
 // === impl Profile ===
 
 impl Profile {
+    /// The same profile, which does not keep the request that it came in.
+    #[must_use]
+    pub fn detached(mut self) -> Self {
+        self.client.0 = self.client.0.map(|client| client.detached());
+        self
+    }
+
     /// The profile of a legacy client that can do nothing special.
     #[must_use]
     pub fn plain() -> Self {

@@ -11,6 +11,7 @@ mod faults;
 mod identity;
 mod introspection;
 mod keys;
+mod memory;
 mod sessions;
 mod silence;
 mod stalls;

@@ -69,7 +69,7 @@ impl Child {
     /// Starts a conversation about what policy permitted; `idle_limit` is how long the server may be quiet.
     #[must_use]
     pub fn converse(&self, permitted: Permitted, idle_limit: Option<Duration>) -> Conversation {
-        let mailbox = Arc::new(Mailbox::default());
+        let mailbox = Arc::new(Mailbox::charged_to(self.account()));
         let now = Instant::now();
         let id = self.call(permitted.clone(), Arc::clone(&mailbox));
         Conversation {

@@ -11,6 +11,7 @@ use super::super::catalogue::Catalogue;
 use super::super::event::{AskKey, Event, Outcome};
 use super::super::mailbox::{Keep, Mailbox};
 use super::in_flight::{InFlight, Share};
+use crate::limits::Account;
 use crate::mcp::{ErrorObject, Object, Raw};
 use crate::policy::Permitted;
 use crate::server::{Hello, Internal};
@@ -113,12 +114,12 @@ impl Child {
         number: u64,
         hello: Hello,
         given: Vec<String>,
-        most_in_flight: usize,
+        in_flight: InFlight,
     ) -> (Self, Inbox) {
         let (commands, receiver) = mpsc::unbounded_channel();
         let closing = CancellationToken::new();
         let (closed_sender, closed) = watch::channel(false);
-        let in_flight = Arc::new(InFlight::new(most_in_flight));
+        let in_flight = Arc::new(in_flight);
         let lists_changed = Arc::new(AtomicUsize::new(0));
         let asking = Arc::new(AtomicBool::new(false));
         let inbox = Inbox {
@@ -297,6 +298,11 @@ impl Child {
         self.inner.asking.load(Ordering::Relaxed)
     }
 
+    /// Whose child it is, as far as bytes are concerned.
+    pub(super) fn account(&self) -> &Arc<Account> {
+        self.inner.in_flight.account()
+    }
+
     /// Sends a call and returns our number for it; when it cannot be sent, the mailbox says why.
     pub(super) fn call(&self, permitted: Permitted, mailbox: Arc<Mailbox<Event>>) -> u64 {
         let id = self.number_call();
@@ -332,7 +338,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_of_ours_that_nobody_waits_for_is_given_up() {
-        let (child, mut inbox) = Child::new(1, hello(Era::Legacy), Vec::new(), 1);
+        let in_flight = InFlight::new(1, Account::unlimited());
+        let (child, mut inbox) = Child::new(1, hello(Era::Legacy), Vec::new(), in_flight);
         let asking = tokio::spawn(async move {
             child.ask(Internal::ListTools { cursor: None }, LIST_WITHIN).await
         });

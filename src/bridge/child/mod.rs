@@ -12,6 +12,7 @@ mod in_flight;
 mod input_required;
 mod notifications;
 mod oversized;
+mod room;
 mod state;
 mod stray_output;
 mod subscribers;

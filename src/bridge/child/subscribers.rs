@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::super::event::Notice;
 use super::super::mailbox::{Keep, Mailbox};
 use super::habits::Habits;
+use crate::limits::Account;
 use crate::mcp::{Era, Notification, Raw};
 use crate::policy::{LogLevel, Permitted};
 use crate::server::{Hello, ListKind};
@@ -69,11 +70,11 @@ pub struct Member {
 // === impl Subscribers ===
 
 impl Subscribers {
-    /// Joins.
+    /// Joins, at the cost of this account.
     #[must_use]
-    pub fn join(self: &Arc<Self>, role: Role) -> Member {
+    pub fn join(self: &Arc<Self>, role: Role, account: &Arc<Account>) -> Member {
         let key = self.next.fetch_add(1, Ordering::Relaxed);
-        let mailbox = Arc::new(Mailbox::default());
+        let mailbox = Arc::new(Mailbox::charged_to(account));
         let membership = Membership {
             mailbox: Arc::clone(&mailbox),
             role,

@@ -7,6 +7,7 @@ use super::actor::{Actor, Setup};
 use super::handle::Child;
 use super::subscribers::Subscribers;
 use crate::auth::Principal;
+use crate::limits::Account;
 use crate::mcp::{Era, Params, ProtocolVersion, Raw};
 use crate::policy::{ClientSide, Operation, Permitted, Policy};
 use crate::redact::Redactor;
@@ -28,10 +29,21 @@ pub(in super::super) fn actor(
     hello: Hello,
     subscribers: Arc<Subscribers>,
 ) -> (Child, Actor) {
+    charged_actor(number, hello, subscribers, Account::unlimited())
+}
+
+/// The same, at the cost of this account.
+pub(in super::super) fn charged_actor(
+    number: u64,
+    hello: Hello,
+    subscribers: Arc<Subscribers>,
+    account: Arc<Account>,
+) -> (Child, Actor) {
     let setup = Setup {
         number,
         given: Vec::new(),
         most_in_flight: 100,
+        account,
         roots: None,
         subscribers,
         trace: Trace::Off,

@@ -282,6 +282,7 @@ impl Lifecycle {
                     number: self.next_number.fetch_add(1, Ordering::Relaxed),
                     given: launched.given(),
                     most_in_flight: self.settings.most_in_flight,
+                    account: self.settings.accounts.of(slot.principal.user()),
                     roots: self.settings.roots.clone(),
                     subscribers: Arc::clone(&slot.subscribers),
                     trace: self.settings.trace,

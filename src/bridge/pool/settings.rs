@@ -1,8 +1,10 @@
 //! What the pool needs to know of the configuration.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::trace::Trace;
+use crate::limits::Accounts;
 use crate::mcp::Raw;
 use crate::server::EraChoice;
 
@@ -19,6 +21,8 @@ pub struct Settings {
     pub grace: Duration,
     /// Calls that one child may work on at a time.
     pub most_in_flight: usize,
+    /// Who is charged for what children say and have not read.
+    pub accounts: Arc<Accounts>,
     /// The configured answer to `roots/list`, if any.
     pub roots: Option<Raw>,
     /// What is shown of the traffic.

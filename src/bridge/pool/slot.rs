@@ -66,7 +66,7 @@ impl Slot {
         Self {
             key,
             principal,
-            profile,
+            profile: profile.detached(),
             subscribers: Arc::default(),
             tokens: AuthorizingTokens::default(),
             state: watch::Sender::new(SlotState::default()),
@@ -314,6 +314,7 @@ mod tests {
     use super::super::super::child::testing::{child, hello};
     use super::super::super::event::Notice;
     use super::*;
+    use crate::limits::Account;
     use crate::mcp::{Era, Raw};
 
     fn slot() -> Arc<Slot> {
@@ -353,8 +354,11 @@ mod tests {
     #[tokio::test]
     async fn a_crash_ends_subscriptions_and_a_withdrawal_all() {
         let slot = slot();
-        let session = slot.subscribers.join(Role::Session { capabilities: Raw::empty_object() });
-        let listen = slot.subscribers.join(Role::Listen { lists: Vec::new() });
+        let session = slot
+            .subscribers
+            .join(Role::Session { capabilities: Raw::empty_object() }, &Account::unlimited());
+        let listen =
+            slot.subscribers.join(Role::Listen { lists: Vec::new() }, &Account::unlimited());
         let crash = Fate::Crashed { how: "ended".to_owned(), lived: Duration::ZERO };
         slot.ended(&child(1, hello(Era::Legacy)), &crash);
         assert!(session.mailbox().take().is_none());
@@ -366,7 +370,9 @@ mod tests {
     #[tokio::test]
     async fn whoever_knew_a_child_hears_of_the_next() {
         let slot = slot();
-        let session = slot.subscribers.join(Role::Session { capabilities: Raw::empty_object() });
+        let session = slot
+            .subscribers
+            .join(Role::Session { capabilities: Raw::empty_object() }, &Account::unlimited());
         assert_eq!(slot.start(), Start::Granted);
         let first = child(1, hello(Era::Legacy));
         slot.ready(&first);

@@ -142,6 +142,11 @@ impl Legacy {
         self.sessions.expire();
     }
 
+    /// Forgets what is stored for clients that come back, where room is needed.
+    pub(in crate::client) fn make_room(&self) {
+        self.sessions.make_room();
+    }
+
     /// Ends the streams that last; calls under way finish by themselves.
     pub(in crate::client) fn retire(&self) {
         self.sessions.retire();

@@ -97,6 +97,27 @@ impl Sessions {
         }
     }
 
+    /// Forgets what is stored for clients that come back, the oldest first, until those are at ease who are pressed for
+    /// room.
+    pub(super) fn make_room(&self) {
+        let sessions = self.lock();
+        // Under the lock, so that whoever comes meanwhile finds the room that is being made.
+        let pressed = self.context.accounts.pressed_ones();
+        let theirs = sessions.values().filter(|session| pressed.include(session.account()));
+        let mut stored: Vec<_> = theirs
+            .flat_map(|session| {
+                let streams = session.stored();
+                streams.into_iter().map(move |(ended, number)| (ended, number, session))
+            })
+            .collect();
+        stored.sort_unstable_by_key(|(ended, number, _)| (ended.is_none(), *ended, *number));
+        for (_, number, session) in stored {
+            if !session.account().is_at_ease() {
+                session.forget_stored(number);
+            }
+        }
+    }
+
     /// Ends the streams that last; calls under way finish by themselves.
     pub(super) fn retire(&self) {
         for session in self.lock().values() {

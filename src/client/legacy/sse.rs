@@ -51,8 +51,11 @@ pub(super) fn open(sessions: &Arc<Sessions>, links: &Arc<Links>, access: &Access
         Ok(id) => id,
         Err(error) => return busy(error),
     };
-    let settings = &sessions.context().settings;
-    let stream = EventStream::new(STANDALONE);
+    let context = sessions.context();
+    let settings = &context.settings;
+    let account = context.accounts.of(access.principal().user());
+    let stream = EventStream::new(STANDALONE, &account);
+    stream.keep();
     let link = Link { owner: Owner::of(access), stream: Arc::clone(&stream) };
     {
         let mut all = links.lock();

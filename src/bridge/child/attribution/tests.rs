@@ -6,9 +6,11 @@ use tokio::time::advance;
 use super::super::super::mailbox::Mailbox;
 use super::super::super::trace::{Trace, Tracer};
 use super::super::handle::{Child, Command};
+use super::super::in_flight::InFlight;
 use super::super::subscribers::{Member, Role, Subscribers};
 use super::super::testing::{hello, permitted, tool};
 use super::*;
+use crate::limits::Account;
 use crate::policy::Permitted;
 use crate::redact::Redactor;
 use crate::server::Incoming;
@@ -37,7 +39,8 @@ use Doing::{Awaits, Cancelled, Work};
 impl World {
     fn new() -> Self {
         let subscribers = Arc::new(Subscribers::default());
-        let (_, inbox) = Child::new(1, hello(Era::Legacy), Vec::new(), 100);
+        let in_flight = InFlight::new(100, Account::unlimited());
+        let (_, inbox) = Child::new(1, hello(Era::Legacy), Vec::new(), in_flight);
         let tracer = Tracer::new(Trace::Off, Redactor::new());
         let state =
             ChildState::new(1, hello(Era::Legacy), Arc::clone(&subscribers), None, &inbox, tracer);
@@ -85,7 +88,7 @@ impl World {
 
     fn session(&self) -> Member {
         let capabilities = Raw::of(&json!({ "elicitation": {} }));
-        self.subscribers.join(Role::Session { capabilities })
+        self.subscribers.join(Role::Session { capabilities }, &Account::unlimited())
     }
 }
 

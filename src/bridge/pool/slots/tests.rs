@@ -4,6 +4,7 @@ use super::super::super::child::Role;
 use super::super::super::child::testing::{child, hello};
 use super::*;
 use crate::auth::Principal;
+use crate::limits::Account;
 use crate::mcp::{ProtocolVersion, Raw};
 use crate::policy::Policy;
 
@@ -121,7 +122,9 @@ async fn a_session_at_rest_keeps_its_slot_and_no_child() {
     started(&first, 1);
     started(&second, 2);
     let (quiet, waiting) = (first.resting(), second.resting());
-    let member = second.subscribers().join(Role::Session { capabilities: Raw::empty_object() });
+    let member = second
+        .subscribers()
+        .join(Role::Session { capabilities: Raw::empty_object() }, &Account::unlimited());
     member.follows(1);
     let stream = member.open();
     drop((first, second));
