@@ -23,8 +23,6 @@ use crate::server::{Hello, Incoming};
 const MOST_OWED: usize = 64 * 1024 * 1024;
 /// More than this unwritten, and no further commands are taken.
 const MOST_UNWRITTEN: usize = 8 * 1024 * 1024;
-/// A write buffer larger than this is given back once it is empty.
-const KEPT_BUFFER: usize = 256 * 1024;
 const COMMANDS_AT_ONCE: usize = 64;
 /// With so many calls in flight, commands are gathered before they are written.
 const BUSY: usize = 2;
@@ -98,7 +96,6 @@ impl Actor {
     {
         let Self { state, inbox, stray_output } = self;
         let mut batch = Vec::with_capacity(COMMANDS_AT_ONCE);
-        let mut written = 0;
         let mut close_by: Option<Instant> = None;
         let closing = inbox.closing.clone();
         let closing = closing.cancelled();
@@ -113,16 +110,9 @@ impl Actor {
             let accepts = state.out.len() < MOST_UNWRITTEN;
             let last = close_by.unwrap_or_else(Instant::now);
             tokio::select! {
-                result = writer.write(&state.out[written..]), if !state.out.is_empty() => match result {
+                result = writer.write(&state.out[state.written..]), if !state.out.is_empty() => match result {
                     Ok(0) => return End::Exited,
-                    Ok(count) => {
-                        written += count;
-                        if written == state.out.len() {
-                            written = 0;
-                            state.out.clear();
-                            state.out.shrink_to(KEPT_BUFFER);
-                        }
-                    }
+                    Ok(count) => state.wrote(count),
                     // The answers that the child gave before it stopped reading still count.
                     Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
                         return drain(state, lines, stray_output).await;

@@ -132,6 +132,11 @@ impl Conversation {
                 self.state = State::Suspended;
                 self.turn.state.clone_from(state);
             }
+            Event::Done(Outcome::Unsent(error)) if self.turn.rounds > 0 => {
+                // An earlier turn of it did leave.
+                self.state = State::Done;
+                return Event::Done(Outcome::Lost(error.clone()));
+            }
             Event::Done(_) => self.state = State::Done,
             Event::Log(_) | Event::Subscription { .. } | Event::Undeclared(_) => {}
         }

@@ -127,7 +127,9 @@ impl SessionRequest<'_> {
             }
             Outcome::Result(result) => Some(Ok(result)),
             Outcome::Error(error) if modern => Some(Err(translate::error(error))),
-            Outcome::Error(error) | Outcome::Lost(error) => Some(Err(error)),
+            Outcome::Error(error) | Outcome::Lost(error) | Outcome::Unsent(error) => {
+                Some(Err(error))
+            }
             Outcome::Cancelled => None,
         }
     }
@@ -149,7 +151,9 @@ impl SessionRequest<'_> {
         }
         match set {
             Ok(Outcome::Result(result)) => Some(Ok(result)),
-            Ok(Outcome::Error(error) | Outcome::Lost(error)) => Some(Err(error)),
+            Ok(Outcome::Error(error) | Outcome::Lost(error) | Outcome::Unsent(error)) => {
+                Some(Err(error))
+            }
             Ok(Outcome::Cancelled) => None,
             Err(refused) => Some(Err(refused.error)),
         }

@@ -9,7 +9,8 @@ use super::super::conversation::Conversation;
 use super::super::testing::{actor, hello, permitted, tool};
 use super::*;
 use crate::mcp::Era;
-use crate::server::Internal;
+
+mod losses;
 
 const GRACE: Duration = Duration::from_secs(5);
 const MAX_LINE: usize = 1024 * 1024;
@@ -169,26 +170,6 @@ async fn answers_find_their_calls_in_any_order() {
     let (mut call, id) = world.call("d", Some(1)).await;
     world.server.send(json!({ "id": id.to_string(), "result": { "n": "text" } })).await;
     assert_eq!(result(&mut call).await, r#"{"n":"text"}"#);
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_end_of_the_output_is_told_to_everybody_who_waits() {
-    let World { child, mut server, running } = World::new(Era::Legacy);
-    let mut sent = child.converse(tool("a", Some(1)), None);
-    let mut waiting = child.converse(tool("b", Some(2)), None);
-    let own = child.clone();
-    let listing =
-        tokio::spawn(async move { own.ask(Internal::ListTools { cursor: None }, GRACE).await });
-    for _ in 0..2 {
-        server.read().await;
-    }
-    drop(server);
-    assert!(matches!(running.await.unwrap(), End::Exited));
-    assert!(is_lost(&mut sent).await && is_lost(&mut waiting).await);
-    assert!(matches!(listing.await.unwrap(), Outcome::Lost(_)));
-    child.closed().await;
-    let mut late = child.converse(tool("c", None), None);
-    assert!(is_lost(&mut late).await);
 }
 
 #[tokio::test(start_paused = true)]
@@ -354,20 +335,6 @@ async fn a_server_that_does_not_read_is_still_heard() {
         world.server.answer(line["id"].as_u64().unwrap(), &json!({})).await;
         assert_eq!(result(call).await, "{}");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn answers_that_were_given_before_the_server_stopped_reading_count() {
-    let mut world = World::new(Era::Legacy);
-    let (mut first, id) = world.call("a", Some(1)).await;
-    let Server { reader, mut writer } = world.server;
-    drop(reader);
-    let mut second = world.child.converse(tool("b", Some(1)), None);
-    let answer = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{}}}}\n");
-    writer.write_all(answer.as_bytes()).await.unwrap();
-    assert_eq!(result(&mut first).await, "{}");
-    assert!(is_lost(&mut second).await);
-    assert!(matches!(world.running.await.unwrap(), End::Exited));
 }
 
 #[tokio::test(start_paused = true)]
