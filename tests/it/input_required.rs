@@ -50,6 +50,16 @@ async fn a_question_becomes_input_required_and_the_retry_resumes() {
     assert_eq!(structured(&seen)["lines"].as_array().unwrap().len(), 4);
 }
 
+/// A server may leave a question's parameters out; go-sdk 1.8 cannot read one without.
+#[tokio::test]
+async fn a_question_without_parameters_gets_empty_ones() {
+    for setup in [Mcpwrap::dev(), Mcpwrap::dev().modern()] {
+        let served = setup.start().await;
+        let answer = Modern::able(&served).call("ask", json!({ "kind": "roots" })).await;
+        assert_eq!(wanted(&answer).0[0].1, json!({ "method": "roots/list", "params": {} }));
+    }
+}
+
 /// 5.13: answers that are missing are asked for again; unknown ones are ignored.
 #[tokio::test]
 async fn partial_answers_are_kept_and_the_rest_is_asked_again() {
