@@ -42,6 +42,7 @@ module completions {
     --child-era: string@"nu-complete mcpwrap dev child_era" # Speak this era of MCP with the child [default: auto]
     --start-timeout: string   # Give up a child that is not ready after this time [default: 60s]
     --call-timeout: string    # Give up a call that is silent for this time, and any after six times that [default: 10m]
+    --hold-limit: string      # Hold what could be confused with another client's call for this time [default: 5s]
     --child-idle: string      # Stop a child without work after this time [default: 15m]
     --max-line: string        # Refuse longer lines from the child [default: 64MiB]
     --roots: directory        # Name this directory when the child asks for its roots (repeatable)
@@ -133,6 +134,7 @@ module completions {
     --child-era: string@"nu-complete mcpwrap serve child_era" # Speak this era of MCP with the child [default: auto]
     --start-timeout: string   # Give up a child that is not ready after this time [default: 60s]
     --call-timeout: string    # Give up a call that is silent for this time, and any after six times that [default: 10m]
+    --hold-limit: string      # Hold what could be confused with another client's call for this time [default: 5s]
     --child-idle: string      # Stop a child without work after this time [default: 15m]
     --max-line: string        # Refuse longer lines from the child [default: 64MiB]
     --roots: directory        # Name this directory when the child asks for its roots (repeatable)
@@ -243,6 +245,7 @@ module completions {
     --child-era: string@"nu-complete mcpwrap check child_era" # Speak this era of MCP with the child [default: auto]
     --start-timeout: string   # Give up a child that is not ready after this time [default: 60s]
     --call-timeout: string    # Give up a call that is silent for this time, and any after six times that [default: 10m]
+    --hold-limit: string      # Hold what could be confused with another client's call for this time [default: 5s]
     --child-idle: string      # Stop a child without work after this time [default: 15m]
     --max-line: string        # Refuse longer lines from the child [default: 64MiB]
     --roots: directory        # Name this directory when the child asks for its roots (repeatable)

@@ -64,6 +64,7 @@ pub(super) fn pool(child: &Child, roots: &[PathBuf], trace: Trace, most: Childre
             ChildEra::Modern => EraChoice::Known(Era::Modern),
         },
         start_timeout: child.start_timeout,
+        hold_limit: child.hold_limit,
         idle: child.idle,
         grace: DRAIN,
         most_in_flight: MOST_IN_FLIGHT,

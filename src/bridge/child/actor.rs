@@ -26,7 +26,7 @@ const MOST_UNWRITTEN: usize = 8 * 1024 * 1024;
 const COMMANDS_AT_ONCE: usize = 64;
 /// With so many calls in flight, commands are gathered before they are written.
 const BUSY: usize = 2;
-const TICK: Duration = Duration::from_secs(1);
+const TICK: Duration = Duration::from_millis(100);
 
 /// A child's loop and all that it owns; whoever holds the [`Child`] sends it commands.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub(in super::super) struct Setup {
     pub(in super::super) given: Vec<String>,
     /// Calls that it may work on at a time.
     pub(in super::super) most_in_flight: usize,
+    /// How long a question is held, and a call kept apart.
+    pub(in super::super) hold_limit: Duration,
     /// The configured answer to `roots/list`, if any.
     pub(in super::super) roots: Option<Raw>,
     pub(in super::super) subscribers: Arc<Subscribers>,
@@ -78,8 +80,8 @@ impl Actor {
             Child::new(setup.number, hello.clone(), setup.given, setup.most_in_flight);
         let tracer = Tracer::new(setup.trace, setup.redactor.clone());
         let stray_output = StrayOutput::new(setup.name, setup.redactor);
-        let state =
-            ChildState::new(setup.number, hello, setup.subscribers, setup.roots, &inbox, tracer);
+        let (number, subscribers, limit) = (setup.number, setup.subscribers, setup.hold_limit);
+        let state = ChildState::new(number, hello, subscribers, setup.roots, limit, &inbox, tracer);
         (child, Self { state, inbox, stray_output })
     }
 

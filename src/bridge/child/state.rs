@@ -35,6 +35,10 @@ pub(super) struct ChildState {
     pub(super) hello: Hello,
     pub(super) subscribers: Arc<Subscribers>,
     pub(super) roots: Option<Raw>,
+    /// How long a question is held, and a call kept apart.
+    pub(super) hold_limit: Duration,
+    /// How many calls have been sent.
+    sent: u64,
     /// Bytes for the child, not yet all written.
     pub(super) out: Vec<u8>,
     /// How many of them have left.
@@ -43,7 +47,7 @@ pub(super) struct ChildState {
     left_before: u64,
     pub(super) calls: HashMap<u64, Call>,
     pub(super) internal: HashMap<u64, oneshot::Sender<Outcome>>,
-    /// Calls that wait while an ask is being attributed.
+    /// Calls that wait for those of other clients which they could be confused with.
     pub(super) waiting: VecDeque<(u64, Call)>,
     /// Asks whose call is not known yet.
     pub(super) held: Vec<Question>,
@@ -66,6 +70,8 @@ pub(super) struct Call {
     pub(super) cancelled: Option<Instant>,
     pub(super) started: Instant,
     pub(super) progress: f64,
+    /// The how many-th call of this child it is; meaningless while it waits.
+    pub(super) order: u64,
     /// At which byte of all that goes to the child it begins; meaningless while it waits.
     begins_at: u64,
 }
@@ -76,7 +82,10 @@ pub(super) struct Question {
     pub(super) id: RequestId,
     pub(super) method: ByteString,
     pub(super) params: Option<Raw>,
+    /// Since when it waits.
     pub(super) since: Instant,
+    /// How many calls the child had been sent when it asked: a later one did not make it ask.
+    pub(super) after: u64,
 }
 
 /// An ask that a client was given.
@@ -103,6 +112,7 @@ impl ChildState {
         hello: Hello,
         subscribers: Arc<Subscribers>,
         roots: Option<Raw>,
+        hold_limit: Duration,
         inbox: &Inbox,
         trace: Tracer,
     ) -> Self {
@@ -111,6 +121,8 @@ impl ChildState {
             hello,
             subscribers,
             roots,
+            hold_limit,
+            sent: 0,
             out: Vec::new(),
             written: 0,
             left_before: 0,
@@ -126,12 +138,24 @@ impl ChildState {
         }
     }
 
+    /// A question that comes now.
+    pub(super) fn question(
+        &self,
+        id: RequestId,
+        method: ByteString,
+        params: Option<Raw>,
+    ) -> Question {
+        Question { id, method, params, since: Instant::now(), after: self.sent }
+    }
+
     /// Whether nobody waits for anything.
     pub(super) fn is_idle(&self) -> bool {
         self.calls.is_empty() && self.internal.is_empty() && self.waiting.is_empty()
     }
 
     pub(super) fn send(&mut self, id: u64, mut call: Call) {
+        self.sent += 1;
+        call.order = self.sent;
         call.begins_at = self.left_before + self.out.len() as u64;
         server::call(&mut self.out, &self.hello, id, &call.permitted);
         self.trace.call(call.permitted.operation());
@@ -213,6 +237,7 @@ impl Call {
             cancelled: None,
             started: Instant::now(),
             progress: f64::NEG_INFINITY,
+            order: u64::MAX,
             begins_at: u64::MAX,
         }
     }

@@ -241,6 +241,7 @@ impl Lifecycle {
                     number: self.next_number.fetch_add(1, Ordering::Relaxed),
                     given: launched.given(),
                     most_in_flight: self.settings.most_in_flight,
+                    hold_limit: self.settings.hold_limit,
                     roots: self.settings.roots.clone(),
                     subscribers: Arc::clone(&slot.subscribers),
                     trace: self.settings.trace,
