@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::run::Error;
+use super::run::{Error, News};
 use crate::config::{Audit, Child, ChildEra, ChildScope, Http, LegacySse};
 use crate::gate::{self, Gate, Launcher, PoolSettings, Trace};
 use crate::mcp::{Era, Raw};
@@ -91,6 +91,22 @@ pub(super) fn client(path: &str, child: &Child, http: &Http) -> client::Settings
             LegacySse::On => client::LegacySse::Served,
         },
     }
+}
+
+/// Where clients of HTTP+SSE look by custom, beside the endpoint's own path: `/sse` for `/mcp`.
+pub(super) fn sse_path(path: &str, http: &Http) -> Option<String> {
+    let beside = path.rsplit_once('/').map(|(family, _)| format!("{family}/sse"));
+    beside.filter(|sse| http.legacy_sse == LegacySse::On && sse != path)
+}
+
+/// Says where HTTP+SSE is served, where it is.
+pub(super) fn tell_of_sse(url: &str, path: &str, http: &Http) -> Option<News> {
+    if http.legacy_sse == LegacySse::Off {
+        return None;
+    }
+    let base = url.strip_suffix(path).unwrap_or(url);
+    let beside = sse_path(path, http).map_or_else(String::new, |sse| format!(" and {base}{sse}"));
+    Some(News::AlsoListening { text: format!("HTTP+SSE of 2024-11-05 is served at {url}{beside}") })
 }
 
 /// What connections may use: half of the descriptors are for clients, the other half for children.

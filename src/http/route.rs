@@ -8,6 +8,8 @@ use http::Method;
 pub struct Routes {
     /// Where MCP is served, e.g. `/mcp`.
     pub mcp: String,
+    /// Where clients of HTTP+SSE look for it by custom, where they are served.
+    pub sse: Option<String>,
     /// The RFC 9728 document, where there is authentication.
     pub metadata: Option<Metadata>,
 }
@@ -35,7 +37,7 @@ pub(super) enum Route<'a> {
 impl Routes {
     /// What is served at this path with this method, if anything is.
     pub(super) fn find(&self, method: &Method, path: &str) -> Option<Route<'_>> {
-        if path == self.mcp {
+        if path == self.mcp || self.sse.as_deref() == Some(path) {
             return Some(Route::Mcp);
         }
         let metadata = self.metadata.as_ref()?;
@@ -52,8 +54,9 @@ mod tests {
     fn a_path_is_served_as_it_is_written() {
         let metadata =
             Metadata { paths: vec!["/.well-known/x".to_owned()], document: Bytes::new() };
-        let guarded = Routes { mcp: "/mcp".to_owned(), metadata: Some(metadata) };
-        let open = Routes { mcp: "/mcp".to_owned(), metadata: None };
+        let (mcp, sse) = ("/mcp".to_owned(), Some("/sse".to_owned()));
+        let guarded = Routes { mcp: mcp.clone(), sse: None, metadata: Some(metadata) };
+        let open = Routes { mcp, sse, metadata: None };
         let shown = |routes: &Routes, method, path| match routes.find(&method, path) {
             None => "nothing",
             Some(Route::Mcp) => "mcp",
@@ -64,6 +67,8 @@ mod tests {
             (Method::PUT, "/mcp", "mcp", "mcp"),
             (Method::POST, "/mcp/", "nothing", "nothing"),
             (Method::POST, "/", "nothing", "nothing"),
+            (Method::GET, "/sse", "nothing", "mcp"),
+            (Method::GET, "/sse/", "nothing", "nothing"),
             (Method::GET, "/.well-known/x", "metadata", "nothing"),
             (Method::POST, "/.well-known/x", "nothing", "nothing"),
         ] {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::super::child::{Actor, Child, End, Setup};
 use super::super::recording;
 use super::capacity::{Capacity, Reservation};
+use super::last_word::LastWord;
 use super::launch::{Launched, Launcher};
 use super::launch_error::LaunchError;
 use super::reserve::reserve;
@@ -56,12 +57,24 @@ enum StartError {
     #[error(transparent)]
     Launch(#[from] LaunchError),
     #[error("{failed}; {exit}")]
-    Handshake { failed: Failed, exit: Ended },
+    Handshake { failed: Failed, exit: Ended, last: LastWord },
 }
 
 /// How the process ended, as far as it is known.
 #[derive(Debug)]
 struct Ended(Option<Exit>);
+
+// === impl StartError ===
+
+impl StartError {
+    /// What the server said last, for the operator.
+    fn last_words(&self) -> Option<&str> {
+        match self {
+            Self::Launch(_) => None,
+            Self::Handshake { last, .. } => last.for_operator(),
+        }
+    }
+}
 
 // === impl Ended ===
 
@@ -161,6 +174,7 @@ impl Lifecycle {
             issuer = user.issuer(),
             subject = user.subject(),
             error = error as &dyn std::error::Error,
+            last_words = error.last_words(),
             "could not start the server"
         );
     }
@@ -172,8 +186,11 @@ impl Lifecycle {
         let running = match self.bring_up(&slot, reservation).await {
             Ok(running) => running,
             Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::error!(error, "the restarted server did not start; the old one stays");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    last_words = error.last_words(),
+                    "the restarted server did not start; the old one stays"
+                );
                 return;
             }
         };
@@ -256,8 +273,8 @@ impl Lifecycle {
                 if let Failed::Refused { message, .. } = &mut failed {
                     *message = launched.redactor().mask(message).into_owned();
                 }
-                let exit = launched.end().await;
-                Err(StartError::Handshake { failed, exit: Ended(exit) })
+                let (exit, last) = launched.end_of_start().await;
+                Err(StartError::Handshake { failed, exit: Ended(exit), last })
             }
         }
     }
@@ -331,7 +348,10 @@ impl From<StartError> for NotStarted {
                 Self::NeedsPeople(launch.for_user())
             }
             StartError::Launch(launch) => Self::NoProcess(launch.for_user()),
-            StartError::Handshake { .. } => Self::NoHandshake(error.to_string()),
+            StartError::Handshake { last, .. } => Self::NoHandshake(match last.for_user() {
+                Some(words) => format!("{error}; its last words: {words}"),
+                None => error.to_string(),
+            }),
         }
     }
 }
