@@ -224,11 +224,9 @@ async fn a_command_that_does_not_exist_is_said() {
 
 /// Asks until the answer is one, as often as the answer says.
 async fn eventually_works(modern: &Modern) {
-    let mut tick = tokio::time::interval(std::time::Duration::from_millis(100));
-    soon("a child that works", async {
-        while modern.begin(json!(1), "echo", json!({})).await.status != 200 {
-            tick.tick().await;
-        }
+    until("a child that works", async || {
+        let reply = modern.begin(json!(1), "echo", json!({})).await;
+        (reply.status == 200).then_some(())
     })
     .await;
 }

@@ -203,6 +203,20 @@ async fn a_modern_childs_state_is_sealed_on_the_way() {
     assert_eq!((&seen["requestState"], &seen["inputResponses"]), (&json!("state 2"), &answers));
 }
 
+/// 5.17: no process holds a modern child's call while its client answers: the time that stands inside the state ends it.
+#[tokio::test]
+async fn an_expired_state_of_a_modern_child_is_refused() {
+    let served = Mcpwrap::dev().modern().flags(["--sealed-ttl", "1s"]).start().await;
+    let modern = Modern::able(&served);
+    let (_, state) = wanted(&modern.call("ask", json!({})).await);
+    let answers = json!({ "own-0-1": accepted(1) });
+    let refusal = until("the end of the state", async || {
+        let answer = modern.retry("ask", &json!({}), &state, answers.clone()).await;
+        answer["error"].is_object().then_some(answer)
+    });
+    invalid(&refusal.await);
+}
+
 /// 6.27: a modern child that asks what the client cannot do breaks the protocol.
 #[tokio::test]
 async fn a_modern_child_that_asks_too_much_is_an_error() {

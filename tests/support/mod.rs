@@ -46,7 +46,7 @@ pub(crate) use serde_json::{Value, json};
 pub(crate) use served::{Ended, Served};
 pub(crate) use stand_in::{Answer, Asked, StandIn};
 pub(crate) use vault::Vault;
-pub(crate) use wait::{eventually, soon};
+pub(crate) use wait::{eventually, soon, until};
 
 /// A file that nobody but its owner may read or write.
 pub(crate) fn write_private(path: &Path, text: &str) {

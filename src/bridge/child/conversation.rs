@@ -108,6 +108,8 @@ impl Conversation {
             self.resume();
         }
         let event = match self.mailbox.take() {
+            // However fast it comes, it does not put off the end.
+            Some(Event::Progress(_)) if self.is_too_long() => self.give_up(),
             Some(event) => event,
             None => match self.deadline() {
                 None => self.mailbox.next().await,
@@ -242,6 +244,10 @@ impl Conversation {
             self.child.send(Command::Cancel { call: self.id, reason: reason.into() });
         }
         self.state = State::Done;
+    }
+
+    fn is_too_long(&self) -> bool {
+        self.last_deadline.is_some_and(|last| Instant::now() >= last)
     }
 
     fn deadline(&self) -> Option<Instant> {

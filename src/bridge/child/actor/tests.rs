@@ -189,6 +189,32 @@ async fn progress_tokens_come_back_as_they_were() {
     }
 }
 
+/// Progress is a sign of life: it moves the deadline, as often as there are idle limits in the longest call.
+#[tokio::test(start_paused = true)]
+async fn progress_moves_the_deadline_and_not_for_ever() {
+    const IDLE: Duration = Duration::from_secs(10);
+    let mut world = World::new(Era::Legacy);
+    let params = json!({ "name": "t", "_meta": { "progressToken": 1 } });
+    let begun = Instant::now();
+    let mut call = world.child.converse(permitted("tools/call", &params, Some(1)), Some(IDLE));
+    let id = world.server.read().await["id"].as_u64().unwrap();
+    let mut steps = 0;
+    let event = loop {
+        tokio::time::advance(IDLE - Duration::from_secs(1)).await;
+        steps += 1;
+        let params = json!({ "progressToken": id, "progress": steps });
+        world.server.send(json!({ "method": "notifications/progress", "params": params })).await;
+        world.server.is_heard().await;
+        match call.next().await {
+            Event::Progress(_) => {}
+            event => break event,
+        }
+    };
+    assert!(matches!(event, Event::Done(Outcome::Lost(_))), "{event:?}");
+    assert!(steps > 5 && begun.elapsed() >= 6 * IDLE, "{steps} in {:?}", begun.elapsed());
+    assert!(begun.elapsed() <= 7 * IDLE, "{:?}", begun.elapsed());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_full_mailbox_loses_progress_and_nothing_else() {
     let mut world = World::new(Era::Legacy);
