@@ -1,7 +1,4 @@
 //! Connections that go away, fall silent or do not read: what that means for the call, and for nobody else.
-
-use std::time::Duration;
-
 use mcpwrap::mcp::Era;
 
 use crate::support::*;

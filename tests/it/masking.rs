@@ -58,7 +58,7 @@ async fn a_failed_start_is_told_and_masked() {
         let setup = dev().command(["sh", "-c", script]).flags(["--child-era", "legacy"]);
         let served = setup.start().await;
         let answer = Modern::new(&served).begin(json!(1), "echo", json!({})).await.expect(503);
-        is_masked(&error(&answer.json().await).1, said);
+        is_masked(error(&answer.json().await).1, said);
         is_masked(&served.stderr.wait("could not start the server").await, "[masked]");
         is_silent(&served);
     }

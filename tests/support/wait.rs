@@ -15,20 +15,6 @@ pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Asks again and again until there is an answer, where nothing but asking can tell.
-pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    let mut tick = tokio::time::interval(Duration::from_millis(50));
-    soon(what, async {
-        loop {
-            tick.tick().await;
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-        }
-    })
-    .await
-}
-
 /// Waits until something that only the system knows has become true.
 pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let mut tick = tokio::time::interval(Duration::from_millis(5));

@@ -62,7 +62,7 @@ fn no_test_sleeps() {
         concat!("park_", "timeout("),
     ];
     // What waits for an event has to look for it, and a client that dribbles has to be slow.
-    let slow = ["tests/support/wait.rs", "src/http/listener/tests.rs"];
+    let slow = ["tests/support/wait.rs", "tests/support/until.rs", "src/http/listener/tests.rs"];
     for source in everything() {
         let own_clock =
             source.text.contains("start_paused = true") || slow.contains(&source.path.as_str());
