@@ -260,6 +260,10 @@ _mcpwrap() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --hold-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --child-idle)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -467,6 +471,10 @@ _mcpwrap() {
                     return 0
                     ;;
                 --call-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hold-limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -918,6 +926,10 @@ _mcpwrap() {
                     return 0
                     ;;
                 --call-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hold-limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

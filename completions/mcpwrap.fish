@@ -52,6 +52,7 @@ legacy\t''
 modern\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l start-timeout -d 'Give up a child that is not ready after this time [default: 60s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l call-timeout -d 'Give up a call that is silent for this time, and any after six times that [default: 10m]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l hold-limit -d 'Hold what could be confused with another client\'s call for this time [default: 5s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l child-idle -d 'Stop a child without work after this time [default: 15m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l max-line -d 'Refuse longer lines from the child [default: 64MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l roots -d 'Name this directory when the child asks for its roots (repeatable)' -r -f -a "(__fish_complete_directories)"
@@ -123,6 +124,7 @@ legacy\t''
 modern\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l start-timeout -d 'Give up a child that is not ready after this time [default: 60s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l call-timeout -d 'Give up a call that is silent for this time, and any after six times that [default: 10m]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l hold-limit -d 'Hold what could be confused with another client\'s call for this time [default: 5s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l child-idle -d 'Stop a child without work after this time [default: 15m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l max-line -d 'Refuse longer lines from the child [default: 64MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l roots -d 'Name this directory when the child asks for its roots (repeatable)' -r -f -a "(__fish_complete_directories)"
@@ -208,6 +210,7 @@ legacy\t''
 modern\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l start-timeout -d 'Give up a child that is not ready after this time [default: 60s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l call-timeout -d 'Give up a call that is silent for this time, and any after six times that [default: 10m]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l hold-limit -d 'Hold what could be confused with another client\'s call for this time [default: 5s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l child-idle -d 'Stop a child without work after this time [default: 15m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l max-line -d 'Refuse longer lines from the child [default: 64MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l roots -d 'Name this directory when the child asks for its roots (repeatable)' -r -f -a "(__fish_complete_directories)"

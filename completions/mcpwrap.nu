@@ -46,6 +46,7 @@ module completions {
     --child-era: string@"nu-complete mcpwrap dev child_era" # Speak this era of MCP with the child [default: auto]
     --start-timeout: string   # Give up a child that is not ready after this time [default: 60s]
     --call-timeout: string    # Give up a call that is silent for this time, and any after six times that [default: 10m]
+    --hold-limit: string      # Hold what could be confused with another client's call for this time [default: 5s]
     --child-idle: string      # Stop a child without work after this time [default: 15m]
     --max-line: string        # Refuse longer lines from the child [default: 64MiB]
     --roots: directory        # Name this directory when the child asks for its roots (repeatable)
@@ -145,6 +146,7 @@ module completions {
     --child-era: string@"nu-complete mcpwrap serve child_era" # Speak this era of MCP with the child [default: auto]
     --start-timeout: string   # Give up a child that is not ready after this time [default: 60s]
     --call-timeout: string    # Give up a call that is silent for this time, and any after six times that [default: 10m]
+    --hold-limit: string      # Hold what could be confused with another client's call for this time [default: 5s]
     --child-idle: string      # Stop a child without work after this time [default: 15m]
     --max-line: string        # Refuse longer lines from the child [default: 64MiB]
     --roots: directory        # Name this directory when the child asks for its roots (repeatable)
@@ -264,6 +266,7 @@ module completions {
     --child-era: string@"nu-complete mcpwrap check child_era" # Speak this era of MCP with the child [default: auto]
     --start-timeout: string   # Give up a child that is not ready after this time [default: 60s]
     --call-timeout: string    # Give up a call that is silent for this time, and any after six times that [default: 10m]
+    --hold-limit: string      # Hold what could be confused with another client's call for this time [default: 5s]
     --child-idle: string      # Stop a child without work after this time [default: 15m]
     --max-line: string        # Refuse longer lines from the child [default: 64MiB]
     --roots: directory        # Name this directory when the child asks for its roots (repeatable)

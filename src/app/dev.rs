@@ -59,7 +59,9 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
     let (listener, moved_from) = bind(config.listen).await?;
     let address = listener.local_addr().map_err(|cause| Error::Runtime { cause })?;
     let url = format!("http://{address}{}", config.endpoint_path);
+    let further = parts::tell_of_sse(&url, &config.endpoint_path, &config.http);
     tell(News::Listening { url, moved_from });
+    further.map(&*tell);
     let front = Front::new(Context {
         gate: gate.clone(),
         keyring,
@@ -70,6 +72,7 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
     let endpoint = Endpoint {
         routes: Routes {
             mcp: config.endpoint_path.clone(),
+            sse: parts::sse_path(&config.endpoint_path, &config.http),
             metadata: None,
             server_metadata: Vec::new(),
         },

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::run::Error;
+use super::run::{Error, News};
 use crate::config::{Audit, AuditDurability, Child, ChildEra, ChildScope, Http, LegacySse};
 use crate::gate::{self, Gate, Launcher, PoolSettings, Trace};
 use crate::limits::Accounts;
@@ -81,6 +81,7 @@ pub(super) fn pool(
             ChildEra::Modern => EraChoice::Known(Era::Modern),
         },
         start_timeout: child.start_timeout,
+        hold_limit: child.hold_limit,
         idle: child.idle,
         grace: DRAIN,
         most_in_flight: MOST_IN_FLIGHT,
@@ -108,6 +109,22 @@ pub(super) fn client(path: &str, child: &Child, http: &Http) -> client::Settings
             LegacySse::On => client::LegacySse::Served,
         },
     }
+}
+
+/// Where clients of HTTP+SSE look by custom, beside the endpoint's own path: `/sse` for `/mcp`.
+pub(super) fn sse_path(path: &str, http: &Http) -> Option<String> {
+    let beside = path.rsplit_once('/').map(|(family, _)| format!("{family}/sse"));
+    beside.filter(|sse| http.legacy_sse == LegacySse::On && sse != path)
+}
+
+/// Says where HTTP+SSE is served, where it is.
+pub(super) fn tell_of_sse(url: &str, path: &str, http: &Http) -> Option<News> {
+    if http.legacy_sse == LegacySse::Off {
+        return None;
+    }
+    let base = url.strip_suffix(path).unwrap_or(url);
+    let beside = sse_path(path, http).map_or_else(String::new, |sse| format!(" and {base}{sse}"));
+    Some(News::AlsoListening { text: format!("HTTP+SSE of 2024-11-05 is served at {url}{beside}") })
 }
 
 /// What connections may use: half of the descriptors are for clients, the other half for children.

@@ -32,6 +32,11 @@ pub enum News {
         /// Whether another port than the default one had to do.
         moved_from: Option<u16>,
     },
+    /// Something else is served too.
+    AlsoListening {
+        /// What, and where.
+        text: String,
+    },
     /// The server has introduced itself.
     Introduced {
         /// Its name and version, where it has any.

@@ -46,7 +46,9 @@ pub fn serve(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
         for news in built.news {
             tell(news);
         }
+        let further = parts::tell_of_sse(&built.url, &config.endpoint_path, &config.http);
         tell(News::Listening { url: built.url, moved_from: built.moved_from });
+        further.map(&tell);
         until_stopped(built.listeners, built.gate, shutdown, &tell).await
     })
 }
@@ -177,6 +179,7 @@ pub(crate) async fn build(
     let endpoint = Endpoint {
         routes: Routes {
             mcp: config.endpoint_path.clone(),
+            sse: parts::sse_path(&config.endpoint_path, &config.http),
             metadata: Some(Metadata {
                 paths: metadata::well_known_paths(&public_url),
                 document: document.to_string().into(),

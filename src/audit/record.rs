@@ -178,8 +178,10 @@ pub enum Ending {
     Result,
     /// With the server's error.
     Error,
-    /// Without the server.
+    /// Without an answer; whether it was done is not known.
     Lost,
+    /// Before anything of it left for the server.
+    Unsent,
     /// The server wants the user's answer and the call goes on with the client's retry.
     Suspended,
     /// The client took it back or went away.

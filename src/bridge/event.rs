@@ -67,8 +67,10 @@ pub enum Outcome {
     Result(Raw),
     /// With the server's error.
     Error(ErrorObject),
-    /// Without the server: it died, it was never there, it was too slow.
+    /// Without an answer of the server, which had it, or part of it: whether it was done is not known.
     Lost(ErrorObject),
+    /// Before anything of it left for the server: whoever sends it again cannot have it done twice.
+    Unsent(ErrorObject),
     /// Its client took it back.
     Cancelled,
 }

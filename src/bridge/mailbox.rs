@@ -169,6 +169,24 @@ mod tests {
         assert_eq!(mailbox.take(), Some(1));
     }
 
+    /// A reader that is that far behind is given up: all that it is still told is the end.
+    #[test]
+    fn what_must_not_be_lost_is_bounded_all_the_same() {
+        let (many, large) = (Mailbox::default(), Mailbox::default());
+        for _ in 0..MOST_OF_ALL + 10 {
+            many.push(0, Keep::Always);
+        }
+        let third = i32::try_from(MOST_BYTES_OF_ALL / 3 + 1).unwrap();
+        for _ in 0..10 {
+            large.push(third, Keep::Always);
+        }
+        for (mailbox, kept) in [(&many, MOST_OF_ALL), (&large, 3)] {
+            mailbox.push(-1, Keep::End);
+            let seen = std::iter::from_fn(|| mailbox.take()).collect::<Vec<_>>();
+            assert_eq!((seen.len(), seen.last()), (kept + 1, Some(&-1)));
+        }
+    }
+
     #[tokio::test]
     async fn progress_is_dropped_before_the_end_is() {
         let mailbox = Mailbox::default();

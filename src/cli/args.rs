@@ -74,6 +74,9 @@ pub struct ChildArgs {
     /// Give up a call that is silent for this time, and any after six times that [default: 10m]
     #[arg(long, value_name = "TIME")]
     pub call_timeout: Option<OsString>,
+    /// Hold what could be confused with another client's call for this time [default: 5s]
+    #[arg(long, value_name = "TIME")]
+    pub hold_limit: Option<OsString>,
     /// Stop a child without work after this time [default: 15m]
     #[arg(long, value_name = "TIME")]
     pub child_idle: Option<OsString>,

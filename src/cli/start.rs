@@ -101,6 +101,7 @@ fn tell_operator(news: News) {
                 tracing::info!("port {port} is taken, so another one is used");
             }
         }
+        News::AlsoListening { text } => tracing::info!("{text}"),
         News::Caution { text } => tracing::warn!("{text}"),
         News::Introduced { .. } | News::NotStarted { .. } | News::Restarting => {}
         News::Stopping => tracing::debug!("stopping"),
@@ -133,6 +134,7 @@ fn dev(config: config::Dev) -> Result<(), Vec<Failure>> {
                 show(&Banner { url, name: &name, server: None, notes });
             }
             News::Restarting => tracing::info!("files changed, restarting the server"),
+            News::AlsoListening { text } => tracing::info!("{text}"),
             News::Caution { text } => notes.push(text),
             News::Stopping => tracing::debug!("stopping"),
         }

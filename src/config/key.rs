@@ -57,6 +57,7 @@ keys! {
     CHILD_ERA = "child-era", One;
     START_TIMEOUT = "start-timeout", One;
     CALL_TIMEOUT = "call-timeout", One;
+    HOLD_LIMIT = "hold-limit", One;
     CHILD_IDLE = "child-idle", One;
     MAX_LINE = "max-line", One;
     ROOTS = "roots", Lines;
@@ -127,6 +128,7 @@ const SHARED: &[Key] = &[
     CHILD_ERA,
     START_TIMEOUT,
     CALL_TIMEOUT,
+    HOLD_LIMIT,
     CHILD_IDLE,
     MAX_LINE,
     ROOTS,

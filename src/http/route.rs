@@ -8,6 +8,8 @@ use http::Method;
 pub struct Routes {
     /// Where MCP is served, e.g. `/mcp`.
     pub mcp: String,
+    /// Where clients of HTTP+SSE look for it by custom, where they are served.
+    pub sse: Option<String>,
     /// The RFC 9728 document, where there is authentication.
     pub metadata: Option<Metadata>,
     /// Where the metadata of the authorization server are looked for by clients of 2025-03-26.
@@ -39,7 +41,7 @@ pub(super) enum Route<'a> {
 impl Routes {
     /// What is served at this path with this method, if anything is.
     pub(super) fn find(&self, method: &Method, path: &str) -> Option<Route<'_>> {
-        if path == self.mcp {
+        if path == self.mcp || self.sse.as_deref() == Some(path) {
             return Some(Route::Mcp);
         }
         if method == Method::GET && self.server_metadata.iter().any(|own| own == path) {
@@ -59,12 +61,14 @@ mod tests {
     fn a_path_is_served_as_it_is_written() {
         let metadata =
             Metadata { paths: vec!["/.well-known/x".to_owned()], document: Bytes::new() };
+        let (mcp, sse) = ("/mcp".to_owned(), Some("/sse".to_owned()));
         let guarded = Routes {
-            mcp: "/mcp".to_owned(),
+            mcp: mcp.clone(),
+            sse: None,
             metadata: Some(metadata),
             server_metadata: vec!["/.well-known/y".to_owned()],
         };
-        let open = Routes { mcp: "/mcp".to_owned(), metadata: None, server_metadata: Vec::new() };
+        let open = Routes { mcp, sse, metadata: None, server_metadata: Vec::new() };
         let shown = |routes: &Routes, method, path| match routes.find(&method, path) {
             None => "nothing",
             Some(Route::Mcp) => "mcp",
@@ -76,6 +80,8 @@ mod tests {
             (Method::PUT, "/mcp", "mcp", "mcp"),
             (Method::POST, "/mcp/", "nothing", "nothing"),
             (Method::POST, "/", "nothing", "nothing"),
+            (Method::GET, "/sse", "nothing", "mcp"),
+            (Method::GET, "/sse/", "nothing", "nothing"),
             (Method::GET, "/.well-known/x", "metadata", "nothing"),
             (Method::POST, "/.well-known/x", "nothing", "nothing"),
             (Method::GET, "/.well-known/y", "server", "nothing"),

@@ -19,6 +19,8 @@ use crate::mcp::{Era, ErrorObject, Line, Lines, Object, ProtocolVersion, Raw, co
 
 /// How long a server may keep silent about the probe before `initialize` is sent behind it.
 const PROBE_PATIENCE: Duration = Duration::from_secs(5);
+/// The method that finds out how a server speaks.
+pub const PROBE: &str = "server/discover";
 const DISCOVER: u64 = 0;
 const INITIALIZE: u64 = 1;
 
@@ -201,7 +203,7 @@ where
     async fn discover(&mut self) -> Result<(), Failed> {
         let version = ProtocolVersion::NEWEST_MODERN.as_str();
         let params = serde_json::json!({ "_meta": modern_meta(version) }).to_string();
-        self.request(DISCOVER, "server/discover", params).await
+        self.request(DISCOVER, PROBE, params).await
     }
 
     async fn initialize(&mut self, profile: &Profile) -> Result<(), Failed> {

@@ -10,7 +10,7 @@ mod outgoing;
 mod speech;
 mod tasks;
 
-pub use handshake::{EraChoice, Failed, Verdict, handshake};
+pub use handshake::{EraChoice, Failed, PROBE, Verdict, handshake};
 pub use hello::{Hello, Profile};
 pub use incoming::{Incoming, ListKind};
 pub use outgoing::{Internal, call, cancel, internal, notify, reply};

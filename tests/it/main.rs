@@ -26,6 +26,7 @@ mod legacy_client_modern_child;
 mod logs;
 mod malformed;
 mod mapping;
+mod masking;
 mod modern_requests;
 mod noise;
 mod questions;

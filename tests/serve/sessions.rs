@@ -132,7 +132,9 @@ async fn a_link_of_the_oldest_transport_is_its_owners() {
     let served = Mcpwrap::serve().oidc(&provider).flags(["--legacy-sse"]).start().await;
     let (alice, bob) =
         (served.caller(&provider.token("alice")), served.caller(&provider.token("bob")));
+    served.stderr.wait(&format!("{} and http://{}/sse", served.url, served.at)).await;
     let open = Request::new("GET").header("accept", "text/event-stream");
+    let open = Request { target: "/sse".to_owned(), ..open };
     assert_eq!(open.clone().send(served.at).await.status, 401);
     let mut stream = alice.send(open).await.expect(200);
     let mut said = String::new();

@@ -27,12 +27,10 @@ use crate::server::{Hello, Incoming};
 const MOST_OWED: usize = 64 * 1024 * 1024;
 /// More than this unwritten, and no further commands are taken.
 const MOST_UNWRITTEN: usize = 8 * 1024 * 1024;
-/// A write buffer larger than this is given back once it is empty.
-const KEPT_BUFFER: usize = 256 * 1024;
 const COMMANDS_AT_ONCE: usize = 64;
 /// With so many calls in flight, commands are gathered before they are written.
 const BUSY: usize = 2;
-const TICK: Duration = Duration::from_secs(1);
+const TICK: Duration = Duration::from_millis(100);
 
 /// A child's loop and all that it owns; whoever holds the [`Child`] sends it commands.
 #[derive(Debug)]
@@ -54,6 +52,8 @@ pub(in super::super) struct Setup {
     pub(in super::super) most_in_flight: usize,
     /// Who is charged for what it says and has not read.
     pub(in super::super) account: Arc<Account>,
+    /// How long a question is held, and a call kept apart.
+    pub(in super::super) hold_limit: Duration,
     /// The configured answer to `roots/list`, if any.
     pub(in super::super) roots: Option<Raw>,
     pub(in super::super) subscribers: Arc<Subscribers>,
@@ -88,8 +88,8 @@ impl Actor {
         let (child, inbox) = Child::new(setup.number, hello.clone(), setup.given, in_flight);
         let tracer = Tracer::new(setup.trace, setup.redactor.clone());
         let stray_output = StrayOutput::new(setup.name, setup.redactor);
-        let state =
-            ChildState::new(setup.number, hello, setup.subscribers, setup.roots, &inbox, tracer);
+        let (number, subscribers, limit) = (setup.number, setup.subscribers, setup.hold_limit);
+        let state = ChildState::new(number, hello, subscribers, setup.roots, limit, &inbox, tracer);
         (child, Self { state, inbox, stray_output, room })
     }
 
@@ -106,7 +106,6 @@ impl Actor {
     {
         let Self { state, inbox, stray_output, room } = self;
         let mut batch = Vec::with_capacity(COMMANDS_AT_ONCE);
-        let mut written = 0;
         let mut close_by: Option<Instant> = None;
         let closing = inbox.closing.clone();
         let closing = closing.cancelled();
@@ -132,16 +131,9 @@ impl Actor {
             }
             let last = close_by.unwrap_or_else(Instant::now);
             tokio::select! {
-                result = writer.write(&state.out[written..]), if !state.out.is_empty() => match result {
+                result = writer.write(&state.out[state.written..]), if !state.out.is_empty() => match result {
                     Ok(0) => return End::Exited,
-                    Ok(count) => {
-                        written += count;
-                        if written == state.out.len() {
-                            written = 0;
-                            state.out.clear();
-                            state.out.shrink_to(KEPT_BUFFER);
-                        }
-                    }
+                    Ok(count) => state.wrote(count),
                     // The answers that the child gave before it stopped reading still count.
                     Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
                         return drain(state, lines, stray_output).await;

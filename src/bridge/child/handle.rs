@@ -22,6 +22,7 @@ const FIRST_ID: u64 = 2;
 const MOST_PAGES: usize = 50;
 const LIST_WITHIN: Duration = Duration::from_secs(10);
 const BUSY: &str = "too many calls are in flight; try again later";
+pub(super) const GONE: &str = "the server is gone; call again to start a fresh one";
 
 /// A running child; a clone is cheap.
 #[derive(Clone, Debug)]
@@ -176,7 +177,7 @@ impl Child {
         let _asked = Asked { child: self, id };
         match tokio::time::timeout(limit, answer).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Outcome::Lost(ErrorObject::internal("the server is gone")),
+            Ok(Err(_)) => Outcome::Unsent(ErrorObject::internal(GONE)),
             Err(_) => Outcome::Lost(ErrorObject::internal("the server did not answer in time")),
         }
     }
@@ -306,16 +307,16 @@ impl Child {
     /// Sends a call and returns our number for it; when it cannot be sent, the mailbox says why.
     pub(super) fn call(&self, permitted: Permitted, mailbox: Arc<Mailbox<Event>>) -> u64 {
         let id = self.number_call();
-        let lost = |text: &str| Event::Done(Outcome::Lost(ErrorObject::internal(text)));
+        let unsent = |text: &str| Event::Done(Outcome::Unsent(ErrorObject::internal(text)));
         if self.inner.in_flight.add(permitted.weight()).is_err() {
-            mailbox.push(lost(BUSY), Keep::End);
+            mailbox.push(unsent(BUSY), Keep::End);
             return id;
         }
         let command = Command::Call { id, permitted, mailbox };
         if let Err(mpsc::error::SendError(Command::Call { mailbox, .. })) =
             self.inner.commands.send(command)
         {
-            mailbox.push(lost("the server is gone; call again to start a fresh one"), Keep::End);
+            mailbox.push(unsent(GONE), Keep::End);
         }
         id
     }

@@ -1,6 +1,7 @@
 //! Children without a process, and what clients ask of them, for the tests of the bridge.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::trace::Trace;
 use super::actor::{Actor, Setup};
@@ -12,6 +13,9 @@ use crate::mcp::{Era, Params, ProtocolVersion, Raw};
 use crate::policy::{ClientSide, Operation, Permitted, Policy};
 use crate::redact::Redactor;
 use crate::server::Hello;
+
+/// How long a question is held, and a call kept apart.
+pub(in super::super) const HOLD_LIMIT: Duration = Duration::from_secs(5);
 
 /// The introduction of a server of this era that announces nothing.
 pub(in super::super) fn hello(era: Era) -> Hello {
@@ -44,6 +48,7 @@ pub(in super::super) fn charged_actor(
         given: Vec::new(),
         most_in_flight: 100,
         account,
+        hold_limit: HOLD_LIMIT,
         roots: None,
         subscribers,
         trace: Trace::Off,

@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use super::super::recording;
 use super::capacity::Reservation;
 use super::credential_files::FileInUse;
 use super::isolated::{Fitted, Isolated};
+use super::last_word::{Hearer, LastWord};
 use super::launch_error::LaunchError;
 use crate::audit;
 use crate::auth::Principal;
@@ -18,6 +21,10 @@ use crate::process::{
     self, ChildCommand, Environment, Exit, ProcessHandle, Spawner, Stdin, stderr,
 };
 use crate::redact::{Learned, Redactor};
+use crate::server::PROBE;
+
+/// How long the end of stderr may come after that of the process.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
 
 type ChildLines = Lines<process::Stdout>;
 
@@ -63,6 +70,10 @@ pub(super) struct Launched {
     pub(super) lines: ChildLines,
     handle: ProcessHandle,
     tail: stderr::Tail,
+    /// Reads stderr to its end.
+    stderr: JoinHandle<()>,
+    /// Who may know what it wrote there.
+    hearer: Hearer,
     name: String,
     /// What the child holds: while it lives, these values are this user's.
     credentials: CredentialSet,
@@ -126,10 +137,10 @@ impl Launcher {
         let process =
             self.spawner.spawn(command).await.map_err(|cause| LaunchError::Process { cause })?;
         let tail = stderr::Tail::default();
-        let (sink, kept) = (stderr::log(self.name.clone()), tail.clone());
+        let (sink, kept) = (explained(self.name.clone()), tail.clone());
         let redactor = self.redactor.clone();
         let masked = Arc::clone(&masks);
-        tokio::spawn(async move {
+        let stderr = tokio::spawn(async move {
             let limits = stderr::Limits::default();
             let mask = |line: &str| redactor.mask(line).into_owned();
             let drained = stderr::drain(process.stderr, limits, kept, mask, sink).await;
@@ -143,6 +154,11 @@ impl Launcher {
             lines: Lines::new(process.stdout, self.max_line),
             handle: process.handle,
             tail,
+            stderr,
+            hearer: match self.confinement {
+                Confinement::Developer { .. } => Hearer::User,
+                Confinement::Isolated(_) => Hearer::Operator,
+            },
             name: self.name.clone(),
             credentials,
             redactor: self.redactor.clone(),
@@ -193,6 +209,16 @@ impl Launched {
         tokio::time::timeout(patience, self.handle.exited()).await.ok()
     }
 
+    /// Ends it, and returns how that went and what it said last.
+    pub(super) async fn end_of_start(mut self) -> (Option<Exit>, LastWord) {
+        let (tail, hearer) = (self.tail.clone(), self.hearer);
+        let stderr = std::mem::replace(&mut self.stderr, tokio::spawn(async {}));
+        let exit = self.end().await;
+        // Somebody else may hold the pipe; what was said so far has to do then.
+        let _ = tokio::time::timeout(LAST_WORDS_WITHIN, stderr).await;
+        (exit, LastWord::of(&tail.lines(), hearer))
+    }
+
     /// Closes its stdin and sees to it that nothing of it is left.
     pub(super) async fn end(self) -> Option<Exit> {
         self.reservation.ending();
@@ -206,6 +232,24 @@ impl Launched {
         let _ = tokio::task::spawn_blocking(move || drop(files)).await;
         drop(reservation);
         Some(exit)
+    }
+}
+
+/// The sink of a child's stderr. Servers of the older SDKs fill a screen about a method that they do not know, which is
+/// said to be ours.
+fn explained(name: String) -> impl FnMut(&str) {
+    let mut log = stderr::log(name.clone());
+    let mut explained = false;
+    move |line| {
+        log(line);
+        if !explained && line.contains(PROBE) {
+            explained = true;
+            tracing::info!(
+                child = name,
+                "the lines about {PROBE} answer mcpwrap, which asks a server once how it speaks; \
+                 --child-era saves the question"
+            );
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::super::child::{Actor, Child, End, Setup};
 use super::super::recording;
 use super::capacity::{Capacity, Reservation};
+use super::last_word::LastWord;
 use super::launch::{Launched, Launcher};
 use super::launch_error::LaunchError;
 use super::reserve::reserve;
@@ -59,12 +60,24 @@ enum StartError {
     #[error(transparent)]
     Launch(#[from] LaunchError),
     #[error("{failed}; {exit}")]
-    Handshake { failed: Failed, exit: Ended },
+    Handshake { failed: Failed, exit: Ended, last: LastWord },
 }
 
 /// How the process ended, as far as it is known.
 #[derive(Debug)]
 struct Ended(Option<Exit>);
+
+// === impl StartError ===
+
+impl StartError {
+    /// What the server said last, for the operator.
+    fn last_words(&self) -> Option<&str> {
+        match self {
+            Self::Launch(_) => None,
+            Self::Handshake { last, .. } => last.for_operator(),
+        }
+    }
+}
 
 // === impl Ended ===
 
@@ -166,6 +179,7 @@ impl Lifecycle {
             issuer = user.issuer(),
             subject = user.subject(),
             error = error as &dyn std::error::Error,
+            last_words = error.last_words(),
             "could not start the server"
         );
     }
@@ -178,8 +192,11 @@ impl Lifecycle {
             Ok(running) => running,
             Err(error) => {
                 recording::not_started(&self.audit, &slot.principal, &error.to_string());
-                let error = &error as &dyn std::error::Error;
-                tracing::error!(error, "the restarted server did not start; the old one stays");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    last_words = error.last_words(),
+                    "the restarted server did not start; the old one stays"
+                );
                 return;
             }
         };
@@ -283,6 +300,7 @@ impl Lifecycle {
                     given: launched.given(),
                     most_in_flight: self.settings.most_in_flight,
                     account: self.settings.accounts.of(slot.principal.user()),
+                    hold_limit: self.settings.hold_limit,
                     roots: self.settings.roots.clone(),
                     subscribers: Arc::clone(&slot.subscribers),
                     trace: self.settings.trace,
@@ -298,8 +316,8 @@ impl Lifecycle {
                 if let Failed::Refused { message, .. } = &mut failed {
                     *message = launched.redactor().mask(message).into_owned();
                 }
-                let exit = launched.end().await;
-                Err(StartError::Handshake { failed, exit: Ended(exit) })
+                let (exit, last) = launched.end_of_start().await;
+                Err(StartError::Handshake { failed, exit: Ended(exit), last })
             }
         }
     }
@@ -387,7 +405,10 @@ impl From<StartError> for NotStarted {
                 Self::NeedsPeople(launch.for_user())
             }
             StartError::Launch(launch) => Self::NoProcess(launch.for_user()),
-            StartError::Handshake { .. } => Self::NoHandshake(error.to_string()),
+            StartError::Handshake { last, .. } => Self::NoHandshake(match last.for_user() {
+                Some(words) => format!("{error}; its last words: {words}"),
+                None => error.to_string(),
+            }),
         }
     }
 }

@@ -4,6 +4,7 @@ mod authorizing_tokens;
 mod capacity;
 mod credential_files;
 mod isolated;
+mod last_word;
 mod launch;
 mod launch_error;
 mod lifecycle;

@@ -15,6 +15,8 @@ pub struct Settings {
     pub era: EraChoice,
     /// From the start of the process to the end of the handshake.
     pub start_timeout: Duration,
+    /// How long a question waits for it to be clear whose it is, and a call for those it could be confused with.
+    pub hold_limit: Duration,
     /// How long a child lives that nobody needs.
     pub idle: Duration,
     /// How long calls may go on when a child is told to close.

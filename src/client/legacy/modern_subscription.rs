@@ -106,7 +106,9 @@ pub(super) async fn run(
             Event::Subscription { method, params } => tell(&session, &method, &params),
             Event::Done(outcome) => {
                 listening = None;
-                if matches!(outcome, Outcome::Lost(_)) && !context.shutdown.is_finishing() {
+                if matches!(outcome, Outcome::Lost(_) | Outcome::Unsent(_))
+                    && !context.shutdown.is_finishing()
+                {
                     reopen = Some((Instant::now(), 0));
                 }
             }

@@ -141,7 +141,9 @@ impl SessionRequest<'_> {
             }
             Outcome::Result(result) => Some(Ok(result)),
             Outcome::Error(error) if modern => Some(Err(translate::error(error))),
-            Outcome::Error(error) | Outcome::Lost(error) => Some(Err(error)),
+            Outcome::Error(error) | Outcome::Lost(error) | Outcome::Unsent(error) => {
+                Some(Err(error))
+            }
             Outcome::Cancelled => None,
         }
     }
@@ -163,7 +165,9 @@ impl SessionRequest<'_> {
         }
         match set {
             Ok(Outcome::Result(result)) => Some(Ok(result)),
-            Ok(Outcome::Error(error) | Outcome::Lost(error)) => Some(Err(error)),
+            Ok(Outcome::Error(error) | Outcome::Lost(error) | Outcome::Unsent(error)) => {
+                Some(Err(error))
+            }
             Ok(Outcome::Cancelled) => None,
             Err(refused) => Some(Err(self.refused(refused))),
         }

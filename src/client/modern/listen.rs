@@ -226,7 +226,7 @@ impl Listen {
                                 return Next::Message(self.tagged(&method, &params));
                             }
                         }
-                        Event::Done(Outcome::Lost(_)) => return Next::Lost,
+                        Event::Done(Outcome::Lost(_) | Outcome::Unsent(_)) => return Next::Lost,
                         Event::Done(_) => return Next::End,
                         _ => {}
                     }
