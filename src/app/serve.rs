@@ -6,7 +6,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::run::{Error, News, bind, until_stopped};
-use super::{callers, parts, walls};
+use super::{callers, parts, shown, walls};
 use crate::audit::{self, Refusals};
 use crate::auth::{Authenticator, Clock, IssuerStatus, Verifier, metadata};
 use crate::client::{Context, Front};
@@ -62,6 +62,7 @@ pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
         for news in built.news {
             tell(news);
         }
+        tell(News::Shown { lines: built.shown });
         let mut problems = Vec::new();
         let offers = !metadata::challenge_scopes(built.verifier.settings()).is_empty();
         for issuer in built.verifier.warm_up().await {
@@ -92,6 +93,8 @@ pub(crate) struct Built {
     pub(crate) gate: Gate,
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) news: Vec<News>,
+    /// What a child sees of the file system, and what it does not.
+    pub(crate) shown: Vec<String>,
 }
 
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
@@ -154,10 +157,11 @@ pub(crate) async fn build(
     };
     let mut news: Vec<News> = Vec::new();
     news.extend(settings.cautions().into_iter().map(|c| News::Caution { text: c.what }));
-    news.extend(walls.open.iter().map(|text| News::Caution { text: (*text).to_owned() }));
+    news.extend(walls.cautions.iter().map(|text| News::Caution { text: text.clone() }));
     let sources = credentials(config, specs, outbound, shutdown).await?;
     let allowed = allowed(config, &public)?;
     let audit = parts::audit(&config.audit, shutdown)?;
+    let shown = shown::listed(&walls.shown, walls.form);
     let launcher = launcher(config, spawner, sources, env, walls)?;
     let refusals = Refusals::new(audit.clone(), shutdown);
     let gate = gate(config, launcher, audit, shutdown);
@@ -191,7 +195,7 @@ pub(crate) async fn build(
         refusals,
     };
     let listeners = vec![endpoint.listen_on(listener, parts::connections(&config.http))];
-    Ok(Built { url: local, moved_from, listeners, gate, verifier, news })
+    Ok(Built { url: local, moved_from, listeners, gate, verifier, news, shown })
 }
 
 /// Clients ask for what our metadata name, and a provider with scopes may deny a log-in that asks for none.
@@ -300,9 +304,9 @@ fn launcher(
 ) -> Result<Launcher, Error> {
     let in_use = leftovers::sweep(&config.state_dir)
         .map_err(|cause| Error::StateDir { path: config.state_dir.clone(), cause })?;
-    let walls::Chosen { form, uids, command, .. } = walls;
+    let walls::Chosen { form, uids, command, shown, .. } = walls;
     let state_dir = config.state_dir.clone();
-    let isolated = Isolated::new(state_dir, env, form, uids, command.trees, in_use);
+    let isolated = Isolated::new(state_dir, env, form, uids, shown, in_use);
     Ok(Launcher {
         spawner,
         program: command.program.into(),

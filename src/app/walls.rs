@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use super::run::Error;
+use super::{hidden, shown};
 use crate::config::{IsolationLevel, Serve};
 use crate::problem::{Problem, chain};
 use crate::process::resolve::{self, Resolved};
-use crate::process::walls::{Form, Identity};
+use crate::process::walls::{Form, Hidden, Identity, Paths};
 use crate::process::{Spawner, probe, uids::Uids};
 
 /// What was found possible and is used.
@@ -15,8 +16,10 @@ pub(super) struct Chosen {
     pub(super) uids: Option<Uids>,
     /// The program, and what of the file system it needs beside the system.
     pub(super) command: Resolved,
-    /// What stays open, for the operator to know.
-    pub(super) open: Vec<&'static str>,
+    /// What every child sees of the file system, and what none does.
+    pub(super) shown: Paths,
+    /// What the operator should know: what stays open, and what a child would not find.
+    pub(super) cautions: Vec<String>,
 }
 
 /// Tries what the machine permits; where the wanted level is not possible, says what would help.
@@ -62,19 +65,22 @@ pub(super) async fn choose(
             }
         }
     };
-    let command = resolve(config, spawner, form, uids.as_ref(), problems).await?;
-    Ok(Chosen { form, uids, command, open: findings.open(form) })
+    let identity = stranger(form, uids.as_ref())?;
+    let secrets = hidden::of(config, |name| std::env::var(name).ok());
+    let before = problems.len();
+    let command = resolve(config, spawner, identity, &secrets, problems).await;
+    let shown = shown::paths(config, &command, &secrets, form, problems);
+    let mut cautions: Vec<String> = findings.open(form).into_iter().map(str::to_owned).collect();
+    if problems.len() == before {
+        let found = shown::look(config, spawner, &command, &shown, identity, problems).await;
+        cautions.extend(found);
+    }
+    Ok(Chosen { form, uids, command, shown, cautions })
 }
 
-/// What the command really runs; an installer such as `npx` runs now, behind walls and without a credential.
-async fn resolve(
-    config: &Serve,
-    spawner: &Spawner,
-    form: Form,
-    uids: Option<&Uids>,
-    problems: &mut Vec<Problem>,
-) -> Result<Resolved, Error> {
-    let identity = match (form, uids) {
+/// Somebody who is none of the users, and sees no more than they do.
+fn stranger(form: Form, uids: Option<&Uids>) -> Result<Option<Identity>, Error> {
+    Ok(match (form, uids) {
         (Form::Namespaces, _) => Some(Identity::Namespaces),
         (Form::Uid | Form::UidAlone, Some(uids)) => {
             let uid = uids.allocate("installer").map_err(|cause| Error::Uid { cause })?;
@@ -84,16 +90,28 @@ async fn resolve(
             })
         }
         _ => None,
-    };
-    match resolve::program(spawner, &config.child.argv, &config.state_dir, identity).await {
-        Ok(resolved) => Ok(resolved),
+    })
+}
+
+/// What the command really runs; an installer such as `npx` runs now, behind walls and without a credential.
+async fn resolve(
+    config: &Serve,
+    spawner: &Spawner,
+    identity: Option<Identity>,
+    secrets: &[Hidden],
+    problems: &mut Vec<Problem>,
+) -> Resolved {
+    let (argv, state_dir) = (&config.child.argv, &config.state_dir);
+    let hidden: Vec<PathBuf> = secrets.iter().map(Hidden::place).collect();
+    match resolve::program(spawner, argv, state_dir, identity, &hidden).await {
+        Ok(resolved) => resolved,
         Err(error) => {
             problems.push(Problem::new(
                 "command",
                 chain(&error),
                 "name a program that is installed, or a package that npx or uvx can fetch",
             ));
-            Ok(Resolved { program: PathBuf::new(), args: Vec::new(), trees: Vec::new() })
+            Resolved { program: PathBuf::new(), args: Vec::new(), trees: Vec::new() }
         }
     }
 }

@@ -101,6 +101,8 @@ keys! {
     MAX_CHILDREN_PER_USER = "max-children-per-user", One;
     ISOLATION = "isolation", One;
     UID_RANGE = "uid-range", One;
+    ALLOW_READ = "allow-read", Lines;
+    ALLOW_WRITE = "allow-write", Lines;
     COMMAND = "command", Words;
 }
 
@@ -171,6 +173,8 @@ const SERVE_ONLY: &[Key] = &[
     MAX_CHILDREN_PER_USER,
     ISOLATION,
     UID_RANGE,
+    ALLOW_READ,
+    ALLOW_WRITE,
 ];
 
 // === impl Key ===

@@ -121,6 +121,17 @@ impl Spawner {
     }
 }
 
+impl Spawner {
+    /// There is nothing to look from behind.
+    ///
+    /// # Errors
+    ///
+    /// Always.
+    pub async fn look(&self, _: &ChildCommand, _: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+        Err(Error::NoWalls)
+    }
+}
+
 fn refused(command: &ChildCommand, error: &io::Error) -> Error {
     let absent = command.cwd.as_ref().is_some_and(|cwd| !cwd.is_dir());
     let errno = error.raw_os_error().unwrap_or_default();

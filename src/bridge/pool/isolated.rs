@@ -22,8 +22,8 @@ pub struct Isolated {
     form: Form,
     /// One user id for each, where children get ids of their own.
     uids: Option<Uids>,
-    /// What of the file system the program needs beside the system.
-    trees: Vec<PathBuf>,
+    /// What every child sees of the file system, and what none does.
+    shown: Paths,
     files_in_use: FilesInUse,
     _in_use: InUse,
 }
@@ -54,7 +54,7 @@ impl Isolated {
         env: Vec<(String, Template)>,
         form: Form,
         uids: Option<Uids>,
-        trees: Vec<PathBuf>,
+        shown: Paths,
         in_use: InUse,
     ) -> Self {
         Self {
@@ -62,7 +62,7 @@ impl Isolated {
             env,
             form,
             uids,
-            trees,
+            shown,
             files_in_use: FilesInUse::default(),
             _in_use: in_use,
         }
@@ -86,7 +86,7 @@ impl Isolated {
         }
         let files =
             home.credentials(authority, ids).map_err(|cause| LaunchError::Home { cause })?;
-        let mut paths = Paths::for_home(&home, &self.trees);
+        let mut paths = self.shown.clone().in_home(&home);
         paths.readable.push(files.clone());
         let (uid, gid) = ids.unwrap_or_default();
         let walls = match self.form {
