@@ -62,7 +62,6 @@ pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
         for news in built.news {
             tell(news);
         }
-        tell(News::Shown { lines: built.shown });
         let mut problems = Vec::new();
         let offers = !metadata::challenge_scopes(built.verifier.settings()).is_empty();
         for issuer in built.verifier.warm_up().await {
@@ -81,7 +80,12 @@ pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
         built.gate.close().await;
         drop((built.gate, built.listeners));
         shutdown.finished().await;
-        if problems.is_empty() { Ok(()) } else { Err(Error::problems(problems, &config.origins)) }
+        if problems.is_empty() {
+            tell(News::Shown { lines: built.shown });
+            Ok(())
+        } else {
+            Err(Error::problems(problems, &config.origins))
+        }
     })
 }
 

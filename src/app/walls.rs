@@ -28,7 +28,18 @@ pub(super) async fn choose(
     spawner: &Spawner,
     problems: &mut Vec<Problem>,
 ) -> Result<Chosen, Error> {
-    let findings = probe(spawner, config.isolation.uids.map(|range| range.first)).await;
+    let (range, named) = match config.isolation.uids {
+        Some(range) => (Some(range.first..=range.last), None),
+        None => {
+            let range = Uids::default_range(&config.state_dir);
+            let named = range.as_ref().map(|range| {
+                let (first, last) = (range.start(), range.end());
+                format!("children get the user ids {first} to {last}, which nobody has here (--uid-range {first}-{last})")
+            });
+            (range, named)
+        }
+    };
+    let findings = probe(spawner, range.as_ref().map(|range| *range.start())).await;
     let form = match config.isolation.level {
         IsolationLevel::Strict => findings.strict(),
         IsolationLevel::Basic => findings.possible.contains(&Form::Basic).then_some(Form::Basic),
@@ -47,12 +58,12 @@ pub(super) async fn choose(
         Form::Basic
     });
     let own_ids = matches!(form, Form::Uid | Form::UidAlone);
-    let uids = match config.isolation.uids.filter(|_| own_ids) {
+    let uids = match range.filter(|_| own_ids) {
         None => None,
         Some(range) => {
             std::fs::create_dir_all(&config.state_dir)
                 .map_err(|cause| Error::StateDir { path: config.state_dir.clone(), cause })?;
-            match Uids::open(&config.state_dir, range.first..=range.last) {
+            match Uids::open(&config.state_dir, range) {
                 Ok(uids) => Some(uids),
                 Err(error) => {
                     problems.push(Problem::new(
@@ -70,7 +81,8 @@ pub(super) async fn choose(
     let before = problems.len();
     let command = resolve(config, spawner, identity, &secrets, problems).await;
     let shown = shown::paths(config, &command, &secrets, form, problems);
-    let mut cautions: Vec<String> = findings.open(form).into_iter().map(str::to_owned).collect();
+    let open = findings.open(form).into_iter().map(str::to_owned);
+    let mut cautions: Vec<String> = named.filter(|_| own_ids).into_iter().chain(open).collect();
     if problems.len() == before {
         let found = shown::look(config, spawner, &command, &shown, identity, problems).await;
         cautions.extend(found);

@@ -1,12 +1,16 @@
 //! How a child is walled in, as its owner chooses it. Knows neither how the walls are built nor who the user is.
 
 #[cfg(unix)]
+mod denied;
+#[cfg(unix)]
 mod hidden;
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(unix)]
+pub use denied::Denied;
 #[cfg(unix)]
 pub use hidden::{Hidden, Showing, real};
 

@@ -17,4 +17,5 @@ mod stalls;
 mod startup;
 mod tokens;
 mod vault;
+mod walls;
 mod weaker;

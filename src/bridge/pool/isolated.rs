@@ -8,7 +8,7 @@ use super::launch_error::LaunchError;
 use crate::auth::Principal;
 use crate::credentials::{self, CredentialSet, Delivery, Template, files};
 use crate::process::leftovers::InUse;
-use crate::process::walls::{Form, Identity, Paths, Walls};
+use crate::process::walls::{Denied, Form, Identity, Paths, Walls};
 use crate::process::{Environment, environment, home, uids::Uids};
 
 /// How the users' children live apart from each other.
@@ -24,6 +24,8 @@ pub struct Isolated {
     uids: Option<Uids>,
     /// What every child sees of the file system, and what none does.
     shown: Paths,
+    /// What children have complained of.
+    denied: Denied,
     files_in_use: FilesInUse,
     _in_use: InUse,
 }
@@ -63,8 +65,20 @@ impl Isolated {
             form,
             uids,
             shown,
+            denied: Denied::default(),
             files_in_use: FilesInUse::default(),
             _in_use: in_use,
+        }
+    }
+
+    /// Explains a line of a child's stderr that complains of what the walls keep from it.
+    pub(super) fn explain(&self, line: &str) {
+        if let Some(path) = self.denied.in_line(line, &self.shown) {
+            let path = path.display();
+            tracing::warn!(
+                "the server complains of {path}, which exists but is not shown to children; if it should be, give \
+                 --allow-read {path} or --allow-write {path}"
+            );
         }
     }
 

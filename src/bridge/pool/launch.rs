@@ -122,7 +122,7 @@ impl Launcher {
         let process =
             self.spawner.spawn(command).await.map_err(|cause| LaunchError::Process { cause })?;
         let tail = stderr::Tail::default();
-        let (sink, kept) = (stderr::log(self.name.clone()), tail.clone());
+        let (sink, kept) = (self.sink(), tail.clone());
         let redactor = self.redactor.clone();
         let masked = Arc::clone(&masks);
         tokio::spawn(async move {
@@ -146,6 +146,18 @@ impl Launcher {
             files: fitted.delivered,
             reservation,
         })
+    }
+
+    /// The log, with an explanation where the walls are what a child complains of.
+    fn sink(&self) -> impl FnMut(&str) + Send + use<> {
+        let mut log = stderr::log(self.name.clone());
+        let confinement = self.confinement.clone();
+        move |line| {
+            log(line);
+            if let Confinement::Isolated(isolated) = &confinement {
+                isolated.explain(line);
+            }
+        }
     }
 
     fn fit(&self, principal: &Principal) -> Result<Fitted, LaunchError> {
