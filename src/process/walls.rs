@@ -307,5 +307,10 @@ mod tests {
         assert!(count(7, Form::UidAlone) < count(7, Form::Basic));
         assert!(count(9, Form::Basic) < count(6, Form::Basic));
         assert_eq!(on(0).strict(), None);
+        let all = vec![Form::Basic, Form::UidAlone, Form::Uid, Form::Namespaces];
+        let highest = Findings { possible: all.clone(), ..on(7) };
+        assert_eq!(highest.strict(), Some(Form::Uid));
+        let further = all.into_iter().filter(|form| *form != Form::Uid).collect();
+        assert_eq!(Findings { possible: further, ..on(7) }.strict(), Some(Form::Namespaces));
     }
 }
