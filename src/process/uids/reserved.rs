@@ -76,7 +76,7 @@ fn subordinate(path: &str, text: &str) -> Vec<Reserved> {
         let name = fields.next()?;
         let first: u32 = fields.next()?.trim().parse().ok()?;
         let count: u32 = fields.next()?.trim().parse().ok()?;
-        let last = first.checked_add(count.checked_sub(1)?).unwrap_or(u32::MAX);
+        let last = first.saturating_add(count.checked_sub(1)?);
         Some(Reserved { first, last, whose: format!("{name}'s in {path}") })
     });
     lines.collect()

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
-use super::mounts::{beneath, bind, directory, seal};
 use crate::process::linux::step::Step;
 
 /// What of the hidden lies in this directory.
@@ -17,12 +16,18 @@ pub(super) fn within(directory: &Path, hidden: &[PathBuf]) -> Vec<PathBuf> {
     hidden.iter().filter(|path| path.starts_with(directory)).cloned().collect()
 }
 
-/// Shows a directory of the old root, by its real path, without what is hidden in it.
-pub(super) fn show(source: &Path, at: &Path, hidden: &[PathBuf]) -> Result<(), Step> {
+/// Shows a directory, by its real path in what is mounted at `root`, without what is hidden in it; `place` shows a whole.
+pub(super) fn show(
+    root: &Path,
+    source: &Path,
+    at: &Path,
+    hidden: &[PathBuf],
+    place: &impl Fn(&Path, &Path) -> Result<(), Step>,
+) -> Result<(), Step> {
     let failed = || format!("show {} without what is hidden in it", source.display());
-    let old = beneath("/old", source);
+    let old = root.join(source.strip_prefix("/").unwrap_or(source));
     let found = fs::symlink_metadata(&old).map_err(Step::io(failed()))?;
-    directory(at).map_err(Step::io(failed()))?;
+    fs::create_dir_all(at).map_err(Step::io(failed()))?;
     let entries = fs::read_dir(&old).map_err(Step::io(failed()))?;
     for entry in entries {
         let name = entry.map_err(Step::io(failed()))?.file_name();
@@ -37,10 +42,9 @@ pub(super) fn show(source: &Path, at: &Path, hidden: &[PathBuf]) -> Result<(), S
             let target = fs::read_link(&old).map_err(Step::io(failed()))?;
             symlink(target, &at).map_err(Step::io(failed()))?;
         } else if !inside.is_empty() {
-            show(&path, &at, &inside)?;
+            show(root, &path, &at, &inside, place)?;
         } else if kind.is_dir() || kind.is_file() {
-            bind(&path, &at)?;
-            seal(&at)?;
+            place(&path, &at)?;
         }
     }
     // Whoever could not look into the real one cannot look into this one either. Without root the child is its owner

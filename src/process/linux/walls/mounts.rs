@@ -175,7 +175,12 @@ fn place(entry: &Entry) -> Result<(), Step> {
             }
             _ => Ok(()),
         },
-        What::Around(source, hidden) => holes::show(source, &at, hidden),
+        What::Around(source, hidden) => {
+            holes::show(Path::new("/old"), source, &at, hidden, &|source, at| {
+                bind(source, at)?;
+                seal(at)
+            })
+        }
         What::Scratch => {
             directory(&at).map_err(Step::io(said()))?;
             let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
@@ -192,7 +197,7 @@ fn place(entry: &Entry) -> Result<(), Step> {
     }
 }
 
-pub(super) fn bind(source: &Path, at: &Path) -> Result<(), Step> {
+fn bind(source: &Path, at: &Path) -> Result<(), Step> {
     let source = beneath("/old", source);
     let place = || format!("show {}", source.display());
     if source.is_dir() {
@@ -204,7 +209,7 @@ pub(super) fn bind(source: &Path, at: &Path) -> Result<(), Step> {
 }
 
 /// Makes a mount read-only.
-pub(super) fn seal(at: &Path) -> Result<(), Step> {
+fn seal(at: &Path) -> Result<(), Step> {
     remount(at, MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV)
 }
 
@@ -269,12 +274,12 @@ fn mount_at(
     })
 }
 
-pub(super) fn directory(path: &Path) -> std::io::Result<()> {
+fn directory(path: &Path) -> std::io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o755).create(path)
 }
 
 /// An absolute path moved below another root, without anything that could climb out.
-pub(super) fn beneath(root: &str, path: &Path) -> PathBuf {
+fn beneath(root: &str, path: &Path) -> PathBuf {
     let names = path.components().filter_map(|component| match component {
         Component::Normal(name) => Some(name),
         _ => None,
