@@ -131,7 +131,9 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l roots -d 'Name
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l name -d 'Call the server so in client settings [default: from the command]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l isolation -d 'Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]' -r -f -a "strict\t''
 basic\t''"
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l uid-range -d 'Run children under these user ids' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l uid-range -d 'Run children under these user ids [default: as root, a range that nobody has]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-read -d 'Let children read this file or directory too (repeatable)' -r -F
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-write -d 'Let the children of all users write to this file or directory too (repeatable)' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l credential-file -d 'Put a credential into a file of the child, its path into the variable (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-shared-credential -d 'Accept that all users share this credential (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l master-key -d 'Take the key of the encrypted store from here [default: a file in the state directory]' -r
@@ -217,7 +219,9 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l roots -d 'Name
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l name -d 'Call the server so in client settings [default: from the command]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l isolation -d 'Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]' -r -f -a "strict\t''
 basic\t''"
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l uid-range -d 'Run children under these user ids' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l uid-range -d 'Run children under these user ids [default: as root, a range that nobody has]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-read -d 'Let children read this file or directory too (repeatable)' -r -F
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-write -d 'Let the children of all users write to this file or directory too (repeatable)' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l credential-file -d 'Put a credential into a file of the child, its path into the variable (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-shared-credential -d 'Accept that all users share this credential (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l master-key -d 'Take the key of the encrypted store from here [default: a file in the state directory]' -r

@@ -152,7 +152,9 @@ module completions {
     --roots: directory        # Name this directory when the child asks for its roots (repeatable)
     --name: string            # Call the server so in client settings [default: from the command]
     --isolation: string@"nu-complete mcpwrap serve isolation" # Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]
-    --uid-range: string       # Run children under these user ids
+    --uid-range: string       # Run children under these user ids [default: as root, a range that nobody has]
+    --allow-read: path        # Let children read this file or directory too (repeatable)
+    --allow-write: path       # Let the children of all users write to this file or directory too (repeatable)
     --credential-file: string # Put a credential into a file of the child, its path into the variable (repeatable)
     --allow-shared-credential: string # Accept that all users share this credential (repeatable)
     --master-key: string      # Take the key of the encrypted store from here [default: a file in the state directory]
@@ -272,7 +274,9 @@ module completions {
     --roots: directory        # Name this directory when the child asks for its roots (repeatable)
     --name: string            # Call the server so in client settings [default: from the command]
     --isolation: string@"nu-complete mcpwrap check isolation" # Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]
-    --uid-range: string       # Run children under these user ids
+    --uid-range: string       # Run children under these user ids [default: as root, a range that nobody has]
+    --allow-read: path        # Let children read this file or directory too (repeatable)
+    --allow-write: path       # Let the children of all users write to this file or directory too (repeatable)
     --credential-file: string # Put a credential into a file of the child, its path into the variable (repeatable)
     --allow-shared-credential: string # Accept that all users share this credential (repeatable)
     --master-key: string      # Take the key of the encrypted store from here [default: a file in the state directory]

@@ -2,10 +2,12 @@
 
 mod callers;
 mod dev;
+mod hidden;
 mod parts;
 mod run;
 pub mod secret;
 mod serve;
+mod shown;
 mod walls;
 mod watch;
 

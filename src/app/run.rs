@@ -58,6 +58,11 @@ pub enum News {
         /// A sentence without an end.
         text: String,
     },
+    /// What a child sees of the file system.
+    Shown {
+        /// A word for how, and the path.
+        lines: Vec<String>,
+    },
     /// The process is about to end.
     Stopping,
 }

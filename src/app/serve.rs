@@ -7,7 +7,7 @@ use url::Url;
 
 use super::parts::{self, Callers};
 use super::run::{Error, News, bind, until_stopped};
-use super::{callers, walls};
+use super::{callers, shown, walls};
 use crate::audit::{self, Refusals};
 use crate::auth::{Authenticator, Clock, IssuerStatus, Verifier, metadata};
 use crate::client::{Context, Front};
@@ -84,7 +84,12 @@ pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
         built.gate.close().await;
         drop((built.gate, built.listeners));
         shutdown.finished().await;
-        if problems.is_empty() { Ok(()) } else { Err(Error::problems(problems, &config.origins)) }
+        if problems.is_empty() {
+            tell(News::Shown { lines: built.shown });
+            Ok(())
+        } else {
+            Err(Error::problems(problems, &config.origins))
+        }
     })
 }
 
@@ -96,6 +101,8 @@ pub(crate) struct Built {
     pub(crate) gate: Gate,
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) news: Vec<News>,
+    /// What a child sees of the file system, and what it does not.
+    pub(crate) shown: Vec<String>,
 }
 
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
@@ -158,10 +165,11 @@ pub(crate) async fn build(
     };
     let mut news: Vec<News> = Vec::new();
     news.extend(settings.cautions().into_iter().map(|c| News::Caution { text: c.what }));
-    news.extend(walls.open.iter().map(|text| News::Caution { text: (*text).to_owned() }));
+    news.extend(walls.cautions.iter().map(|text| News::Caution { text: text.clone() }));
     let audit = parts::audit(&config.audit, config.audit_durability, shutdown)?;
     let sources = credentials(config, specs, &audit, outbound, shutdown).await?;
     let allowed = allowed(config, &public)?;
+    let shown = shown::listed(&walls.shown, walls.form);
     let launcher = launcher(config, spawner, sources, env, walls)?;
     let refusals = Refusals::new(audit.clone(), shutdown);
     verifier.count_at(&refusals);
@@ -201,7 +209,7 @@ pub(crate) async fn build(
     news.extend(audit_beside_homes(config).map(|text| News::Caution { text }));
     let listeners =
         vec![endpoint.listen_on(listener, parts::connections(&config.http, Callers::Users))];
-    Ok(Built { url: local, moved_from, listeners, gate, verifier, news })
+    Ok(Built { url: local, moved_from, listeners, gate, verifier, news, shown })
 }
 
 /// Clients ask for what our metadata name, and a provider with scopes may deny a log-in that asks for none.
@@ -338,9 +346,9 @@ fn launcher(
 ) -> Result<Launcher, Error> {
     let in_use = leftovers::sweep(&config.state_dir)
         .map_err(|cause| Error::StateDir { path: config.state_dir.clone(), cause })?;
-    let walls::Chosen { form, uids, command, .. } = walls;
+    let walls::Chosen { form, uids, command, shown, .. } = walls;
     let state_dir = config.state_dir.clone();
-    let isolated = Isolated::new(state_dir, env, form, uids, command.trees, in_use);
+    let isolated = Isolated::new(state_dir, env, form, uids, shown, in_use);
     Ok(Launcher {
         spawner,
         program: command.program.into(),

@@ -211,9 +211,15 @@ pub struct IsolationArgs {
     /// Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]
     #[arg(long, value_name = "LEVEL", value_parser = Words(&["strict", "basic"]))]
     pub isolation: Option<OsString>,
-    /// Run children under these user ids
+    /// Run children under these user ids [default: as root, a range that nobody has]
     #[arg(long, value_name = "FIRST-LAST")]
     pub uid_range: Option<OsString>,
+    /// Let children read this file or directory too (repeatable)
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub allow_read: Vec<OsString>,
+    /// Let the children of all users write to this file or directory too (repeatable)
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub allow_write: Vec<OsString>,
     /// Put a credential into a file of the child, its path into the variable (repeatable)
     #[arg(long, value_name = "NAME=SOURCE")]
     pub credential_file: Vec<OsString>,

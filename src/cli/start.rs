@@ -103,6 +103,10 @@ fn tell_operator(news: News) {
         }
         News::AlsoListening { text } => tracing::info!("{text}"),
         News::Caution { text } => tracing::warn!("{text}"),
+        News::Shown { lines } => {
+            // Nobody reads stdout any more: then nobody misses the list either.
+            let _ = stdout(&format!("{}\n", lines.join("\n")));
+        }
         News::Introduced { .. } | News::NotStarted { .. } | News::Restarting => {}
         News::Stopping => tracing::debug!("stopping"),
     }
@@ -136,6 +140,7 @@ fn dev(config: config::Dev) -> Result<(), Vec<Failure>> {
             News::Restarting => tracing::info!("files changed, restarting the server"),
             News::AlsoListening { text } => tracing::info!("{text}"),
             News::Caution { text } => notes.push(text),
+            News::Shown { .. } => {}
             News::Stopping => tracing::debug!("stopping"),
         }
     };

@@ -105,6 +105,8 @@ keys! {
     MEMORY_PER_USER = "memory-per-user", One;
     ISOLATION = "isolation", One;
     UID_RANGE = "uid-range", One;
+    ALLOW_READ = "allow-read", Lines;
+    ALLOW_WRITE = "allow-write", Lines;
     COMMAND = "command", Words;
 }
 
@@ -179,6 +181,8 @@ const SERVE_ONLY: &[Key] = &[
     MEMORY_PER_USER,
     ISOLATION,
     UID_RANGE,
+    ALLOW_READ,
+    ALLOW_WRITE,
 ];
 
 // === impl Key ===

@@ -61,6 +61,8 @@ pub struct Serve {
     pub audit_durability: AuditDurability,
     /// What is logged, and how.
     pub log: telemetry::Settings,
+    /// The file that settings were read from.
+    pub file: Option<PathBuf>,
     /// Where to keep state.
     pub state_dir: PathBuf,
     /// The answer to a child that asks for its roots outside any call.
@@ -109,6 +111,10 @@ pub struct Isolation {
     pub level: IsolationLevel,
     /// User ids to give to children, one for each; off means that all keep ours.
     pub uids: Option<UidRange>,
+    /// What children may read beside the system and their program.
+    pub readable: Vec<PathBuf>,
+    /// What all children may write to beside their homes.
+    pub writable: Vec<PathBuf>,
 }
 
 /// How high the walls must be.
@@ -159,6 +165,7 @@ pub fn serve(
         audit: output::audit(&mut layers, Audit::Stderr),
         audit_durability: output::audit_durability(&mut layers),
         log: output::log(&mut layers),
+        file: layers.path(&key::CONFIG),
         state_dir: state::dir(&mut layers),
         roots: layers.paths(&key::ROOTS),
         origins: layers.origins(key::serve()),
@@ -249,6 +256,8 @@ fn isolation(layers: &mut Layers<'_>) -> Isolation {
         level: layers
             .one(&key::ISOLATION, IsolationLevel::Strict, |text| value::choice(text, &levels)),
         uids: layers.maybe(&key::UID_RANGE, uid_range),
+        readable: layers.paths(&key::ALLOW_READ),
+        writable: layers.paths(&key::ALLOW_WRITE),
     }
 }
 

@@ -262,7 +262,11 @@ mod tests {
         let dir = Scratch::new();
         let home = prepare(&dir, "abc", None, None).unwrap();
         std::fs::remove_dir(&home.tmp).unwrap();
-        std::os::unix::fs::symlink("/etc", &home.tmp).unwrap();
+        // A victim of its own: whoever follows the link changes its mode, and closes it to everybody.
+        let victim = Scratch::new();
+        std::fs::set_permissions(&victim, Permissions::from_mode(0o755)).unwrap();
+        std::os::unix::fs::symlink(&victim, &home.tmp).unwrap();
         assert!(matches!(prepare(&dir, "abc", None, None), Err(Error::Directory { .. })));
+        assert_eq!(std::fs::metadata(&victim).unwrap().mode() & 0o777, 0o755);
     }
 }

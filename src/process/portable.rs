@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,6 +118,17 @@ impl Spawner {
         tokio::spawn(keep(child, pid, inbox, sender));
         let handle = ProcessHandle { orders, state, deadlines: Arc::new(self.deadlines) };
         Ok(Process { stdin, stdout, stderr, handle, pid })
+    }
+}
+
+impl Spawner {
+    /// There is nothing to look from behind.
+    ///
+    /// # Errors
+    ///
+    /// Always.
+    pub async fn look(&self, _: &ChildCommand, _: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+        Err(Error::NoWalls)
     }
 }
 

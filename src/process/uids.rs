@@ -2,6 +2,8 @@
 //!
 //! The numbers are never given anew, not even those of users who are long gone: a file of theirs may still be there.
 
+mod reserved;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
@@ -12,13 +14,12 @@ use std::sync::PoisonError;
 
 use crate::private_file;
 
+pub use reserved::Reserved;
+
 /// The file in the state directory: a line for every user, number first.
 const FILE: &str = "uids";
 /// A million users; what is larger was not written by us.
 const MAX_FILE: u64 = 256 * 1024 * 1024;
-/// Whom the system itself knows.
-const PASSWD: &str = "/etc/passwd";
-const GROUP: &str = "/etc/group";
 
 /// Gives every user an id of his own.
 #[derive(Debug)]
@@ -32,13 +33,15 @@ pub struct Uids {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The system has a user or a group in the range.
-    #[error("the id {uid} of the range belongs to the system's user or group {name}")]
+    /// The system gives some of the range to somebody else.
+    #[error("the range from {first} to {last} is not free: {by}")]
     Taken {
-        /// The first such id.
-        uid: u32,
-        /// Whose it is.
-        name: String,
+        /// The first of the range.
+        first: u32,
+        /// The last of the range.
+        last: u32,
+        /// Whose some of it is.
+        by: Reserved,
     },
     /// Every id of the range has been given to somebody.
     #[error("all {count} user ids from {first} to {last} are given to users")]
@@ -92,6 +95,12 @@ pub enum Error {
     },
 }
 
+/// Whether these ids are there, and kept for nobody.
+#[must_use]
+pub fn is_free(range: &RangeInclusive<u32>) -> bool {
+    reserved::fits(range, &reserved::all(), &reserved::mapped())
+}
+
 // === impl Uids ===
 
 impl Uids {
@@ -101,18 +110,26 @@ impl Uids {
     ///
     /// If the system has a user in the range, or the file cannot be opened or was damaged.
     pub fn open(state_dir: &Path, range: RangeInclusive<u32>) -> Result<Self, Error> {
-        // Whoever gets an id gets the group of the same number with it.
-        for file in [PASSWD, GROUP] {
-            if let Some((uid, name)) = known(&fs::read_to_string(file).unwrap_or_default(), &range)
-            {
-                return Err(Error::Taken { uid, name });
-            }
+        if let Some(by) = reserved::all().into_iter().find(|one| one.overlaps(&range)) {
+            return Err(Error::Taken { first: *range.start(), last: *range.end(), by });
         }
         let path = state_dir.join(FILE);
         let file = private_file::open_or_create(&path).map_err(|source| Error::Open { source })?;
         let uids = Self { range, path, file: Mutex::new(file) };
         uids.locked(|uids, file| uids.given(file).map(drop))?;
         Ok(uids)
+    }
+
+    /// A range that nobody has, where mcpwrap is root and may give ids: from the lowest that was given to a user before,
+    /// so that a restart finds the same.
+    #[must_use]
+    pub fn default_range(state_dir: &Path) -> Option<RangeInclusive<u32>> {
+        if !nix::unistd::geteuid().is_root() {
+            return None;
+        }
+        let text = fs::read_to_string(state_dir.join(FILE)).unwrap_or_default();
+        let given = text.lines().filter_map(|line| line.split_once(' ')?.0.parse().ok()).min();
+        reserved::free(given, &reserved::all(), &reserved::mapped())
     }
 
     /// The id of a user; the first time it is written down before it is told.
@@ -180,16 +197,6 @@ impl Uids {
     }
 }
 
-/// Somebody in the range whom the system knows.
-fn known(passwd: &str, range: &RangeInclusive<u32>) -> Option<(u32, String)> {
-    passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        let uid = fields.nth(1)?.parse().ok()?;
-        range.contains(&uid).then(|| (uid, name.to_owned()))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,12 +232,5 @@ mod tests {
             ));
             assert!(matches!(uids.allocate("carol"), Err(Error::Damaged { .. })));
         }
-    }
-
-    #[test]
-    fn a_user_of_the_system_is_no_stranger() {
-        let passwd = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n";
-        assert_eq!(known(passwd, &(900..=1100)), Some((1000, "alice".to_owned())));
-        assert_eq!(known(passwd, &(200_000..=300_000)), None);
     }
 }

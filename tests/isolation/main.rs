@@ -10,9 +10,12 @@
 )]
 
 mod attacks;
+mod hidden;
 mod life;
+mod machine;
 mod neighbour;
 mod programs;
+mod status;
 mod users;
 mod walls;
 

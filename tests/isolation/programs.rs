@@ -71,7 +71,7 @@ async fn resolved(
 ) -> Result<Resolved, Error> {
     let words = ["npx", "-y"].iter().chain(program).map(OsString::from);
     let argv: Vec<OsString> = words.chain([file.into(), "--".into(), "one".into()]).collect();
-    resolve::program(spawner, &argv, &state.path, Some(identity)).await
+    resolve::program(spawner, &argv, &state.path, Some(identity), &[]).await
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn a_python_tool_is_installed_and_run_the_same_way() {
     assert!(made.success());
     let argv = ["uvx", "--from", wheel.to_str().unwrap(), "isolation-server", "one"];
     let argv = argv.map(OsString::from);
-    let tool = resolve::program(&spawner(), &argv, &state.path, Some(identity)).await.unwrap();
+    let tool = resolve::program(&spawner(), &argv, &state.path, Some(identity), &[]).await.unwrap();
     let mut user = state.user("alice", 1, kind);
     if let Walls::Strict { paths, .. } = &mut user.walls {
         *paths = Paths::for_home(&user.home, &tool.trees);

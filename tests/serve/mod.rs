@@ -18,4 +18,5 @@ mod stalls;
 mod startup;
 mod tokens;
 mod vault;
+mod walls;
 mod weaker;

@@ -8,7 +8,7 @@ use super::launch_error::LaunchError;
 use crate::auth::Principal;
 use crate::credentials::{self, CredentialSet, Delivery, Template, files};
 use crate::process::leftovers::InUse;
-use crate::process::walls::{Form, Identity, Paths, Walls};
+use crate::process::walls::{Denied, Form, Identity, Paths, Walls};
 use crate::process::{Environment, environment, home, uids::Uids};
 
 /// How the users' children live apart from each other.
@@ -22,8 +22,10 @@ pub struct Isolated {
     form: Form,
     /// One user id for each, where children get ids of their own.
     uids: Option<Uids>,
-    /// What of the file system the program needs beside the system.
-    trees: Vec<PathBuf>,
+    /// What every child sees of the file system, and what none does.
+    shown: Paths,
+    /// What children have complained of.
+    denied: Denied,
     files_in_use: FilesInUse,
     _in_use: InUse,
 }
@@ -54,7 +56,7 @@ impl Isolated {
         env: Vec<(String, Template)>,
         form: Form,
         uids: Option<Uids>,
-        trees: Vec<PathBuf>,
+        shown: Paths,
         in_use: InUse,
     ) -> Self {
         Self {
@@ -62,9 +64,21 @@ impl Isolated {
             env,
             form,
             uids,
-            trees,
+            shown,
+            denied: Denied::default(),
             files_in_use: FilesInUse::default(),
             _in_use: in_use,
+        }
+    }
+
+    /// Explains a line of a child's stderr that complains of what the walls keep from it.
+    pub(super) fn explain(&self, line: &str) {
+        if let Some(path) = self.denied.in_line(line, &self.shown) {
+            let path = path.display();
+            tracing::warn!(
+                "the server complains of {path}, which exists but is not shown to children; if it should be, give \
+                 --allow-read {path} or --allow-write {path}"
+            );
         }
     }
 
@@ -86,7 +100,7 @@ impl Isolated {
         }
         let files =
             home.credentials(authority, ids).map_err(|cause| LaunchError::Home { cause })?;
-        let mut paths = Paths::for_home(&home, &self.trees);
+        let mut paths = self.shown.clone().in_home(&home);
         paths.readable.push(files.clone());
         let (uid, gid) = ids.unwrap_or_default();
         let walls = match self.form {

@@ -137,7 +137,7 @@ impl Launcher {
         let process =
             self.spawner.spawn(command).await.map_err(|cause| LaunchError::Process { cause })?;
         let tail = stderr::Tail::default();
-        let (sink, kept) = (explained(self.name.clone()), tail.clone());
+        let (sink, kept) = (self.sink(), tail.clone());
         let redactor = self.redactor.clone();
         let masked = Arc::clone(&masks);
         let stderr = tokio::spawn(async move {
@@ -166,6 +166,18 @@ impl Launcher {
             files: fitted.delivered,
             reservation,
         })
+    }
+
+    /// The log, with an explanation where we, or the walls, are what a child complains of.
+    fn sink(&self) -> impl FnMut(&str) + Send + use<> {
+        let mut log = explained(self.name.clone());
+        let confinement = self.confinement.clone();
+        move |line| {
+            log(line);
+            if let Confinement::Isolated(isolated) = &confinement {
+                isolated.explain(line);
+            }
+        }
     }
 
     fn fit(&self, principal: &Principal) -> Result<Fitted, LaunchError> {

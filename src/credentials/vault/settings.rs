@@ -10,6 +10,9 @@ use url::Url;
 use crate::outbound::{self, Authorities, Beside};
 use crate::private_file::{self, MAX_CERTIFICATES, Readers};
 
+/// Where the vault's own program leaves a token, beneath the home.
+const TOKEN_FILE: &str = ".vault-token";
+
 /// Where the vault is and how to log in.
 #[derive(Clone, Debug)]
 pub struct VaultSettings {
@@ -121,6 +124,14 @@ impl VaultSettings {
 // === impl Login ===
 
 impl Login {
+    /// The files that the variables name for a login, whether they are there or not.
+    #[must_use]
+    pub fn files(get: impl Fn(&str) -> Option<String>) -> Vec<PathBuf> {
+        let named = ["VAULT_ROLE_ID_FILE", "VAULT_SECRET_ID_FILE"].into_iter().filter_map(&get);
+        let home = get("HOME").map(|home| PathBuf::from(home).join(TOKEN_FILE));
+        named.filter(|path| !path.is_empty()).map(PathBuf::from).chain(home).collect()
+    }
+
     fn from_env(get: &impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let place = |value: &str, file: &str| {
             get(value)
@@ -135,7 +146,7 @@ impl Login {
             (Some(token), None, None) => Ok(Self::Token(token)),
             (None, Some(role_id), Some(secret_id)) => Ok(Self::AppRole { role_id, secret_id }),
             (None, None, None) => get("HOME")
-                .map(|home| PathBuf::from(home).join(".vault-token"))
+                .map(|home| PathBuf::from(home).join(TOKEN_FILE))
                 .filter(|path| path.exists())
                 .map(|path| Self::Token(ValueOrFile::File(path)))
                 .ok_or(SettingsError::NoLogin),

@@ -5,6 +5,7 @@ mod handle;
 mod init;
 mod launch;
 mod live;
+mod look;
 mod noexec;
 mod open_files;
 mod pid_namespace;

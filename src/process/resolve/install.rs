@@ -52,6 +52,7 @@ pub(super) async fn install(
     package: &Package,
     state_dir: &Path,
     identity: Option<Identity>,
+    hidden: &[PathBuf],
 ) -> Result<Resolved, Error> {
     let digest = digest(package);
     let ids = identity.and_then(Identity::ids);
@@ -64,7 +65,7 @@ pub(super) async fn install(
         Some(note) => note.program,
         None => {
             let tree = prepare(&dir, ids)?;
-            run(spawner, package, &tree, &scratch, identity).await?;
+            run(spawner, package, &tree, &scratch, identity, hidden).await?;
             let program = find(package, &tree)?;
             let ownership = if ids.is_some() { Ownership::Foreign } else { Ownership::Ours };
             freeze(&tree, ownership).map_err(failed(&tree))?;
@@ -117,6 +118,7 @@ async fn run(
     tree: &Path,
     scratch: &Home,
     identity: Option<Identity>,
+    hidden: &[PathBuf],
 ) -> Result<(), Error> {
     let named = || package.specs.join(" ");
     let (program, args) = installer(package, tree);
@@ -128,6 +130,7 @@ async fn run(
         files.iter().map(PathBuf::from).filter(|path| path.is_absolute() && path.is_file()),
     );
     paths.writable.push(tree.to_owned());
+    paths.hidden.extend_from_slice(hidden);
     let walls = match identity {
         Some(identity) => Walls::Strict { identity, paths },
         None => Walls::Basic { paths },

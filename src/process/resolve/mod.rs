@@ -110,7 +110,8 @@ pub enum Error {
     },
 }
 
-/// Resolves a command; `identity` is what an installer runs as, [`Walls::Basic`](super::walls::Walls::Basic) without.
+/// Resolves a command; `identity` is what an installer runs as, [`Walls::Basic`](super::walls::Walls::Basic) without;
+/// `hidden` is what it may not see.
 ///
 /// # Errors
 ///
@@ -120,10 +121,11 @@ pub async fn program(
     argv: &[OsString],
     state_dir: &Path,
     identity: Option<Identity>,
+    hidden: &[PathBuf],
 ) -> Result<Resolved, Error> {
     let (name, args) = argv.split_first().ok_or(Error::Empty)?;
     if let Some(package) = words::package(argv)? {
-        return install::install(spawner, &package, state_dir, identity).await;
+        return install::install(spawner, &package, state_dir, identity, hidden).await;
     }
     let program = look_up(name)?;
     let args: Vec<OsString> = absolute_script(&program, args);

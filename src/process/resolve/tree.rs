@@ -6,8 +6,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// What every child may read anyway.
-const SYSTEM: &[&str] =
-    &["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/nix/store", "/gnu/store"];
+const SYSTEM: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib64", "/nix/store", "/gnu/store"];
+/// Where each directory is one package, whatever its parts are called (FHS 3.0, 3.13).
+const PACKAGES: &str = "/opt";
 /// A script's interpreter may be a script, but not for ever.
 const DEPTH: usize = 4;
 /// The kernel reads no more of a first line.
@@ -81,6 +82,9 @@ fn around(file: &Path) -> Vec<PathBuf> {
     let modules = file.ancestors().filter(|dir| dir.ends_with("node_modules"));
     if let Some(whole) = modules.last().filter(|dir| allowed(dir)) {
         return vec![whole.to_owned()];
+    }
+    if let Some(package) = file.ancestors().find(|dir| dir.parent() == Some(Path::new(PACKAGES))) {
+        return vec![package.to_owned()];
     }
     let marked = |dir: &&Path| allowed(dir) && MARKS.iter().any(|mark| dir.join(mark).is_file());
     if let Some(whole) = file.ancestors().skip(1).take(HEIGHT).find(marked) {
@@ -178,6 +182,8 @@ mod tests {
             ("/srv/server", "/srv/server"),
             ("/srv/app/server", "/srv/app"),
             ("/home/alice/.local/bin/server", "/home/alice/.local/bin"),
+            ("/opt/server/bin/server", "/opt/server"),
+            ("/opt/server", "/opt/server"),
             ("/srv/app/node_modules/@a/b/dist/index.js", "/srv/app/node_modules"),
             ("/srv/app/node_modules/a/node_modules/b/cli.js", "/srv/app/node_modules"),
         ] {
