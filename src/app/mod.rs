@@ -3,6 +3,7 @@
 mod callers;
 mod dev;
 mod parts;
+mod protect;
 mod run;
 pub mod secret;
 mod serve;
@@ -10,6 +11,7 @@ mod walls;
 mod watch;
 
 pub use dev::dev;
+pub use protect::{Rereading, protect};
 pub use run::{Error, News};
 pub use serve::{check, serve};
 

@@ -1,5 +1,6 @@
 //! `mcpwrap serve`: every request is somebody, every user has his own child, his own credential, his own walls.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,9 +19,9 @@ use crate::credentials::{
 use crate::gate::{Confinement, Gate, Isolated, Launcher, Trace};
 use crate::http::{Allowed, Challenge, Endpoint, Listener, Metadata, Proxies, Routes};
 use crate::outbound;
+use crate::private_file;
 use crate::problem::{Problem, chain};
-use crate::process::leftovers;
-use crate::process::{Deadlines, Program, Spawner};
+use crate::process::{self, Deadlines, Program, Spawner, leftovers};
 use crate::redact::Redactor;
 use crate::seal::Keyring;
 use crate::shutdown::Shutdown;
@@ -216,7 +217,7 @@ async fn credentials(
     let vault = match specs.iter().any(CredentialSpec::needs_vault) {
         false => None,
         true => {
-            let settings = VaultSettings::from_env(|name| std::env::var(name).ok())
+            let settings = VaultSettings::from_env(process::own_variable)
                 .map_err(|cause| Error::VaultSettings { cause })?;
             let vault = Vault::new(settings).map_err(|cause| Error::Vault { cause })?;
             let (upkeep, stop) = (vault.clone().upkeep(), shutdown.clone());
@@ -247,8 +248,15 @@ pub(crate) async fn open_store(
 ) -> Result<Store, Error> {
     let keyring = match master_key {
         None => Keyring::load_or_create(&state_dir)?,
-        Some(source) => source.load().await.map_err(|cause| Error::MasterKey { cause })?,
+        Some(source) => {
+            source.load(process::own_variable).await.map_err(|cause| Error::MasterKey { cause })?
+        }
     };
+    // A key that is kept elsewhere leaves this to be done.
+    private_file::make_directory(&state_dir).map_err(|cause| Error::StateDir {
+        path: state_dir.clone(),
+        cause: io::Error::other(cause),
+    })?;
     let path = state_dir.join("store.sqlite");
     let opened = tokio::task::spawn_blocking(move || Store::open(&path, keyring)).await;
     match opened {

@@ -11,6 +11,7 @@
 
 mod attacks;
 mod life;
+mod memory;
 mod neighbour;
 mod programs;
 mod users;
