@@ -67,7 +67,7 @@ _mcpwrap() {
             return 0
             ;;
         mcpwrap__subcmd__check)
-            opts="-v -h --config --public-url --trusted-proxy --oidc --idp --client --client-secret-file --api-url --token-type --keys-cool-down --audience --algorithm --required-scope --user-claim --tenant-claim --groups-claim --allow-tenant --allow-user --allow-group --allow-domain --machines --introspection-when --introspection-cache --introspection-endpoint --introspection-client-id --introspection-client-secret-file --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --child-idle --max-line --roots --name --isolation --uid-range --credential-file --allow-shared-credential --master-key --max-children --max-children-per-user --listen --path --allow-origin --allow-host --legacy-sse --max-body --keep-alive --session-idle --sealed-ttl --audit --state-dir --log-format --verbose --help"
+            opts="-v -h --config --public-url --trusted-proxy --oidc --idp --client --client-secret-file --api-url --token-type --keys-cool-down --audience --algorithm --required-scope --user-claim --tenant-claim --groups-claim --allow-tenant --allow-user --allow-group --allow-domain --machines --introspection-when --introspection-cache --introspection-endpoint --introspection-client-id --introspection-client-secret-file --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --child-idle --max-line --roots --name --isolation --uid-range --home-scope --home-size --credential-file --allow-shared-credential --master-key --max-children --max-children-per-user --listen --path --allow-origin --allow-host --legacy-sse --max-body --keep-alive --session-idle --sealed-ttl --audit --state-dir --log-format --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -265,6 +265,14 @@ _mcpwrap() {
                     return 0
                     ;;
                 --uid-range)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --home-scope)
+                    COMPREPLY=($(compgen -W "authority user" -- "${cur}"))
+                    return 0
+                    ;;
+                --home-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -689,7 +697,7 @@ _mcpwrap() {
             return 0
             ;;
         mcpwrap__subcmd__serve)
-            opts="-v -h --config --public-url --trusted-proxy --oidc --idp --client --client-secret-file --api-url --token-type --keys-cool-down --audience --algorithm --required-scope --user-claim --tenant-claim --groups-claim --allow-tenant --allow-user --allow-group --allow-domain --machines --introspection-when --introspection-cache --introspection-endpoint --introspection-client-id --introspection-client-secret-file --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --child-idle --max-line --roots --name --isolation --uid-range --credential-file --allow-shared-credential --master-key --max-children --max-children-per-user --listen --path --allow-origin --allow-host --legacy-sse --max-body --keep-alive --session-idle --sealed-ttl --audit --state-dir --log-format --verbose --help"
+            opts="-v -h --config --public-url --trusted-proxy --oidc --idp --client --client-secret-file --api-url --token-type --keys-cool-down --audience --algorithm --required-scope --user-claim --tenant-claim --groups-claim --allow-tenant --allow-user --allow-group --allow-domain --machines --introspection-when --introspection-cache --introspection-endpoint --introspection-client-id --introspection-client-secret-file --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --child-idle --max-line --roots --name --isolation --uid-range --home-scope --home-size --credential-file --allow-shared-credential --master-key --max-children --max-children-per-user --listen --path --allow-origin --allow-host --legacy-sse --max-body --keep-alive --session-idle --sealed-ttl --audit --state-dir --log-format --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -887,6 +895,14 @@ _mcpwrap() {
                     return 0
                     ;;
                 --uid-range)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --home-scope)
+                    COMPREPLY=($(compgen -W "authority user" -- "${cur}"))
+                    return 0
+                    ;;
+                --home-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -125,6 +125,9 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l name -d 'Call 
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l isolation -d 'Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]' -r -f -a "strict\t''
 basic\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l uid-range -d 'Run children under these user ids' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l home-scope -d 'Give a home to each authority of a user, or to each user [default: authority]' -r -f -a "authority\t''
+user\t''"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l home-size -d 'Let a home use so much of the disk [default: 1GiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l credential-file -d 'Put a credential into a file of the child, its path into the variable (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-shared-credential -d 'Accept that all users share this credential (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l master-key -d 'Take the key of the encrypted store from here [default: a file in the state directory]' -r
@@ -204,6 +207,9 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l name -d 'Call 
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l isolation -d 'Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]' -r -f -a "strict\t''
 basic\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l uid-range -d 'Run children under these user ids' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l home-scope -d 'Give a home to each authority of a user, or to each user [default: authority]' -r -f -a "authority\t''
+user\t''"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l home-size -d 'Let a home use so much of the disk [default: 1GiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l credential-file -d 'Put a credential into a file of the child, its path into the variable (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-shared-credential -d 'Accept that all users share this credential (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l master-key -d 'Take the key of the encrypted store from here [default: a file in the state directory]' -r

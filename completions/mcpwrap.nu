@@ -90,6 +90,10 @@ module completions {
     [ "strict" "basic" ]
   }
 
+  def "nu-complete mcpwrap serve home_scope" [] {
+    [ "authority" "user" ]
+  }
+
   def "nu-complete mcpwrap serve legacy_sse" [] {
     [ "true" "false" ]
   }
@@ -139,6 +143,8 @@ module completions {
     --name: string            # Call the server so in client settings [default: from the command]
     --isolation: string@"nu-complete mcpwrap serve isolation" # Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]
     --uid-range: string       # Run children under these user ids
+    --home-scope: string@"nu-complete mcpwrap serve home_scope" # Give a home to each authority of a user, or to each user [default: authority]
+    --home-size: string       # Let a home use so much of the disk [default: 1GiB]
     --credential-file: string # Put a credential into a file of the child, its path into the variable (repeatable)
     --allow-shared-credential: string # Accept that all users share this credential (repeatable)
     --master-key: string      # Take the key of the encrypted store from here [default: a file in the state directory]
@@ -200,6 +206,10 @@ module completions {
     [ "strict" "basic" ]
   }
 
+  def "nu-complete mcpwrap check home_scope" [] {
+    [ "authority" "user" ]
+  }
+
   def "nu-complete mcpwrap check legacy_sse" [] {
     [ "true" "false" ]
   }
@@ -249,6 +259,8 @@ module completions {
     --name: string            # Call the server so in client settings [default: from the command]
     --isolation: string@"nu-complete mcpwrap check isolation" # Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]
     --uid-range: string       # Run children under these user ids
+    --home-scope: string@"nu-complete mcpwrap check home_scope" # Give a home to each authority of a user, or to each user [default: authority]
+    --home-size: string       # Let a home use so much of the disk [default: 1GiB]
     --credential-file: string # Put a credential into a file of the child, its path into the variable (repeatable)
     --allow-shared-credential: string # Accept that all users share this credential (repeatable)
     --master-key: string      # Take the key of the encrypted store from here [default: a file in the state directory]

@@ -11,12 +11,12 @@ use super::{callers, parts, walls};
 use crate::audit::{self, Refusals};
 use crate::auth::{Authenticator, Clock, Verifier, metadata};
 use crate::client::{Context, Front};
-use crate::config::{Claim, PublicUrl, Serve};
+use crate::config::{self, Claim, PublicUrl, Serve};
 use crate::credentials::{
     Backends, CredentialSpec, Facts, SharedWatch, Sources, Template, Vault, VaultSettings,
     check_per_user,
 };
-use crate::gate::{Confinement, Gate, Isolated, Launcher, Trace};
+use crate::gate::{Confinement, Gate, HomeLimit, HomeScope, Homes, Isolated, Launcher, Trace};
 use crate::http::{Allowed, Challenge, Endpoint, Listener, Metadata, Proxies, Routes};
 use crate::outbound;
 use crate::private_file;
@@ -137,7 +137,7 @@ pub(crate) async fn build(
     let sources = credentials(config, specs, shutdown).await?;
     let allowed = allowed(config, &public)?;
     let audit = parts::audit(&config.audit, shutdown)?;
-    let launcher = launcher(config, spawner, sources, env, walls)?;
+    let launcher = launcher(config, spawner, sources, env, walls, shutdown)?;
     let refusals = Refusals::new(audit.clone(), shutdown);
     let gate = gate(config, launcher, audit, shutdown);
     let front = Front::new(Context {
@@ -271,12 +271,26 @@ fn launcher(
     sources: Sources,
     env: Vec<(String, Template)>,
     walls: walls::Chosen,
+    shutdown: &Shutdown,
 ) -> Result<Launcher, Error> {
     let in_use = leftovers::sweep(&config.state_dir)
         .map_err(|cause| Error::StateDir { path: config.state_dir.clone(), cause })?;
     let walls::Chosen { form, uids, command, .. } = walls;
+    let scope = match config.isolation.home_scope {
+        config::HomeScope::Authority => HomeScope::Authority,
+        config::HomeScope::User => HomeScope::User,
+    };
     let state_dir = config.state_dir.clone();
-    let isolated = Isolated::new(state_dir, env, form, uids, command.trees, in_use);
+    let limit = HomeLimit::new(state_dir.clone(), config.isolation.home_size as u64);
+    let (watching, stop) = (limit.clone(), shutdown.clone());
+    shutdown.spawn("watch the size of homes", async move {
+        tokio::select! {
+            () = watching.watch() => {}
+            () = stop.finishing() => {}
+        }
+    });
+    let homes = Homes { state_dir, scope, limit };
+    let isolated = Isolated::new(homes, env, form, uids, command.trees, in_use);
     Ok(Launcher {
         spawner,
         program: command.program.into(),

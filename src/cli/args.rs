@@ -199,6 +199,12 @@ pub struct IsolationArgs {
     /// Run children under these user ids
     #[arg(long, value_name = "FIRST-LAST")]
     pub uid_range: Option<OsString>,
+    /// Give a home to each authority of a user, or to each user [default: authority]
+    #[arg(long, value_name = "SCOPE", value_parser = Words(&["authority", "user"]))]
+    pub home_scope: Option<OsString>,
+    /// Let a home use so much of the disk [default: 1GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub home_size: Option<OsString>,
     /// Put a credential into a file of the child, its path into the variable (repeatable)
     #[arg(long, value_name = "NAME=SOURCE")]
     pub credential_file: Vec<OsString>,

@@ -99,6 +99,8 @@ keys! {
     MAX_CHILDREN_PER_USER = "max-children-per-user", One;
     ISOLATION = "isolation", One;
     UID_RANGE = "uid-range", One;
+    HOME_SCOPE = "home-scope", One;
+    HOME_SIZE = "home-size", One;
     COMMAND = "command", Words;
 }
 
@@ -167,6 +169,8 @@ const SERVE_ONLY: &[Key] = &[
     MAX_CHILDREN_PER_USER,
     ISOLATION,
     UID_RANGE,
+    HOME_SCOPE,
+    HOME_SIZE,
 ];
 
 // === impl Key ===

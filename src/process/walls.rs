@@ -61,6 +61,8 @@ pub struct Paths {
     pub start: Option<PathBuf>,
     /// Never seen, even beneath something readable, but for what is named above: the state directory.
     pub hidden: Vec<PathBuf>,
+    /// How many bytes the largest file has that the child may write; no limit of ours, where absent.
+    pub largest_file: Option<u64>,
 }
 
 /// The kinds of walls that a machine may permit, from the highest to the lowest.
@@ -268,6 +270,7 @@ impl Paths {
             tmp: Some(home.tmp.clone()),
             start: Some(home.home.clone()),
             hidden: vec![home.state_dir.clone()],
+            largest_file: None,
         }
     }
 }

@@ -7,6 +7,7 @@ mod audit;
 mod challenges;
 mod credentials;
 mod faults;
+mod homes;
 mod identity;
 mod introspection;
 mod keys;

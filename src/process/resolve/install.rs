@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{Error, Installer, Package, Resolved, look_up, tree};
 use crate::hex;
-use crate::process::home::{self, Home};
+use crate::process::home::{self, Home, Whose};
 use crate::process::walls::{Identity, Paths, Walls};
 use crate::process::{ChildCommand, Environment, Exit, Spawner, environment};
 
@@ -55,8 +55,9 @@ pub(super) async fn install(
 ) -> Result<Resolved, Error> {
     let digest = digest(package);
     let ids = identity.and_then(Identity::ids);
-    let scratch = home::prepare(state_dir, &format!("installer-{digest}"), None, ids)
-        .map_err(|source| Error::Home { source })?;
+    let name = format!("installer-{digest}");
+    let whose = Whose { user: &name, tenant: None, authority: None };
+    let scratch = home::prepare(state_dir, whose, ids).map_err(|source| Error::Home { source })?;
     let dir = scratch.state_dir.join(PROGRAMS).join(&digest);
     let note = dir.join(NOTE);
     let kept = fs::read(&note).ok().and_then(|bytes| serde_json::from_slice::<Note>(&bytes).ok());
