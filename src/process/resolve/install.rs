@@ -7,11 +7,12 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::{Error, Installer, Package, Resolved, look_up, tree};
+use super::{Error, Installer, Package, Resolved, frozen, look_up, survivors, tree};
 use crate::hex;
 use crate::process::home::{self, Home, Whose};
 use crate::process::walls::{Identity, Paths, Walls};
@@ -65,10 +66,16 @@ pub(super) async fn install(
         Some(note) => note.program,
         None => {
             let tree = prepare(&dir, ids)?;
-            run(spawner, package, &tree, &scratch, identity).await?;
+            let ran = run(spawner, package, &tree, &scratch, identity).await;
+            // What was started under an id of its own and got away from its supervisor could still write.
+            if let Some((uid, _)) = ids {
+                let left = |count| Error::Survivors { package: package.specs.join(" "), count };
+                survivors::end(uid).await.map_err(left)?;
+            }
+            ran?;
             let program = find(package, &tree)?;
-            let ownership = if ids.is_some() { Ownership::Foreign } else { Ownership::Ours };
-            freeze(&tree, ownership).map_err(failed(&tree))?;
+            let writer = ids.map_or(geteuid().as_raw(), |(uid, _)| uid);
+            frozen::freeze(&tree, writer).map_err(failed(&tree))?;
             let bytes = serde_json::to_vec(&Note { program: program.clone() });
             fs::write(&note, bytes.unwrap_or_default()).map_err(failed(&note))?;
             program
@@ -96,7 +103,7 @@ fn digest(package: &Package) -> String {
 /// An empty tree that the installer owns; whatever an attempt before left is removed.
 fn prepare(dir: &Path, ids: Option<(u32, u32)>) -> Result<PathBuf, Error> {
     if dir.exists() {
-        thaw(dir).map_err(failed(dir))?;
+        frozen::thaw(dir).map_err(failed(dir))?;
         fs::remove_dir_all(dir).map_err(failed(dir))?;
     }
     let mut builder = fs::DirBuilder::new();
@@ -264,42 +271,6 @@ fn node_program(tree: &Path) -> Option<String> {
         serde_json::Value::Object(programs) => programs.contains_key(&short).then_some(short),
         _ => Some(short),
     }
-}
-
-/// Takes away every right to write, for whoever owns it, and follows no link on the way.
-fn freeze(path: &Path, ownership: Ownership) -> io::Result<()> {
-    let found = fs::symlink_metadata(path)?;
-    if ownership == Ownership::Foreign {
-        lchown(path, Some(nix::unistd::geteuid().as_raw()), Some(nix::unistd::getegid().as_raw()))?;
-    }
-    if found.is_symlink() {
-        return Ok(());
-    }
-    if found.is_dir() {
-        for entry in fs::read_dir(path)? {
-            freeze(&entry?.path(), ownership)?;
-        }
-    }
-    let runs = found.is_dir() || found.permissions().mode() & 0o100 != 0;
-    fs::set_permissions(path, Permissions::from_mode(if runs { 0o555 } else { 0o444 }))
-}
-
-/// Makes directories removable that an interrupted start has frozen.
-fn thaw(path: &Path) -> io::Result<()> {
-    if fs::symlink_metadata(path)?.is_dir() {
-        fs::set_permissions(path, Permissions::from_mode(0o700))?;
-        for entry in fs::read_dir(path)? {
-            thaw(&entry?.path())?;
-        }
-    }
-    Ok(())
-}
-
-/// Whether an installer with a user id of its own made the tree.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ownership {
-    Ours,
-    Foreign,
 }
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> Error {

@@ -3,7 +3,9 @@
 //! The installer runs behind walls of its own, with a cleared environment and no credential; what it leaves is made
 //! read-only. Every other program is looked up in `PATH` once. Knows no users.
 
+mod frozen;
 mod install;
+mod survivors;
 mod tree;
 mod words;
 
@@ -89,6 +91,14 @@ pub enum Error {
         exit: Exit,
         /// The last it said.
         said: String,
+    },
+    /// It left processes behind that cannot be ended, and that could change what is installed.
+    #[error("the installation of {package} left {count} processes that cannot be ended")]
+    Survivors {
+        /// What was to be installed.
+        package: String,
+        /// How many.
+        count: usize,
     },
     /// It took too long.
     #[error("the installation of {package} did not end within {within:?}")]
