@@ -193,6 +193,7 @@ fn installer(package: &Package, tree: &Path) -> (&'static str, Vec<OsString>) {
     match package.installer {
         Installer::Npm => {
             args.push(tree.into());
+            args.extend(package.options.iter().map(OsString::from));
             args.push("--".into());
             args.extend(package.specs.iter().map(OsString::from));
             ("npm", args)

@@ -5,6 +5,7 @@
 
 mod frozen;
 mod install;
+mod options;
 mod survivors;
 mod tree;
 mod words;
@@ -140,6 +141,12 @@ pub async fn program(
     let mut trees = tree::of_program(&program);
     trees.extend(tree::of_arguments(&args, state_dir));
     Ok(Resolved { program, args, trees: tree::fewest(trees) })
+}
+
+/// What the program of `npx` or `uvx` is called, a version included; nothing for a command of another kind.
+#[must_use]
+pub fn installed_name(argv: &[OsString]) -> Option<String> {
+    words::name(argv)
 }
 
 /// A path, or a name that is looked up in our own `PATH`, which is also the child's.
