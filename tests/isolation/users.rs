@@ -152,7 +152,7 @@ pub(crate) fn alone(test: &str) -> bool {
     false
 }
 
-fn again(test: &str) -> std::process::Command {
+pub(crate) fn again(test: &str) -> std::process::Command {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture"]);
     command

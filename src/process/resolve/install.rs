@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::{Error, Installer, Package, Resolved, frozen, look_up, survivors, tree};
+use super::{Error, Installer, Package, Resolved, frozen, survivors, tree};
 use crate::hex;
 use crate::process::home::{self, Home, Whose};
 use crate::process::walls::{Identity, Paths, Walls};
@@ -127,27 +127,71 @@ async fn run(
     identity: Option<Identity>,
 ) -> Result<(), Error> {
     let named = || package.specs.join(" ");
-    let (program, args) = installer(package, tree);
-    let program = look_up(OsStr::new(program))?;
+    let (name, args) = installer(package, tree);
+    let mut tried = Vec::new();
+    for program in tree::all_in_path(OsStr::new(name)) {
+        let command = |args: Vec<OsString>| {
+            behind_walls(package, program.clone(), args, tree, scratch, identity)
+        };
+        // A wrapper that looks around in somebody's home works for him and not behind walls.
+        match finished(spawner, package, command(vec!["--version".into()])).await {
+            Ok((Exit::Code(0), _)) => {
+                let (exit, said) = finished(spawner, package, command(args)).await?;
+                return match exit {
+                    Exit::Code(0) => Ok(()),
+                    exit => Err(Error::Install { package: named(), exit, said }),
+                };
+            }
+            Ok((exit, said)) => tried.push(format!("{} {exit}: {said}", program.display())),
+            Err(Error::Start { source, .. }) => {
+                let cause = std::error::Error::source(&source)
+                    .map_or_else(|| source.to_string(), ToString::to_string);
+                tried.push(format!("{}: {cause}", program.display()));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if tried.is_empty() {
+        return Err(Error::NotFound { program: name.into() });
+    }
+    Err(Error::Installer { installer: name, tried: tried.join("; ") })
+}
+
+/// One run of the installer, in walls of its own.
+fn behind_walls(
+    package: &Package,
+    program: PathBuf,
+    args: Vec<OsString>,
+    tree: &Path,
+    scratch: &Home,
+    identity: Option<Identity>,
+) -> ChildCommand {
     let mut paths = Paths::for_home(scratch, &tree::of_program(&program));
     // A package may be a file, and that is all that an installer sees of the rest of the machine.
-    let files: Vec<OsString> = package.specs.iter().map(OsString::from).collect();
-    paths.readable.extend(
-        files.iter().map(PathBuf::from).filter(|path| path.is_absolute() && path.is_file()),
-    );
+    let files = package.specs.iter().map(PathBuf::from);
+    paths.readable.extend(files.filter(|path| path.is_absolute() && path.is_file()));
     paths.writable.push(tree.to_owned());
     let walls = match identity {
         Some(identity) => Walls::Strict { identity, paths },
         None => Walls::Basic { paths },
     };
-    let command = ChildCommand {
+    ChildCommand {
         program: program.into_os_string(),
         args,
         env: surroundings(package, tree, scratch),
         cwd: None,
-        name: format!("installer of {}", named()),
+        name: format!("installer of {}", package.specs.join(" ")),
         walls,
-    };
+    }
+}
+
+/// Runs a command to its end; yields how it ended and the last that it said.
+async fn finished(
+    spawner: &Spawner,
+    package: &Package,
+    command: ChildCommand,
+) -> Result<(Exit, String), Error> {
+    let named = || package.specs.join(" ");
     let mut process =
         spawner.spawn(command).await.map_err(|source| Error::Start { package: named(), source })?;
     drop(process.stdin);
@@ -160,12 +204,8 @@ async fn run(
         process.handle.kill().await;
         return Err(Error::Deadline { package: named(), within: WITHIN });
     };
-    if exit == Exit::Code(0) {
-        return Ok(());
-    }
     let said = if err.is_empty() { out } else { err };
-    let said = String::from_utf8_lossy(&said).trim().replace('\n', " · ");
-    Err(Error::Install { package: named(), exit, said })
+    Ok((exit, String::from_utf8_lossy(&said).trim().replace('\n', " · ")))
 }
 
 /// Reads to the end and keeps the last of it.

@@ -93,6 +93,14 @@ pub enum Error {
         /// The last it said.
         said: String,
     },
+    /// It is there, and does not run where it is to run.
+    #[error("{installer} does not run behind the walls ({tried})")]
+    Installer {
+        /// Which.
+        installer: &'static str,
+        /// Each that is in `PATH`, and what it said.
+        tried: String,
+    },
     /// It left processes behind that cannot be ended, and that could change what is installed.
     #[error("the installation of {package} left {count} processes that cannot be ended")]
     Survivors {
