@@ -34,7 +34,7 @@ struct Exceeded;
 #[must_use]
 pub fn free_space(path: &Path) -> Option<u64> {
     let found = statvfs(path).ok()?;
-    Some(u64::from(found.blocks_available()).saturating_mul(found.fragment_size()))
+    Some(found.blocks_available().saturating_mul(found.fragment_size()))
 }
 
 // === impl Home ===
