@@ -12,7 +12,6 @@ use bytesize::ByteSize;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::launch_error::LaunchError;
 use crate::process::home::{self, Home};
 
 /// How often the disk is asked.
@@ -43,6 +42,14 @@ enum Exceeded {
     Clearing,
     /// That is done.
     Cleared,
+}
+
+/// A home holds too much.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the user's home holds more than the {} of --home-size", ByteSize(*most))]
+pub struct Full {
+    /// How many bytes it may hold.
+    most: u64,
 }
 
 /// The home of a running child.
@@ -87,7 +94,7 @@ impl HomeLimit {
     }
 
     /// Watches a home, unless it held too much and still does. Blocks.
-    pub(super) fn admit(&self, home: &Home) -> Result<Watched, LaunchError> {
+    pub(super) fn admit(&self, home: &Home) -> Result<Watched, Full> {
         let found = self.exceeded().get(&home.home).copied();
         let refused = match found {
             None => false,
@@ -95,7 +102,7 @@ impl HomeLimit {
             Some(Exceeded::Cleared) => home.exceeds(self.0.most),
         };
         if refused {
-            return Err(LaunchError::HomeFull { most: self.0.most });
+            return Err(Full { most: self.0.most });
         }
         self.exceeded().remove(&home.home);
         Ok(Watched { home: home.clone(), limit: self.clone() })
@@ -120,7 +127,7 @@ impl Watched {
             drop(turn);
             if measured.unwrap_or_default() {
                 self.limit.exceeded().insert(self.home.home.clone(), Exceeded::Clearing);
-                return full(most);
+                return Full { most }.to_string();
             }
             if due.changed().await.is_err() {
                 std::future::pending::<()>().await;
@@ -138,9 +145,4 @@ impl Watched {
         }
         limit.exceeded().insert(path, Exceeded::Cleared);
     }
-}
-
-/// What a home that holds too much is called.
-pub(super) fn full(most: u64) -> String {
-    format!("the user's home holds more than the {} of --home-size", ByteSize(most))
 }

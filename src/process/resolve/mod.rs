@@ -18,7 +18,8 @@ use std::time::Duration;
 use super::walls::Identity;
 use super::{Exit, Spawner, home};
 
-pub use words::{Installer, Package};
+pub use options::Installer;
+pub use words::Package;
 
 /// A command without anything left to look up.
 #[derive(Clone, Debug, PartialEq, Eq)]

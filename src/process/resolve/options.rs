@@ -3,7 +3,14 @@
 //! What is not here is refused, because it may change what runs or name a file that the installer must not see:
 //! `--call`, `--workspace`, `--prefix`, `--env-file`, `--with-editable`, `--project`.
 
-use super::Installer;
+/// Who installs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Installer {
+    /// Node packages.
+    Npm,
+    /// Python packages.
+    Uv,
+}
 
 /// What an option means here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,4 +181,16 @@ pub(super) fn known(installer: Installer, option: &str) -> Option<Known> {
         Installer::Uv => UV,
     };
     table.iter().find(|(_, names)| names.contains(&option)).map(|(known, _)| *known)
+}
+
+// === impl Installer ===
+
+impl Installer {
+    /// How an operator calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Npm => "npx",
+            Self::Uv => "uvx",
+        }
+    }
 }

@@ -3,16 +3,7 @@
 use std::ffi::OsString;
 
 use super::Error;
-use super::options::{self, Known};
-
-/// Who installs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Installer {
-    /// Node packages.
-    Npm,
-    /// Python packages.
-    Uv,
-}
+use super::options::{self, Installer, Known};
 
 /// What is to be installed and then run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,18 +125,6 @@ fn python_version(installer: Installer, spec: &str) -> String {
             format!("{name}=={version}")
         }
         _ => spec.to_owned(),
-    }
-}
-
-// === impl Installer ===
-
-impl Installer {
-    /// How an operator calls it.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Npm => "npx",
-            Self::Uv => "uvx",
-        }
     }
 }
 
