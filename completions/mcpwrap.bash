@@ -67,7 +67,7 @@ _mcpwrap() {
             return 0
             ;;
         mcpwrap__subcmd__check)
-            opts="-v -h --config --public-url --trusted-proxy --oidc --idp --client --client-secret-file --api-url --token-type --keys-cool-down --audience --algorithm --required-scope --user-claim --tenant-claim --groups-claim --allow-tenant --allow-user --allow-group --allow-domain --machines --introspection-when --introspection-cache --introspection-endpoint --introspection-client-id --introspection-client-secret-file --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --child-idle --max-line --roots --name --isolation --uid-range --home-scope --home-size --credential-file --allow-shared-credential --master-key --max-children --max-children-per-user --listen --path --allow-origin --allow-host --legacy-sse --max-body --keep-alive --session-idle --sealed-ttl --audit --state-dir --log-format --verbose --help"
+            opts="-v -h --config --public-url --trusted-proxy --oidc --idp --client --client-secret-file --api-url --token-type --keys-cool-down --ca-file --audience --algorithm --required-scope --offer-scope --user-claim --tenant-claim --groups-claim --allow-tenant --allow-user --allow-group --allow-domain --machines --introspection-when --introspection-cache --introspection-endpoint --introspection-client-id --introspection-client-secret-file --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --child-idle --max-line --roots --name --isolation --uid-range --home-scope --home-size --credential-file --allow-shared-credential --master-key --max-children --max-children-per-user --listen --path --allow-origin --allow-host --legacy-sse --max-body --keep-alive --session-idle --sealed-ttl --audit --state-dir --log-format --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -135,6 +135,21 @@ _mcpwrap() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --ca-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
                 --audience)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -144,6 +159,10 @@ _mcpwrap() {
                     return 0
                     ;;
                 --required-scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --offer-scope)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -697,7 +716,7 @@ _mcpwrap() {
             return 0
             ;;
         mcpwrap__subcmd__serve)
-            opts="-v -h --config --public-url --trusted-proxy --oidc --idp --client --client-secret-file --api-url --token-type --keys-cool-down --audience --algorithm --required-scope --user-claim --tenant-claim --groups-claim --allow-tenant --allow-user --allow-group --allow-domain --machines --introspection-when --introspection-cache --introspection-endpoint --introspection-client-id --introspection-client-secret-file --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --child-idle --max-line --roots --name --isolation --uid-range --home-scope --home-size --credential-file --allow-shared-credential --master-key --max-children --max-children-per-user --listen --path --allow-origin --allow-host --legacy-sse --max-body --keep-alive --session-idle --sealed-ttl --audit --state-dir --log-format --verbose --help"
+            opts="-v -h --config --public-url --trusted-proxy --oidc --idp --client --client-secret-file --api-url --token-type --keys-cool-down --ca-file --audience --algorithm --required-scope --offer-scope --user-claim --tenant-claim --groups-claim --allow-tenant --allow-user --allow-group --allow-domain --machines --introspection-when --introspection-cache --introspection-endpoint --introspection-client-id --introspection-client-secret-file --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --child-idle --max-line --roots --name --isolation --uid-range --home-scope --home-size --credential-file --allow-shared-credential --master-key --max-children --max-children-per-user --listen --path --allow-origin --allow-host --legacy-sse --max-body --keep-alive --session-idle --sealed-ttl --audit --state-dir --log-format --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -765,6 +784,21 @@ _mcpwrap() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --ca-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
                 --audience)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -774,6 +808,10 @@ _mcpwrap() {
                     return 0
                     ;;
                 --required-scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --offer-scope)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

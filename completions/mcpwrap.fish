@@ -90,9 +90,11 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l api-url -d 'As
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l token-type -d 'Take only at+jwt for access tokens, or also JWT and none [default: by --idp]' -r -f -a "strict\t''
 lenient\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l keys-cool-down -d 'Look for a key that is unknown no more often than this [default: 30s]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l ca-file -d 'Trust the certificate authorities of this PEM file too, for the provider and the vault' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l audience -d 'Require this audience (repeatable) [default: the public URL]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l algorithm -d 'Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l required-scope -d 'Require this scope (repeatable)' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l offer-scope -d 'Tell clients to ask the provider for this scope too, without requiring it (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l user-claim -d 'Take the user from this claim [default: by --idp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l tenant-claim -d 'Take the tenant from this claim [default: by --idp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l groups-claim -d 'Take the groups from this claim [default: by --idp]' -r
@@ -172,9 +174,11 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l api-url -d 'As
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l token-type -d 'Take only at+jwt for access tokens, or also JWT and none [default: by --idp]' -r -f -a "strict\t''
 lenient\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l keys-cool-down -d 'Look for a key that is unknown no more often than this [default: 30s]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l ca-file -d 'Trust the certificate authorities of this PEM file too, for the provider and the vault' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l audience -d 'Require this audience (repeatable) [default: the public URL]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l algorithm -d 'Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l required-scope -d 'Require this scope (repeatable)' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l offer-scope -d 'Tell clients to ask the provider for this scope too, without requiring it (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l user-claim -d 'Take the user from this claim [default: by --idp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l tenant-claim -d 'Take the tenant from this claim [default: by --idp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l groups-claim -d 'Take the groups from this claim [default: by --idp]' -r

@@ -114,9 +114,11 @@ module completions {
     --api-url: string         # Ask the provider's API here, like GitHub Enterprise's [default: the public one]
     --token-type: string@"nu-complete mcpwrap serve token_type" # Take only at+jwt for access tokens, or also JWT and none [default: by --idp]
     --keys-cool-down: string  # Look for a key that is unknown no more often than this [default: 30s]
+    --ca-file: path           # Trust the certificate authorities of this PEM file too, for the provider and the vault
     --audience: string        # Require this audience (repeatable) [default: the public URL]
     --algorithm: string       # Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]
     --required-scope: string  # Require this scope (repeatable)
+    --offer-scope: string     # Tell clients to ask the provider for this scope too, without requiring it (repeatable)
     --user-claim: string      # Take the user from this claim [default: by --idp]
     --tenant-claim: string    # Take the tenant from this claim [default: by --idp]
     --groups-claim: string    # Take the groups from this claim [default: by --idp]
@@ -230,9 +232,11 @@ module completions {
     --api-url: string         # Ask the provider's API here, like GitHub Enterprise's [default: the public one]
     --token-type: string@"nu-complete mcpwrap check token_type" # Take only at+jwt for access tokens, or also JWT and none [default: by --idp]
     --keys-cool-down: string  # Look for a key that is unknown no more often than this [default: 30s]
+    --ca-file: path           # Trust the certificate authorities of this PEM file too, for the provider and the vault
     --audience: string        # Require this audience (repeatable) [default: the public URL]
     --algorithm: string       # Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]
     --required-scope: string  # Require this scope (repeatable)
+    --offer-scope: string     # Tell clients to ask the provider for this scope too, without requiring it (repeatable)
     --user-claim: string      # Take the user from this claim [default: by --idp]
     --tenant-claim: string    # Take the tenant from this claim [default: by --idp]
     --groups-claim: string    # Take the groups from this claim [default: by --idp]

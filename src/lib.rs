@@ -75,7 +75,8 @@
 //! - A legacy server asks while its call stays open: the call is suspended in this process.
 //! - A modern server ends its turn and is sent the call again: its own state travels in the sealed one.
 //!
-//! [`server::handshake`] finds out how a server speaks; one verdict holds for all children, as they run one command. A
+//! [`server::handshake`] finds out how a server speaks; one verdict ([`server::Speech`]) holds for all children, as they
+//! run one command, and one that speaks both eras is spoken to in its client's. A
 //! legacy server does not say which call made it ask: `bridge/child/attribution.rs` never guesses, and refuses rather
 //! than ask the wrong client. Payloads are [`Raw`](mcp::Raw) text; rewritten is what the eras have differently, and what
 //! a modern client may rely on whatever its server says (`client/modern/result.rs`).
@@ -86,6 +87,10 @@
 //! has a child of its own; within it, slots differ by [`Profile`](server::Profile), of which an authority has at most
 //! three. The authority is a digest over all that was rendered for the caller, his tenant and who acts for him: a client
 //! that may do less never runs in the child of one that may do more. The gate compares it at each use of a seat.
+//!
+//! A legacy session outlives its child: it has a seat that keeps the slot alone, each of its calls one that keeps the
+//! child as well. The next child is told what the slot's subscribers want; the session goes on if the child keeps what
+//! the first one promised ([`Hello::is_kept_by`](server::Hello::is_kept_by)).
 //!
 //! A slot's states stand in one machine (`bridge/pool/slot_state.rs`), which alone changes them: a child that drains
 //! stands beside the one that serves. One task owns a child, its pending calls and its state (`bridge/child/actor.rs`
@@ -146,7 +151,7 @@
 //!    maximum.** `tests/it/stubborn.rs`,
 //!    `tests/it/connections.rs`, `tests/it/noise.rs`, `tests/serve/stalls.rs`, `src/http/listener.rs`
 //! 7. **A dead session is 404 and a foreign one looks the same; a missing token is 401** with a challenge that a client
-//!    can follow. `tests/it/sessions.rs`, `tests/serve/sessions.rs`, `tests/serve/challenges.rs`, `tests/interop/serve.mjs`
+//!    can follow. `tests/it/sessions.rs`, `tests/it/session_survival.rs`, `tests/serve/sessions.rs`, `tests/serve/challenges.rs`, `tests/interop/serve.mjs`
 //! 8. **What a child prints that is not MCP** never reaches a client and never stalls the child. `tests/it/noise.rs`
 //! 9. **Nothing reaches a child but through the gate, and nothing passes it unrecorded.** `tests/it/gate.rs`,
 //!    `tests/serve/audit.rs`, `tests/it/audit_queue.rs`

@@ -65,7 +65,11 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
         shutdown: shutdown.clone(),
     });
     let endpoint = Endpoint {
-        routes: Routes { mcp: config.endpoint_path.clone(), metadata: None },
+        routes: Routes {
+            mcp: config.endpoint_path.clone(),
+            metadata: None,
+            server_metadata: Vec::new(),
+        },
         allowed,
         authenticator: Authenticator::Local,
         challenge: None,

@@ -1,7 +1,7 @@
 //! `mcpwrap serve`: every request is somebody, every user has his own child, his own credential, his own walls.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use url::Url;
@@ -9,7 +9,7 @@ use url::Url;
 use super::run::{Error, News, bind, until_stopped};
 use super::{callers, parts, walls};
 use crate::audit::{self, Refusals};
-use crate::auth::{Authenticator, Clock, Verifier, metadata};
+use crate::auth::{Authenticator, Clock, IssuerStatus, Verifier, metadata};
 use crate::client::{Context, Front};
 use crate::config::{self, Claim, PublicUrl, Serve};
 use crate::credentials::{
@@ -18,14 +18,18 @@ use crate::credentials::{
 };
 use crate::gate::{Confinement, Gate, HomeLimit, HomeScope, Homes, Isolated, Launcher, Trace};
 use crate::http::{Allowed, Challenge, Endpoint, Listener, Metadata, Proxies, Routes};
-use crate::outbound;
-use crate::private_file;
+use crate::outbound::{self, Authorities, Beside};
+use crate::private_file::{self, MAX_CERTIFICATES, Readers};
 use crate::problem::{Problem, chain};
 use crate::process::{self, Deadlines, Program, Spawner, leftovers};
 use crate::redact::Redactor;
 use crate::seal::Keyring;
 use crate::shutdown::Shutdown;
 use crate::store::{Store, keys::KeySource};
+
+/// So many of a provider's scopes are named to the operator, and none that is longer; some have hundreds.
+const SCOPES_SHOWN: usize = 8;
+const SCOPE_SHOWN: usize = 64;
 
 /// Serves until a signal.
 ///
@@ -34,7 +38,7 @@ use crate::store::{Store, keys::KeySource};
 pub fn serve(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Result<(), Error> {
     runtime()?.block_on(async move {
         let shutdown = Shutdown::new();
-        let built = build(&config, &shutdown, &outbound_client()?).await;
+        let built = build(&config, &shutdown, &outbound_client(config.ca_file.as_deref())?).await;
         // What was begun for a configuration that turned out to be wrong ends as planned, not as a fault.
         let built = built.inspect_err(|_| shutdown.finish())?;
         for news in built.news {
@@ -52,14 +56,18 @@ pub fn serve(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
 pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Result<(), Error> {
     runtime()?.block_on(async move {
         let shutdown = Shutdown::new();
-        let built = build(&config, &shutdown, &outbound_client()?).await;
+        let built = build(&config, &shutdown, &outbound_client(config.ca_file.as_deref())?).await;
         // What was begun for a configuration that turned out to be wrong ends as planned, not as a fault.
         let built = built.inspect_err(|_| shutdown.finish())?;
         for news in built.news {
             tell(news);
         }
         let mut problems = Vec::new();
+        let offers = !metadata::challenge_scopes(built.verifier.settings()).is_empty();
         for issuer in built.verifier.warm_up().await {
+            if !offers && !issuer.scopes.is_empty() {
+                tell(News::Caution { text: no_scope(&issuer) });
+            }
             if issuer.keys == 0 {
                 problems.push(Problem::new(
                     "oidc",
@@ -93,8 +101,18 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
         .map_err(|cause| Error::Runtime { cause })
 }
 
-pub(crate) fn outbound_client() -> Result<outbound::Client, Error> {
-    outbound::Client::new().map_err(|cause| Error::Outbound { cause })
+/// The client for provider and vault, which trusts the authorities of this file too.
+pub(crate) fn outbound_client(ca_file: Option<&Path>) -> Result<outbound::Client, Error> {
+    let authorities = match ca_file {
+        None => Authorities::system(),
+        Some(path) => {
+            let pem = private_file::read_given(path, Readers::Others, MAX_CERTIFICATES)
+                .map_err(|cause| Error::CaFile { cause: cause.into() })?;
+            Authorities::of(&pem, Beside::System)
+                .map_err(|cause| Error::CaFile { cause: cause.into() })?
+        }
+    };
+    outbound::Client::new(authorities).map_err(|cause| Error::Outbound { cause })
 }
 
 /// Puts everything together; whatever is wrong with the configuration is said at once.
@@ -104,6 +122,9 @@ pub(crate) async fn build(
     outbound: &outbound::Client,
 ) -> Result<Built, Error> {
     let mut problems = Vec::from_iter(check_exposure(config));
+    for issuer in config.auth.issuers.iter().filter_map(|issuer| Url::parse(&issuer.id).ok()) {
+        outbound.prepare(&issuer).map_err(|cause| Error::Outbound { cause })?;
+    }
     let specs = sources(config, &mut problems);
     let env = environment(config, &mut problems);
     let spawner = Spawner::new(Program::Own, Deadlines::default())?;
@@ -134,7 +155,7 @@ pub(crate) async fn build(
     let mut news: Vec<News> = Vec::new();
     news.extend(settings.cautions().into_iter().map(|c| News::Caution { text: c.what }));
     news.extend(walls.open.iter().map(|text| News::Caution { text: (*text).to_owned() }));
-    let sources = credentials(config, specs, shutdown).await?;
+    let sources = credentials(config, specs, outbound, shutdown).await?;
     let allowed = allowed(config, &public)?;
     let audit = parts::audit(&config.audit, shutdown)?;
     let launcher = launcher(config, spawner, sources, env, walls, shutdown)?;
@@ -155,6 +176,7 @@ pub(crate) async fn build(
                 paths: metadata::well_known_paths(&public_url),
                 document: document.to_string().into(),
             }),
+            server_metadata: metadata::server_metadata_paths(&public_url, &settings),
         },
         allowed,
         authenticator: Authenticator::Oidc(Arc::clone(&verifier)),
@@ -170,6 +192,16 @@ pub(crate) async fn build(
     };
     let listeners = vec![endpoint.listen_on(listener, parts::connections(&config.http))];
     Ok(Built { url: local, moved_from, listeners, gate, verifier, news })
+}
+
+/// Clients ask for what our metadata name, and a provider with scopes may deny a log-in that asks for none.
+fn no_scope(issuer: &IssuerStatus) -> String {
+    let short = issuer.scopes.iter().filter(|scope| scope.len() <= SCOPE_SHOWN);
+    let some: Vec<&str> = short.take(SCOPES_SHOWN).map(String::as_str).collect();
+    let (name, some) = (&issuer.name, some.join(", "));
+    format!(
+        "{name} has scopes ({some}), and clients are told of none; where it denies log-ins that ask for none, add --offer-scope SCOPE"
+    )
 }
 
 /// Where tokens would travel unencrypted.
@@ -212,6 +244,7 @@ fn environment(config: &Serve, problems: &mut Vec<Problem>) -> Vec<(String, Temp
 async fn credentials(
     config: &Serve,
     specs: Vec<CredentialSpec>,
+    outbound: &outbound::Client,
     shutdown: &Shutdown,
 ) -> Result<Sources, Error> {
     let vault = match specs.iter().any(CredentialSpec::needs_vault) {
@@ -219,7 +252,7 @@ async fn credentials(
         true => {
             let settings = VaultSettings::from_env(process::own_variable)
                 .map_err(|cause| Error::VaultSettings { cause })?;
-            let vault = Vault::new(settings).map_err(|cause| Error::Vault { cause })?;
+            let vault = Vault::new(settings, outbound).map_err(|cause| Error::Vault { cause })?;
             let (upkeep, stop) = (vault.clone().upkeep(), shutdown.clone());
             shutdown.spawn("renew the vault's token", async move {
                 tokio::select! {

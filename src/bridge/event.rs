@@ -108,6 +108,8 @@ pub enum Notice {
     },
     /// Some other notification.
     Other(Notification),
+    /// Another child has taken the place of the one that the member knew, and was told what that one had been told.
+    Restarted,
     /// The child is gone and what it knew of this member with it.
     Gone,
 }
@@ -136,7 +138,7 @@ impl Weigh for Notice {
             Self::Updated { params, .. } | Self::Log { params, .. } => params.len(),
             Self::Ask { ask, .. } => ask.params.as_ref().map_or(0, Raw::len),
             Self::Other(notification) => notification.params.as_ref().map_or(0, Raw::len),
-            Self::ListChanged(_) | Self::Withdrawn { .. } | Self::Gone => 0,
+            Self::ListChanged(_) | Self::Withdrawn { .. } | Self::Restarted | Self::Gone => 0,
         }
     }
 }

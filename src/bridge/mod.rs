@@ -18,7 +18,7 @@ mod trace;
 
 pub use catalogue::{ANNOTATION, Annotated, Catalogue, Changed, without_broken_annotations};
 pub use child::{
-    Canceller, Child, Conversation, Freshness, MOST_URIS, Member, Remaining, Role, Share,
+    Canceller, Child, Conversation, Freshness, MOST_URIS, Member, Opened, Remaining, Role, Share,
     Subscribers, Subscribing,
 };
 pub use client_capabilities::{is_covered, stand_in_answer};

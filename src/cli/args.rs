@@ -139,6 +139,9 @@ pub struct AuthArgs {
     /// Look for a key that is unknown no more often than this [default: 30s]
     #[arg(long, value_name = "TIME")]
     pub keys_cool_down: Option<OsString>,
+    /// Trust the certificate authorities of this PEM file too, for the provider and the vault
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub ca_file: Option<OsString>,
     /// Require this audience (repeatable) [default: the public URL]
     #[arg(long, value_name = "AUDIENCE")]
     pub audience: Vec<OsString>,
@@ -148,6 +151,9 @@ pub struct AuthArgs {
     /// Require this scope (repeatable)
     #[arg(long, value_name = "SCOPE")]
     pub required_scope: Vec<OsString>,
+    /// Tell clients to ask the provider for this scope too, without requiring it (repeatable)
+    #[arg(long, value_name = "SCOPE")]
+    pub offer_scope: Vec<OsString>,
     /// Take the user from this claim [default: by --idp]
     #[arg(long, value_name = "CLAIM")]
     pub user_claim: Option<OsString>,

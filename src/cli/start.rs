@@ -146,6 +146,11 @@ fn failures(error: &app::Error) -> Vec<Failure> {
         app::Error::Problems { problems } => return failure::all(problems),
         app::Error::Bind { .. } => failure.hint("choose another address with --listen"),
         app::Error::Watch { .. } => failure.hint("--watch takes files and directories that exist"),
+        app::Error::CaFile { .. } => {
+            failure.hint("name a PEM file with certificates that nobody else may write")
+        }
+        app::Error::Outbound { .. } | app::Error::Vault { .. } => failure
+            .hint("install the package ca-certificates, or name your own authority with --ca-file"),
         app::Error::VaultSettings { .. } => {
             failure.hint("set VAULT_ADDR, and VAULT_TOKEN or VAULT_ROLE_ID with VAULT_SECRET_ID")
         }

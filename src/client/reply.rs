@@ -136,6 +136,7 @@ impl Reply {
         let status = match (id, refused.retry) {
             // What nobody waits for as a JSON-RPC answer says so by its status.
             (None, Retry::People) => Status::BadRequest,
+            (None, Retry::NewSession) => Status::NotFound,
             (_, retry) => retry.into(),
         };
         Self::error(status, id, refused.error)
@@ -154,6 +155,7 @@ impl From<Retry> for Status {
             Retry::Time(retry_after) => Self::Unavailable { retry_after },
             // Clients throw the text of a 503 away and proxies send the request again; this one has to be read.
             Retry::People => Self::Ok,
+            Retry::NewSession => Self::NotFound,
         }
     }
 }

@@ -76,9 +76,11 @@ keys! {
     API_URL = "api-url", Commas;
     TOKEN_TYPE = "token-type", Commas;
     KEYS_COOL_DOWN = "keys-cool-down", One;
+    CA_FILE = "ca-file", One;
     AUDIENCE = "audience", Commas;
     ALGORITHM = "algorithm", Commas;
     REQUIRED_SCOPE = "required-scope", Commas;
+    OFFER_SCOPE = "offer-scope", Commas;
     USER_CLAIM = "user-claim", One;
     TENANT_CLAIM = "tenant-claim", One;
     GROUPS_CLAIM = "groups-claim", One;
@@ -146,9 +148,11 @@ const SERVE_ONLY: &[Key] = &[
     API_URL,
     TOKEN_TYPE,
     KEYS_COOL_DOWN,
+    CA_FILE,
     AUDIENCE,
     ALGORITHM,
     REQUIRED_SCOPE,
+    OFFER_SCOPE,
     USER_CLAIM,
     TENANT_CLAIM,
     GROUPS_CLAIM,

@@ -48,6 +48,8 @@ pub struct Serve {
     pub http: Http,
     /// Who may come in.
     pub auth: Auth,
+    /// Further certificate authorities for the provider and the vault.
+    pub ca_file: Option<PathBuf>,
     /// Credentials beyond those in the child's environment.
     pub credentials: Credentials,
     /// How many.
@@ -160,6 +162,7 @@ pub fn serve(
         name: server_name(&mut layers, &child),
         http: Http::resolve(&mut layers),
         auth: Auth::resolve(&mut layers),
+        ca_file: layers.path(&key::CA_FILE),
         credentials: credentials(&mut layers, &rules, &child, shared),
         limits: limits(&mut layers),
         isolation: isolation(&mut layers),

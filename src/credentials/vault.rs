@@ -108,16 +108,17 @@ pub enum Error {
 // === impl Vault ===
 
 impl Vault {
-    /// A vault that nobody has talked to yet.
+    /// A vault that nobody has talked to yet, over this client unless it has an authority of its own.
     ///
     /// # Errors
     /// [`Error::Outbound`] when the certificates or the client cannot be set up.
-    pub fn new(settings: VaultSettings) -> Result<Self, Error> {
-        let http = match &settings.ca_pem {
-            Some(pem) => Client::trusting(pem),
-            None => Client::new(),
+    pub fn new(settings: VaultSettings, http: &Client) -> Result<Self, Error> {
+        let outbound = |cause| Error::Outbound { cause };
+        let http = match &settings.authorities {
+            Some(own) => Client::new(own.clone()).map_err(outbound)?,
+            None => http.clone(),
         };
-        let http = http.map_err(|cause| Error::Outbound { cause })?;
+        http.prepare(&settings.address).map_err(outbound)?;
         Ok(Self::with_client(settings, http))
     }
 

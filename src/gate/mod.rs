@@ -27,8 +27,8 @@ pub use access::Access;
 pub use bridge::{
     ANNOTATION, Annotated, Ask, AskKey, Canceller, Catalogue, Confinement, Event, Freshness,
     HomeLimit, HomeScope, Homes, Isolated, Keep, Launcher, MOST_URIS, Mailbox, Member, Notice,
-    Outcome, Remaining, Retry, Role, Settings as PoolSettings, Trace, Undeclared, is_covered,
-    stand_in_answer,
+    Opened, Outcome, Remaining, Retry, Role, Settings as PoolSettings, Trace, Undeclared,
+    is_covered, stand_in_answer,
 };
 pub use call::Call;
 pub use not_admitted::NotAdmitted;

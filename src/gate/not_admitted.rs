@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::bridge::{Retry, Unavailable};
 use crate::audit;
-use crate::mcp::ErrorObject;
+use crate::mcp::{ErrorObject, codes};
 use crate::policy;
 
 /// How soon a call that found the audit log full is worth another try.
@@ -42,6 +42,13 @@ impl NotAdmitted {
     /// It may pass later, after this time where it is known.
     pub(super) fn for_now(why: &impl std::fmt::Display, retry_after: Option<Duration>) -> Self {
         Self { error: ErrorObject::internal(why.to_string()), retry: Retry::Time(retry_after) }
+    }
+
+    /// The session that wanted it is over (checklist 2.3).
+    #[must_use]
+    pub fn session_over() -> Self {
+        let error = ErrorObject::new(codes::INVALID_REQUEST, "session not found");
+        Self { error, retry: Retry::NewSession }
     }
 
     /// A seat that is somebody else's, which no path of ours leads to.

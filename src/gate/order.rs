@@ -55,6 +55,8 @@ enum Kind<'a> {
     Subscribe(&'a Member),
     /// A subscription, which is quiet by nature.
     Listen,
+    /// A session's subscription, which keeps no child.
+    Follow,
     /// News whose answer nobody waits for.
     Farewell,
 }
@@ -153,6 +155,19 @@ impl Gate {
         self.pass(access, seat, operation, Kind::Listen).await
     }
 
+    /// Opens a modern server's own subscription for a session, whose child it does not keep.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn follow(
+        &self,
+        access: &Access,
+        seat: &Seat,
+        operation: Operation,
+    ) -> Result<Call, NotAdmitted> {
+        self.pass(access, seat, operation, Kind::Follow).await
+    }
+
     /// Sends an operation whose answer nobody waits for, if the child still runs.
     pub fn say_farewell(&self, access: &Access, seat: &Seat, operation: Operation) {
         let Some(child) = seat.running().filter(|_| own(access, seat.key()).is_ok()) else {
@@ -160,7 +175,7 @@ impl Gate {
         };
         // At once, so that nothing that the caller says afterwards can come before it.
         let Ok(admitted) = self.admit(access, child, operation) else { return };
-        let mut call = self.dispatch(admitted, seat, Kind::Farewell);
+        let mut call = self.dispatch(admitted, seat, seat.inner.working(), Kind::Farewell);
         self.shutdown.spawn_work(async move {
             while !matches!(call.next().await, bridge::Event::Done(_)) {}
         });
@@ -178,6 +193,7 @@ impl Gate {
         (member, level): (&Member, LogLevel),
         operation: Operation,
     ) -> Result<Outcome, NotAdmitted> {
+        let _working = seat.inner.working();
         let child = self.child(access, seat).await?;
         // The rest of a call's bounds does not hold for it.
         let _share = child.share().ok_or_else(|| NotAdmitted::for_now(&Busy, None))?;
@@ -203,6 +219,7 @@ impl Gate {
         seat: &Seat,
         operation: Operation,
     ) -> Result<Admitted, NotAdmitted> {
+        let _working = seat.inner.working();
         let child = self.child(access, seat).await?;
         let share = child.share().ok_or_else(|| NotAdmitted::for_now(&Busy, None))?;
         Ok(Admitted { _share: Some(share), ..self.admit(access, child, operation)? })
@@ -217,9 +234,15 @@ impl Gate {
         operation: Operation,
         kind: Kind<'_>,
     ) -> Result<Call, NotAdmitted> {
+        // Before the child is looked for, so that it does not go meanwhile.
+        let working = seat.inner.working();
         let child = self.child(access, seat).await?;
         let admitted = self.admit(access, child, operation)?;
-        Ok(self.dispatch(admitted, seat, kind))
+        let seat_of_call = match kind {
+            Kind::Follow => seat.inner.clone(),
+            _ => working,
+        };
+        Ok(self.dispatch(admitted, seat, seat_of_call, kind))
     }
 
     /// The seat's child, for somebody who may use it.
@@ -229,7 +252,13 @@ impl Gate {
         seat: &Seat,
     ) -> Result<bridge::Child, NotAdmitted> {
         own(access, seat.key())?;
-        Ok(self.pool.ready(&seat.inner).await?)
+        let ready = self.pool.ready(&seat.inner).await;
+        match ready {
+            // Before anything is sent to it: a session goes on with a successor that keeps its word, and with no other.
+            Ok(child) if seat.suits(&child) => Ok(child),
+            Err(why) if !seat.is_lost() => Err(why.into()),
+            Ok(_) | Err(_) => Err(NotAdmitted::session_over()),
+        }
     }
 
     /// Policy, then the first of two audit records.
@@ -244,7 +273,13 @@ impl Gate {
         Ok(Admitted { child, permitted, record, _share: None })
     }
 
-    fn dispatch(&self, admitted: Admitted, seat: &Seat, kind: Kind<'_>) -> Call {
+    fn dispatch(
+        &self,
+        admitted: Admitted,
+        seat: &Seat,
+        seat_of_call: bridge::Seat,
+        kind: Kind<'_>,
+    ) -> Call {
         let Admitted { child, permitted, record, .. } = admitted;
         self.lower_level(&permitted, seat, &child);
         let subscribing = match (kind, &permitted.operation().params.uri) {
@@ -255,10 +290,10 @@ impl Gate {
         let patience = match kind {
             Kind::Plain | Kind::Subscribe(_) => Some(self.call_timeout),
             Kind::Farewell => Some(FAREWELL_WITHIN.min(self.call_timeout)),
-            Kind::Listen => None,
+            Kind::Listen | Kind::Follow => None,
         };
         let conversation = child.converse(permitted, patience);
-        Call::new(conversation, record, subscribing, seat.inner.clone())
+        Call::new(conversation, record, subscribing, seat_of_call)
     }
 
     /// A modern client names its level with each request; a legacy server has one for all who share it.

@@ -47,6 +47,12 @@ impl Network {
         let prefix = if address.is_ipv4() { V4_PREFIX } else { V6_PREFIX };
         Self { address: masked(address, prefix), prefix }
     }
+
+    /// Its first address, by which those tell it apart who know nothing of networks.
+    #[must_use]
+    pub fn first(&self) -> IpAddr {
+        masked(self.address, self.prefix)
+    }
 }
 
 fn masked(address: IpAddr, prefix: u8) -> IpAddr {

@@ -5,6 +5,8 @@
 pub(super) enum Rejection {
     /// A path that is not ours.
     Path,
+    /// The metadata of the authorization server, which cannot be had now.
+    NoServerMetadata,
     /// A foreign `Host` or `Origin` (checklist 1.2, 1.3).
     Foreign,
     /// The body is larger than allowed.

@@ -10,6 +10,8 @@ pub struct Routes {
     pub mcp: String,
     /// The RFC 9728 document, where there is authentication.
     pub metadata: Option<Metadata>,
+    /// Where the metadata of the authorization server are looked for by clients of 2025-03-26.
+    pub server_metadata: Vec<String>,
 }
 
 /// The document that tells clients where to get a token (RFC 9728).
@@ -28,6 +30,8 @@ pub(super) enum Route<'a> {
     Mcp,
     /// The document that tells clients where to get a token.
     ProtectedResourceMetadata(&'a Metadata),
+    /// The authorization server's own document (RFC 8414).
+    AuthorizationServerMetadata,
 }
 
 // === impl Routes ===
@@ -37,6 +41,9 @@ impl Routes {
     pub(super) fn find(&self, method: &Method, path: &str) -> Option<Route<'_>> {
         if path == self.mcp {
             return Some(Route::Mcp);
+        }
+        if method == Method::GET && self.server_metadata.iter().any(|own| own == path) {
+            return Some(Route::AuthorizationServerMetadata);
         }
         let metadata = self.metadata.as_ref()?;
         let asked = method == Method::GET && metadata.paths.iter().any(|own| own == path);
@@ -52,12 +59,17 @@ mod tests {
     fn a_path_is_served_as_it_is_written() {
         let metadata =
             Metadata { paths: vec!["/.well-known/x".to_owned()], document: Bytes::new() };
-        let guarded = Routes { mcp: "/mcp".to_owned(), metadata: Some(metadata) };
-        let open = Routes { mcp: "/mcp".to_owned(), metadata: None };
+        let guarded = Routes {
+            mcp: "/mcp".to_owned(),
+            metadata: Some(metadata),
+            server_metadata: vec!["/.well-known/y".to_owned()],
+        };
+        let open = Routes { mcp: "/mcp".to_owned(), metadata: None, server_metadata: Vec::new() };
         let shown = |routes: &Routes, method, path| match routes.find(&method, path) {
             None => "nothing",
             Some(Route::Mcp) => "mcp",
             Some(Route::ProtectedResourceMetadata(_)) => "metadata",
+            Some(Route::AuthorizationServerMetadata) => "server",
         };
         for (method, path, with, without) in [
             (Method::POST, "/mcp", "mcp", "mcp"),
@@ -66,6 +78,9 @@ mod tests {
             (Method::POST, "/", "nothing", "nothing"),
             (Method::GET, "/.well-known/x", "metadata", "nothing"),
             (Method::POST, "/.well-known/x", "nothing", "nothing"),
+            (Method::GET, "/.well-known/y", "server", "nothing"),
+            (Method::GET, "/.well-known/y/", "nothing", "nothing"),
+            (Method::POST, "/.well-known/y", "nothing", "nothing"),
         ] {
             assert_eq!(shown(&guarded, method.clone(), path), with, "{method} {path}");
             assert_eq!(shown(&open, method.clone(), path), without, "{method} {path}");

@@ -1,31 +1,6 @@
-//! A child that dies: those who wait are told, sessions begin anew, the next call has a fresh child.
+//! A child that dies: those who wait are told, the next call has a fresh child. What becomes of sessions is next door.
 
 use crate::support::*;
-
-/// 4.32, 2.3: seen in a peer: after a killed child every session broken for good.
-#[tokio::test]
-async fn after_a_killed_child_sessions_are_404_and_a_new_one_works() {
-    let served = Mcpwrap::dev().start().await;
-    let (session, other) = (Session::new(&served).await, Session::new(&served).await);
-    let mut stream = session.listen().await;
-    let hold = session.begin(json!(1), "hold", json!({}));
-    let kill = async {
-        other.call("held", json!({ "count": 1 })).await;
-        kill_hard(other.pid().await);
-    };
-    let (reply, ()) = futures_util::future::join(hold, kill).await;
-    let answer = reply.answer().await;
-    let (code, message) = error(&answer);
-    assert_eq!(code, -32603);
-    assert!(message.contains("killed") || message.contains("signal"), "{message}");
-    assert!(message.contains("while it worked on this call"), "{message}");
-    assert_eq!(stream.message().await, None, "the stream of a lost session ends");
-    for lost in [&session, &other] {
-        lost.ask(json!(2), "tools/list", json!({})).await.expect(404);
-    }
-    let fresh = Session::new(&served).await;
-    assert!(fresh.call("echo", json!({})).await["result"].is_object());
-}
 
 /// 4.31, 6.20: modern clients have nothing to lose but the call.
 #[tokio::test]
@@ -40,17 +15,6 @@ async fn a_modern_client_gets_503_and_calls_again() {
         assert!(error(&answer).1.contains('7'), "{answer}");
         assert_ne!(modern.pid().await, first);
     }
-}
-
-/// Sessions are ours where the child is modern: they survive it.
-#[tokio::test]
-async fn a_session_on_a_modern_child_survives_it() {
-    let served = Mcpwrap::dev().modern().start().await;
-    let session = Session::new(&served).await;
-    let first = session.pid().await;
-    let lost = session.call("exit", json!({ "code": 7 })).await;
-    assert_eq!(error(&lost).0, -32603);
-    assert_ne!(session.pid().await, first);
 }
 
 /// Half an answer is no answer, and what was whole before it counts.

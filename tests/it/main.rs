@@ -14,6 +14,7 @@
 
 mod audit_queue;
 mod batches;
+mod both_eras;
 mod connections;
 mod crashes;
 mod dev_mode;
@@ -29,6 +30,7 @@ mod noise;
 mod questions;
 mod resume;
 mod retries;
+mod session_survival;
 mod sessions;
 mod stubborn;
 mod subscriptions;

@@ -100,18 +100,6 @@ async fn a_silent_probe_is_followed_by_a_greeting() {
     served.send(&Request::post(ping).header("mcp-session-id", id)).await.expect(200);
 }
 
-/// 4.19: of a server that speaks both eras the modern one is used, for clients of both.
-#[tokio::test]
-async fn a_server_of_both_eras_is_modern() {
-    let served = Mcpwrap::dev().child(["--dual"]).start().await;
-    let session = Session::new(&served).await;
-    let line = structured(&session.call("echo", json!({})).await)["line"].to_string();
-    assert!(line.contains("io.modelcontextprotocol/protocolVersion"), "{line}");
-    let served = Mcpwrap::dev().child(["--dual"]).flags(["--child-era", "legacy"]).start().await;
-    let line = structured(&Modern::new(&served).call("echo", json!({})).await)["line"].to_string();
-    assert!(!line.contains("io.modelcontextprotocol"), "{line}");
-}
-
 /// 4.34: an output that ends is an end, though the process lives on.
 #[tokio::test]
 async fn a_closed_output_is_an_end() {

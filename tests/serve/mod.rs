@@ -4,6 +4,7 @@
 //! Nothing here uses the product's code. Numbers in parentheses are those of the authorization checklist.
 
 mod audit;
+mod authorities;
 mod challenges;
 mod credentials;
 mod faults;

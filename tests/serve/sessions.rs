@@ -189,3 +189,38 @@ async fn streams_end_with_their_token() {
         assert_eq!(heard["method"], "notifications/tools/list_changed");
     }
 }
+
+/// Open sessions and their streams take no place from others: more users than there may be children, all served, again
+/// and again, and each is told when his server was started anew.
+#[tokio::test]
+async fn more_users_than_places_are_served_in_open_sessions() {
+    const PLACES: usize = 2;
+    let provider = Provider::start().await;
+    let served = Mcpwrap::serve().oidc(&provider).flags(["--max-children", "2"]).start().await;
+    let mut users = Vec::new();
+    for number in 0..3 * PLACES {
+        let caller = served.caller(&provider.token(&format!("user-{number}")));
+        let session = caller.session().await;
+        let stream = session.listen().await;
+        session.get("logging/setLevel", json!({ "level": "notice" })).await;
+        session.get("resources/subscribe", json!({ "uri": "test://a" })).await;
+        let first = session.pid().await;
+        users.push((session, stream, first));
+    }
+    for round in 0..2 {
+        for (number, (session, stream, pid)) in users.iter_mut().enumerate() {
+            let next = session.pid().await;
+            assert_ne!(next, *pid, "user {number} in round {round}");
+            *pid = next;
+            stream.expect("notifications/tools/list_changed").await;
+            for told in ["prompts/list_changed", "resources/list_changed", "resources/updated"] {
+                stream.expect(&format!("notifications/{told}")).await;
+            }
+            stream.expect("notifications/message").await;
+            let seen = session.call("journal", json!({ "until": "resources/subscribe" })).await;
+            assert_eq!(structured(&seen)["lines"].as_array().unwrap().len(), 1);
+        }
+    }
+    let alive = users.iter().filter(|(_, _, pid)| is_alive(*pid)).count();
+    assert!(alive <= PLACES, "{alive} children");
+}

@@ -4,6 +4,7 @@
 //! unwritten it goes on reading, and takes no more commands once too many of them have piled up.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -108,6 +109,7 @@ impl Actor {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            inbox.asking.store(!state.outside.is_empty(), Ordering::Relaxed);
             let is_done = || state.is_idle() && state.out.is_empty() && inbox.commands.is_empty();
             if close_by.is_some() && is_done() {
                 return End::Closed;

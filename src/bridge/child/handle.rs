@@ -1,7 +1,7 @@
 //! The handle of a running child: whoever holds it sends commands to the one loop that owns the child.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -44,6 +44,7 @@ struct Inner {
     /// The annotated tools, and how many list changes there had been when they were asked for.
     catalogue: tokio::sync::Mutex<Option<(usize, Arc<Catalogue>)>>,
     lists_changed: Arc<AtomicUsize>,
+    asking: Arc<AtomicBool>,
 }
 
 /// Whether a list was read to its end.
@@ -96,6 +97,8 @@ pub(super) struct Inbox {
     pub(super) closing: CancellationToken,
     pub(super) in_flight: Arc<InFlight>,
     pub(super) lists_changed: Arc<AtomicUsize>,
+    /// Whether a question outside any call waits for its answer.
+    pub(super) asking: Arc<AtomicBool>,
     pub(super) closed: watch::Sender<bool>,
 }
 
@@ -117,11 +120,13 @@ impl Child {
         let (closed_sender, closed) = watch::channel(false);
         let in_flight = Arc::new(InFlight::new(most_in_flight));
         let lists_changed = Arc::new(AtomicUsize::new(0));
+        let asking = Arc::new(AtomicBool::new(false));
         let inbox = Inbox {
             commands: receiver,
             closing: closing.clone(),
             in_flight: Arc::clone(&in_flight),
             lists_changed: Arc::clone(&lists_changed),
+            asking: Arc::clone(&asking),
             closed: closed_sender,
         };
         let next_id = AtomicU64::new(FIRST_ID);
@@ -136,6 +141,7 @@ impl Child {
             closed,
             catalogue: tokio::sync::Mutex::default(),
             lists_changed,
+            asking,
         };
         (Self { inner: Arc::new(inner) }, inbox)
     }
@@ -276,9 +282,19 @@ impl Child {
         let _ = closed.wait_for(|closed| *closed).await;
     }
 
-    /// Sends a call of a predecessor's again, whose answer nobody waits for.
-    pub(in super::super) fn replay(&self, permitted: Permitted) {
-        self.call(permitted, Arc::default());
+    /// Sends a call of a predecessor's again, at once; what comes back resolves when it is answered.
+    pub(in super::super) fn replay(
+        &self,
+        permitted: Permitted,
+    ) -> impl Future<Output = ()> + use<> {
+        let mailbox: Arc<Mailbox<Event>> = Arc::default();
+        self.call(permitted, Arc::clone(&mailbox));
+        async move { while !matches!(mailbox.next().await, Event::Done(_)) {} }
+    }
+
+    /// Whether it waits for the answer to a question that belongs to no call.
+    pub(in super::super) fn is_asking(&self) -> bool {
+        self.inner.asking.load(Ordering::Relaxed)
     }
 
     /// Sends a call and returns our number for it; when it cannot be sent, the mailbox says why.

@@ -22,4 +22,4 @@ pub(super) use actor::{Actor, End, Setup};
 pub use conversation::{Canceller, Conversation};
 pub use handle::{Child, Freshness};
 pub use in_flight::Share;
-pub use subscribers::{MOST_URIS, Member, Remaining, Role, Subscribers, Subscribing};
+pub use subscribers::{MOST_URIS, Member, Opened, Remaining, Role, Subscribers, Subscribing};

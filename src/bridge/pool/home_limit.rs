@@ -146,3 +146,11 @@ impl Watched {
         limit.exceeded().insert(path, Exceeded::Cleared);
     }
 }
+
+/// Resolves when the home of a child holds too much, and says so.
+pub(super) async fn is_full(watched: Option<&Watched>) -> String {
+    match watched {
+        Some(watched) => watched.is_full().await,
+        None => std::future::pending().await,
+    }
+}

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::super::child::{Actor, Child, End, Setup};
 use super::super::recording;
 use super::capacity::{Capacity, Reservation};
-use super::home_limit::Watched;
+use super::home_limit::is_full;
 use super::launch::{Launched, Launcher};
 use super::launch_error::LaunchError;
 use super::reserve::reserve;
@@ -25,6 +25,9 @@ use crate::process::Exit;
 use crate::server::{EraChoice, Failed, Internal, handshake};
 use crate::shutdown::Shutdown;
 
+/// Subscriptions that are told to a fresh child before anything else. The rest is told one by one, so that it leaves
+/// room for calls.
+const REPLAYED_AT_ONCE: usize = 64;
 /// How long the end of the output may come before the end of the process.
 const EXIT_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a process that failed to start may take to end, before those who wait for it give up.
@@ -134,7 +137,8 @@ impl Lifecycle {
         };
         match brought_up {
             Ok(running) => {
-                let placement = slot.ready(running.child.clone());
+                self.replay(&slot, &running.child);
+                let placement = slot.ready(&running.child);
                 if placement == Placement::Drains || self.shutdown.is_finishing() {
                     running.child.close();
                 }
@@ -188,8 +192,8 @@ impl Lifecycle {
         shutdown.spawn_work(async move { self.live(&slot, running).await });
     }
 
-    /// Tells a successor what its predecessor was told: the log level and the subscriptions. What cannot be put on
-    /// record does not happen.
+    /// Tells a child what those before it were told: the log level and the subscriptions. What cannot be put on record
+    /// does not happen.
     fn replay(&self, slot: &Slot, successor: &Child) {
         let hello = successor.hello();
         if hello.era() == Era::Modern {
@@ -201,27 +205,61 @@ impl Lifecycle {
         {
             successor.tell(Internal::SetLevel(level));
         }
-        for (_, permitted) in slot.subscribers.subscriptions() {
+        let mut subscriptions = slot.subscribers.subscriptions().into_iter();
+        for (_, permitted) in subscriptions.by_ref().take(REPLAYED_AT_ONCE) {
             if recording::replay(audit, &permitted, successor).is_ok() {
-                successor.replay(permitted);
+                // In the order of what is sent; nobody waits for the answer.
+                drop(successor.replay(permitted));
             }
+        }
+        if subscriptions.len() > 0 {
+            let (audit, successor) = (audit.clone(), successor.clone());
+            self.shutdown.spawn_work(async move {
+                for (_, permitted) in subscriptions {
+                    if recording::replay(&audit, &permitted, &successor).is_ok() {
+                        successor.replay(permitted).await;
+                    }
+                }
+            });
         }
     }
 
     async fn bring_up(&self, slot: &Slot, reservation: Reservation) -> Result<Running, StartError> {
-        let choice = self.era.choice();
+        let clients = slot.profile.era;
         let reservation = Arc::new(reservation);
-        let mut met = self.meet(slot, choice, &reservation).await;
-        // A strict legacy server exits on a message before `initialize` (checklist 4.15).
-        if let (EraChoice::Probe, Err(StartError::Handshake { failed: Failed::Exited, .. })) =
-            (choice, &met)
-        {
-            tracing::debug!("the server exited on the probe; starting it again as a legacy one");
-            met = self.meet(slot, EraChoice::Known(Era::Legacy), &reservation).await;
+        loop {
+            let choice = self.era.choice(clients);
+            let running = self.greet(slot, choice, &reservation).await?;
+            let spoken = running.child.hello().era();
+            self.era.found(choice, spoken);
+            if (choice, spoken, clients) != (EraChoice::Probe, Era::Modern, Era::Legacy) {
+                return Ok(running);
+            }
+            // It is spoken to in its clients' era if it knows that, which is tried once, with a process of its own: a
+            // server may stay in the era in which it was greeted.
+            running.launched.end().await;
         }
-        let running = met?;
-        self.era.found(running.child.hello().era());
-        Ok(running)
+    }
+
+    async fn greet(
+        &self,
+        slot: &Slot,
+        choice: EraChoice,
+        reservation: &Arc<Reservation>,
+    ) -> Result<Running, StartError> {
+        let met = self.meet(slot, choice, reservation).await;
+        // A strict server exits on what it does not know, as a legacy one does on a message before `initialize`
+        // (checklist 4.15).
+        let other = match (choice, &met) {
+            (EraChoice::Probe, Err(error)) if error.is_exit() => Era::Legacy,
+            (EraChoice::LegacyFirst, Err(error)) if error.is_exit() => Era::Modern,
+            _ => return met,
+        };
+        tracing::debug!(
+            ?other,
+            "the server exited when it was greeted; greeting another in the other era"
+        );
+        self.meet(slot, EraChoice::Known(other), reservation).await
     }
 
     async fn meet(
@@ -263,7 +301,7 @@ impl Lifecycle {
     }
 
     /// Runs the loop to its end, then tells everybody.
-    async fn live(&self, slot: &Slot, running: Running) {
+    async fn live(&self, slot: &Arc<Slot>, running: Running) {
         let Running { child, mut actor, mut launched } = running;
         let born = Instant::now();
         let watched = launched.watched();
@@ -300,18 +338,18 @@ impl Lifecycle {
                     user = slot.principal.user().digest(),
                     "a child ends with the last token of its user"
                 );
+                // With everything that relied on it. It ends already, so that there is nothing to close.
+                let _ = self.slots.retire(slot);
                 Fate::Withdrawn
             }
             End::Exceeded(why) => {
                 tracing::warn!(user = slot.principal.user().digest(), "a child is stopped: {why}");
                 exceeded = watched;
-                Fate::Withdrawn
+                Fate::Closed
             }
-            End::Exited | End::Broken(_) => Fate::Crashed {
-                how: Ended(exit).to_string(),
-                lived: born.elapsed(),
-                era: child.hello().era(),
-            },
+            End::Exited | End::Broken(_) => {
+                Fate::Crashed { how: Ended(exit).to_string(), lived: born.elapsed() }
+            }
         };
         let crashes = slot.ended(&child, &fate);
         if let Fate::Crashed { how, .. } = &fate {
@@ -327,14 +365,6 @@ impl Lifecycle {
     }
 }
 
-/// Resolves when the home of a child holds too much, and says so.
-async fn is_full(watched: Option<&Watched>) -> String {
-    match watched {
-        Some(watched) => watched.is_full().await,
-        None => std::future::pending().await,
-    }
-}
-
 /// What those are told who waited for an answer when the child ended.
 fn last_answer(end: &End, exit: Option<&Exit>) -> String {
     match (end, exit) {
@@ -343,6 +373,14 @@ fn last_answer(end: &End, exit: Option<&Exit>) -> String {
         (End::Withdrawn, _) => "the access to the server was withdrawn".to_owned(),
         (_, Some(exit)) => format!("the server {exit} while it worked on this call"),
         (_, None) => "the server closed its output while it worked on this call".to_owned(),
+    }
+}
+
+// === impl StartError ===
+
+impl StartError {
+    fn is_exit(&self) -> bool {
+        matches!(self, Self::Handshake { failed: Failed::Exited, .. })
     }
 }
 

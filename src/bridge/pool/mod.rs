@@ -30,9 +30,9 @@ pub use unavailable::{Retry, Unavailable};
 
 use super::child::Child;
 use crate::audit;
-use crate::mcp::Era;
+use crate::mcp::Raw;
 use crate::policy::Connect;
-use crate::server::Profile;
+use crate::server::{Profile, Speech};
 use crate::shutdown::Shutdown;
 use lifecycle::{Lifecycle, STOP_SLACK};
 use slot_state::Start;
@@ -77,8 +77,9 @@ impl Pool {
         if self.lifecycle.shutdown.is_finishing() {
             return Err(Unavailable::for_now("the server is shutting down"));
         }
-        let era = self.settle_era().await?;
-        let (seat, leaving) = self.lifecycle.slots.choose(key, connect, profile, era, Seat::take);
+        let speech = self.settle_era().await?;
+        let (seat, leaving) =
+            self.lifecycle.slots.choose(key, connect, profile, speech, Seat::take);
         for child in leaving {
             child.close();
             child.closed().await;
@@ -96,9 +97,11 @@ impl Pool {
         connect: &Connect,
         key: ChildKey,
     ) -> Result<(Seat, Child), Unavailable> {
-        let era = self.settle_era().await?;
+        let speech = self.settle_era().await?;
+        // For the era that a probe begins with.
+        let profile = Profile::of_modern(&Raw::empty_object(), None);
         let (seat, leaving) =
-            self.lifecycle.slots.choose(key, connect, &Profile::plain(), era, Seat::warm);
+            self.lifecycle.slots.choose(key, connect, &profile, speech, Seat::warm);
         leaving.iter().for_each(Child::close);
         let child = self.ready(&seat).await?;
         Ok((seat, child))
@@ -182,7 +185,7 @@ impl Pool {
         Ok(ChildKey { user: principal.user().clone(), authority, session: None })
     }
 
-    async fn settle_era(&self) -> Result<Option<Era>, Unavailable> {
+    async fn settle_era(&self) -> Result<Option<Speech>, Unavailable> {
         let limit = self.lifecycle.settings.start_timeout * 2 + STOP_SLACK;
         let settled = timeout(limit, self.lifecycle.era.settled()).await;
         settled.map_err(|_| Unavailable::for_now("the server did not start in time"))

@@ -13,7 +13,7 @@ pub struct Settings {
     pub era: EraChoice,
     /// From the start of the process to the end of the handshake.
     pub start_timeout: Duration,
-    /// How long a child without users lives.
+    /// How long a child lives that nobody needs.
     pub idle: Duration,
     /// How long calls may go on when a child is told to close.
     pub grace: Duration,

@@ -91,7 +91,7 @@ pub(super) async fn begin(
     };
     let profile = Profile::new(wish.version, &wish.capabilities, wish.info.clone());
     let seat = context.gate.seat(&access, &profile, own).await;
-    let seat = seat.map_err(|refused| (refused.retry.into(), refused.error))?;
+    let seat = seat.map_err(|refused| (refused.retry.into(), refused.error))?.of_session();
     let hello = seat.hello().clone();
     let (version, result) = introduce(&hello, wish.version);
     let Wish { capabilities, info, .. } = wish;

@@ -218,7 +218,7 @@ impl Session {
         Reading(Arc::clone(self))
     }
 
-    /// Whether the child that the session relied on is lost.
+    /// Whether the session is over with its server: see [`Seat::is_lost`].
     pub(super) fn is_lost(&self) -> bool {
         self.seat.is_lost()
     }

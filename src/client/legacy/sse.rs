@@ -87,6 +87,7 @@ pub(super) fn open(sessions: &Arc<Sessions>, links: &Arc<Links>, access: &Access
                 None => reader.wait().await,
                 Some(session) => {
                     let stream = Arc::clone(reader.stream());
+                    let _open = session.member.open();
                     tokio::select! {
                         notice = session.member.mailbox().next() => note(&session, &stream, notice),
                         () = reader.wait() => {}
@@ -131,7 +132,9 @@ pub(super) fn post(
         Ok(Some(request)) => {
             let (context, access) = (Arc::clone(context), access.clone());
             let work = serve(Arc::clone(&context), access, session, request, stream);
-            context.shutdown.spawn_work(work);
+            context.shutdown.spawn_work(async move {
+                let _ = work.await;
+            });
             Reply::Accepted
         }
         Ok(None) => Reply::Accepted,

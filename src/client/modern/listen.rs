@@ -238,7 +238,8 @@ impl Listen {
                         return Next::Message(self.tagged(method, &params));
                     }
                     Notice::Gone => return Next::Lost,
-                    Notice::Log { .. }
+                    Notice::Restarted
+                    | Notice::Log { .. }
                     | Notice::Ask { .. }
                     | Notice::Withdrawn { .. }
                     | Notice::Other(_) => {}
