@@ -4,6 +4,7 @@ mod callers;
 mod dev;
 mod hidden;
 mod parts;
+mod protect;
 mod run;
 pub mod secret;
 mod serve;
@@ -12,6 +13,7 @@ mod walls;
 mod watch;
 
 pub use dev::dev;
+pub use protect::{Rereading, protect};
 pub use run::{Error, News};
 pub use serve::{check, serve};
 

@@ -1,5 +1,6 @@
 //! `mcpwrap serve`: every request is somebody, every user has his own child, his own credential, his own walls.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,19 +12,18 @@ use super::{callers, shown, walls};
 use crate::audit::{self, Refusals};
 use crate::auth::{Authenticator, Clock, IssuerStatus, Verifier, metadata};
 use crate::client::{Context, Front};
-use crate::config::{Audit, Claim, PublicUrl, Serve};
+use crate::config::{self, Audit, Claim, PublicUrl, Serve};
 use crate::credentials::{
     Backends, CredentialSpec, Facts, Kept, SharedWatch, Sources, Template, Vault, VaultSettings,
     check_per_user,
 };
-use crate::gate::{Confinement, Gate, Isolated, Launcher, Trace};
+use crate::gate::{Confinement, Gate, HomeLimit, HomeScope, Homes, Isolated, Launcher, Trace};
 use crate::http::{Allowed, Challenge, Endpoint, Listener, Metadata, Proxies, Routes};
 use crate::limits::Accounts;
 use crate::outbound::{self, Authorities, Beside};
 use crate::private_file::{self, MAX_CERTIFICATES, Place, Readers};
 use crate::problem::{Problem, chain};
-use crate::process::leftovers;
-use crate::process::{Deadlines, Program, Spawner};
+use crate::process::{self, Deadlines, Program, Spawner, leftovers};
 use crate::redact::Redactor;
 use crate::seal::Keyring;
 use crate::shutdown::Shutdown;
@@ -170,7 +170,7 @@ pub(crate) async fn build(
     let sources = credentials(config, specs, &audit, outbound, shutdown).await?;
     let allowed = allowed(config, &public)?;
     let shown = shown::listed(&walls.shown, walls.form);
-    let launcher = launcher(config, spawner, sources, env, walls)?;
+    let launcher = launcher(config, spawner, sources, env, walls, shutdown)?;
     let refusals = Refusals::new(audit.clone(), shutdown);
     verifier.count_at(&refusals);
     let accounts = accounts(config);
@@ -284,7 +284,7 @@ async fn credentials(
     let vault = match specs.iter().any(CredentialSpec::needs_vault) {
         false => None,
         true => {
-            let settings = VaultSettings::from_env(|name| std::env::var(name).ok())
+            let settings = VaultSettings::from_env(process::own_variable)
                 .map_err(|cause| Error::VaultSettings { cause })?;
             let vault = Vault::new(settings, outbound).map_err(|cause| Error::Vault { cause })?;
             let audit = audit.clone();
@@ -327,8 +327,15 @@ pub(crate) async fn open_store(
 ) -> Result<Store, Error> {
     let keyring = match master_key {
         None => Keyring::load_or_create(&state_dir)?,
-        Some(source) => source.load().await.map_err(|cause| Error::MasterKey { cause })?,
+        Some(source) => {
+            source.load(process::own_variable).await.map_err(|cause| Error::MasterKey { cause })?
+        }
     };
+    // A key that is kept elsewhere leaves this to be done.
+    private_file::make_directory(&state_dir).map_err(|cause| Error::StateDir {
+        path: state_dir.clone(),
+        cause: io::Error::other(cause),
+    })?;
     let path = state_dir.join("store.sqlite");
     let opened = tokio::task::spawn_blocking(move || Store::open(&path, keyring)).await;
     match opened {
@@ -343,12 +350,26 @@ fn launcher(
     sources: Sources,
     env: Vec<(String, Template)>,
     walls: walls::Chosen,
+    shutdown: &Shutdown,
 ) -> Result<Launcher, Error> {
     let in_use = leftovers::sweep(&config.state_dir)
         .map_err(|cause| Error::StateDir { path: config.state_dir.clone(), cause })?;
     let walls::Chosen { form, uids, command, shown, .. } = walls;
+    let scope = match config.isolation.home_scope {
+        config::HomeScope::Authority => HomeScope::Authority,
+        config::HomeScope::User => HomeScope::User,
+    };
     let state_dir = config.state_dir.clone();
-    let isolated = Isolated::new(state_dir, env, form, uids, shown, in_use);
+    let limit = HomeLimit::new(state_dir.clone(), config.isolation.home_size as u64);
+    let (watching, stop) = (limit.clone(), shutdown.clone());
+    shutdown.spawn("watch the size of homes", async move {
+        tokio::select! {
+            () = watching.watch() => {}
+            () = stop.finishing() => {}
+        }
+    });
+    let homes = Homes { state_dir, scope, limit };
+    let isolated = Isolated::new(homes, env, form, uids, shown, in_use);
     Ok(Launcher {
         spawner,
         program: command.program.into(),

@@ -25,6 +25,7 @@ pub use client_capabilities::{is_covered, stand_in_answer};
 pub use event::{Ask, AskKey, Event, Notice, Outcome, Undeclared};
 pub use mailbox::{Keep, Mailbox};
 pub use pool::{
-    ChildKey, Confinement, Isolated, Launcher, Pool, Retry, Seat, Settings, Unavailable,
+    ChildKey, Confinement, HomeLimit, HomeScope, Homes, Isolated, Launcher, Pool, Retry, Seat,
+    Settings, Unavailable,
 };
 pub use trace::Trace;

@@ -220,6 +220,12 @@ pub struct IsolationArgs {
     /// Let the children of all users write to this file or directory too (repeatable)
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub allow_write: Vec<OsString>,
+    /// Give a home to each authority of a user, or to each user [default: authority]
+    #[arg(long, value_name = "SCOPE", value_parser = Words(&["authority", "user"]))]
+    pub home_scope: Option<OsString>,
+    /// Let a home use so much of the disk [default: 1GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub home_size: Option<OsString>,
     /// Put a credential into a file of the child, its path into the variable (repeatable)
     #[arg(long, value_name = "NAME=SOURCE")]
     pub credential_file: Vec<OsString>,

@@ -107,6 +107,8 @@ keys! {
     UID_RANGE = "uid-range", One;
     ALLOW_READ = "allow-read", Lines;
     ALLOW_WRITE = "allow-write", Lines;
+    HOME_SCOPE = "home-scope", One;
+    HOME_SIZE = "home-size", One;
     COMMAND = "command", Words;
 }
 
@@ -183,6 +185,8 @@ const SERVE_ONLY: &[Key] = &[
     UID_RANGE,
     ALLOW_READ,
     ALLOW_WRITE,
+    HOME_SCOPE,
+    HOME_SIZE,
 ];
 
 // === impl Key ===

@@ -34,6 +34,7 @@ pub use secret::{
     Owner, Secret, SecretAction, SecretInput, SecretLocation, TypedOwner, TypedSecret, secret,
 };
 pub use serve::{
-    Credentials, Isolation, IsolationLevel, Limits, MAX_FILE, PublicUrl, Serve, UidRange, serve,
+    Credentials, HomeScope, Isolation, IsolationLevel, Limits, MAX_FILE, PublicUrl, Serve,
+    UidRange, serve,
 };
 pub use state::{Store, store};

@@ -30,6 +30,9 @@ pub(super) const MEMORY_PER_USER: usize = 64 << 20;
 /// Children of one user.
 pub(super) const MAX_CHILDREN_PER_USER: usize = 4;
 
+/// What a home may use of the disk.
+pub(super) const HOME_SIZE: usize = 1 << 30;
+
 /// Many users, each with his own child.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Serve {
@@ -115,6 +118,19 @@ pub struct Isolation {
     pub readable: Vec<PathBuf>,
     /// What all children may write to beside their homes.
     pub writable: Vec<PathBuf>,
+    /// Who shares a home.
+    pub home_scope: HomeScope,
+    /// How many bytes of the disk a home may use.
+    pub home_size: usize,
+}
+
+/// Who shares a home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HomeScope {
+    /// The children of one user with one authority.
+    Authority,
+    /// All children of one user.
+    User,
 }
 
 /// How high the walls must be.
@@ -258,7 +274,25 @@ fn isolation(layers: &mut Layers<'_>) -> Isolation {
         uids: layers.maybe(&key::UID_RANGE, uid_range),
         readable: layers.paths(&key::ALLOW_READ),
         writable: layers.paths(&key::ALLOW_WRITE),
+        home_scope: home_scope(layers),
+        home_size: layers.one(&key::HOME_SIZE, HOME_SIZE, value::size),
     }
+}
+
+fn home_scope(layers: &mut Layers<'_>) -> HomeScope {
+    let scopes = [("authority", HomeScope::Authority), ("user", HomeScope::User)];
+    let key = &key::HOME_SCOPE;
+    let scope = layers.one(key, HomeScope::Authority, |text| value::choice(text, &scopes));
+    if scope == HomeScope::User {
+        let wrong = Wrong::new(
+            "a client that may do little can plant files where the same user's child that may do more finds them",
+        );
+        let wrong =
+            wrong.hint("leave it out, unless the server keeps what all of a user's clients need");
+        let origin = layers.origin(key);
+        layers.warnings.push(wrong.with(key, origin));
+    }
+    scope
 }
 
 fn uid_range(text: &str) -> Result<UidRange, Wrong> {

@@ -72,6 +72,8 @@ pub struct Paths {
     /// Never seen, even beneath something readable, but for what is named above: the state directory, and whatever
     /// else holds a secret.
     pub hidden: Vec<PathBuf>,
+    /// How many bytes the largest file has that the child may write; no limit of ours, where absent.
+    pub largest_file: Option<u64>,
 }
 
 /// The kinds of walls that a machine may permit, from the highest to the lowest.

@@ -13,6 +13,7 @@ mod attacks;
 mod hidden;
 mod life;
 mod machine;
+mod memory;
 mod neighbour;
 mod programs;
 mod status;

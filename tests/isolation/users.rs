@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use mcpwrap::process::home::{self, Home};
+use mcpwrap::process::home::{self, Home, Whose};
 use mcpwrap::process::walls::{Form, Identity, Paths, Walls};
 use mcpwrap::process::{ChildCommand, environment, probe};
 use nix::unistd::geteuid;
@@ -92,7 +92,8 @@ impl State {
             Kind::Namespaces => Some(Identity::Namespaces),
             Kind::Basic | Kind::None => None,
         };
-        let home = home::prepare(&self.path, name, None, identity.and_then(Identity::ids)).unwrap();
+        let whose = Whose { user: name, tenant: None, authority: None };
+        let home = home::prepare(&self.path, whose, identity.and_then(Identity::ids)).unwrap();
         let own = std::env::current_exe().unwrap();
         let paths = Paths::for_home(&home, &[own.parent().unwrap().to_owned(), self.tree()]);
         let walls = match (identity, kind) {
@@ -193,7 +194,7 @@ pub(crate) fn with_a_group(test: &str) -> bool {
     false
 }
 
-fn again(test: &str) -> std::process::Command {
+pub(crate) fn again(test: &str) -> std::process::Command {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture"]);
     command

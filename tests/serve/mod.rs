@@ -8,6 +8,7 @@ mod authorities;
 mod challenges;
 mod credentials;
 mod faults;
+mod homes;
 mod identity;
 mod introspection;
 mod keys;

@@ -13,7 +13,7 @@ const EDGES: &[(&str, &str)] = &[
         "app",
         "config http client gate server limits policy credentials process auth audit store seal outbound mcp redact shutdown private_file problem",
     ),
-    ("config", "http auth telemetry credentials store problem"),
+    ("config", "http auth telemetry credentials process store problem"),
     ("http", "client limits auth audit mcp shutdown"),
     ("client", "gate server limits policy auth audit seal mcp shutdown hex"),
     // Nobody else reaches the bridge: it is a private module of the gate.

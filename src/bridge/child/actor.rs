@@ -76,6 +76,8 @@ pub(in super::super) enum End {
     Closed,
     /// Nobody may use it any more.
     Withdrawn,
+    /// It uses more than its share of the machine, and of what is said here.
+    Exceeded(String),
 }
 
 // === impl Actor ===

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use super::super::recording;
 use super::capacity::Reservation;
 use super::credential_files::FileInUse;
+use super::home_limit::Watched;
 use super::isolated::{Fitted, Isolated};
 use super::last_word::{Hearer, LastWord};
 use super::launch_error::LaunchError;
@@ -81,6 +82,7 @@ pub(super) struct Launched {
     /// While anything of it may still be shown.
     _masks: Arc<Vec<Learned>>,
     files: Vec<FileInUse>,
+    watched: Option<Watched>,
     /// Comes back when nothing of the process is left.
     reservation: Arc<Reservation>,
 }
@@ -164,6 +166,7 @@ impl Launcher {
             redactor: self.redactor.clone(),
             _masks: masks,
             files: fitted.delivered,
+            watched: fitted.watched,
             reservation,
         })
     }
@@ -203,6 +206,11 @@ impl Launched {
         self.tail.lines()
     }
 
+    /// The home, where there is a limit to it.
+    pub(super) fn watched(&self) -> Option<Watched> {
+        self.watched.clone()
+    }
+
     /// Names, sources and keyed fingerprints of what the child was given, for the audit log.
     pub(super) fn given(&self) -> Vec<String> {
         let show = |one: &credentials::Credential| {
@@ -219,6 +227,11 @@ impl Launched {
     /// How the process ended, if it does so in time.
     pub(super) async fn exit_within(&self, patience: Duration) -> Option<Exit> {
         tokio::time::timeout(patience, self.handle.exited()).await.ok()
+    }
+
+    /// Ends it at once, whatever it is doing.
+    pub(super) async fn kill(&self) {
+        self.handle.kill().await;
     }
 
     /// Ends it, and returns how that went and what it said last.

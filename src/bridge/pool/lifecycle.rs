@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::super::child::{Actor, Child, End, Setup};
 use super::super::recording;
 use super::capacity::{Capacity, Reservation};
+use super::home_limit::is_full;
 use super::last_word::LastWord;
 use super::launch::{Launched, Launcher};
 use super::launch_error::LaunchError;
@@ -326,12 +327,14 @@ impl Lifecycle {
     async fn live(&self, slot: &Arc<Slot>, running: Running) {
         let Running { child, mut actor, mut launched } = running;
         let born = Instant::now();
+        let watched = launched.watched();
         let end = {
             let Launched { stdin, lines, .. } = &mut launched;
             tokio::select! {
                 end = actor.run(lines, stdin, self.settings.grace) => end,
                 () = self.shutdown.aborting() => End::Closed,
                 () = slot.tokens.withdrawn() => End::Withdrawn,
+                why = is_full(watched.as_ref()) => End::Exceeded(why),
             }
         };
         launched.is_ending();
@@ -339,12 +342,18 @@ impl Lifecycle {
         actor.stop();
         let exit = match &end {
             End::Closed | End::Withdrawn => None,
+            End::Exceeded(_) => {
+                // It would go on filling the disk for as long as it is asked.
+                launched.kill().await;
+                None
+            }
             End::Exited | End::Broken(_) => launched.exit_within(EXIT_PATIENCE).await,
         };
         if let End::Broken(error) = &end {
             tracing::debug!(%error, "a pipe of the server broke");
         }
         actor.fail(&ErrorObject::internal(last_answer(&end, exit.as_ref()))).await;
+        let mut exceeded = None;
         let fate = match end {
             End::Closed => Fate::Closed,
             End::Withdrawn => {
@@ -355,6 +364,11 @@ impl Lifecycle {
                 // With everything that relied on it. It ends already, so that there is nothing to close.
                 let _ = self.slots.retire(slot);
                 Fate::Withdrawn
+            }
+            End::Exceeded(why) => {
+                tracing::warn!(user = slot.principal.user().digest(), "a child is stopped: {why}");
+                exceeded = watched;
+                Fate::Closed
             }
             End::Exited | End::Broken(_) => {
                 Fate::Crashed { how: Ended(exit).to_string(), lived: born.elapsed() }
@@ -374,6 +388,9 @@ impl Lifecycle {
             Fate::Closed => "it was closed",
         };
         recording::ended(&self.audit, &slot.principal, &child, why);
+        if let Some(watched) = exceeded {
+            watched.clear().await;
+        }
     }
 }
 
@@ -381,6 +398,7 @@ impl Lifecycle {
 fn last_answer(end: &End, exit: Option<&Exit>) -> String {
     match (end, exit) {
         (End::Closed, _) => "the server was stopped while it worked on this call".to_owned(),
+        (End::Exceeded(why), _) => format!("the server was stopped: {why}"),
         (End::Withdrawn, _) => "the access to the server was withdrawn".to_owned(),
         (_, Some(exit)) => format!("the server {exit} while it worked on this call"),
         (_, None) => "the server closed its output while it worked on this call".to_owned(),

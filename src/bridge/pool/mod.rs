@@ -3,6 +3,7 @@
 mod authorizing_tokens;
 mod capacity;
 mod credential_files;
+mod home_limit;
 mod isolated;
 mod last_word;
 mod launch;
@@ -21,7 +22,8 @@ use std::time::Duration;
 
 use tokio::time::{interval, timeout};
 
-pub use isolated::Isolated;
+pub use home_limit::HomeLimit;
+pub use isolated::{HomeScope, Homes, Isolated};
 pub use launch::{Confinement, Launcher};
 pub use settings::Settings;
 pub use slot::{ChildKey, Seat, Slot};

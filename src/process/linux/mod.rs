@@ -10,6 +10,7 @@ mod noexec;
 mod open_files;
 mod pid_namespace;
 mod probe;
+mod protect;
 mod report;
 mod signals;
 mod spawner;
@@ -31,6 +32,7 @@ pub use handle::ProcessHandle;
 pub use noexec::may_execute_in;
 pub use open_files::raise_open_files;
 pub use probe::probe;
+pub use protect::{conceal_variables, protect_memory};
 pub use spawner::Spawner;
 pub use tokio::net::unix::pipe::{Receiver as Stdout, Receiver as Stderr, Sender as Stdin};
 

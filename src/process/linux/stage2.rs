@@ -12,6 +12,7 @@ use std::process::{Command, ExitCode};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::prctl;
+use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{getppid, setsid};
 use zeroize::Zeroizing;
@@ -44,6 +45,7 @@ fn serve_purpose(supervisor: i32, spec: RawFd, status: &File) -> Result<(), Exec
         .map_err(|_| preparation("understand its specification", Errno::EPROTO))?;
     lower_open_files(spec.open_files)
         .map_err(|errno| preparation("limit its descriptors", errno))?;
+    limit_files(&spec).map_err(|errno| preparation("limit the size of its files", errno))?;
     walls::raise(&spec.walls, supervisor)?;
     std::env::set_current_dir(&*spec.cwd.0)
         .map_err(|error| ExecFailure::WorkingDirectory { errno: errno(&error) })?;
@@ -79,6 +81,12 @@ fn read_spec(spec: RawFd) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
     File::open(format!("/proc/self/fd/{spec}"))?.take(MAX_SPEC).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// A file that would become larger than it may is an error, or the end, of whoever writes it.
+fn limit_files(spec: &Spec<'_>) -> nix::Result<()> {
+    let largest = spec.walls.paths().and_then(|paths| paths.largest_file);
+    largest.map_or(Ok(()), |bytes| setrlimit(Resource::RLIMIT_FSIZE, bytes, bytes))
 }
 
 /// Only returns if the command could not be executed.

@@ -22,14 +22,40 @@ const LIBRARIES: &[&str] = &["lib", "lib64", "libexec"];
 
 /// The first executable file of this name in `PATH`.
 pub(super) fn in_path(name: &OsStr) -> Option<PathBuf> {
-    use std::os::unix::fs::PermissionsExt;
     let dirs = std::env::var_os("PATH")?;
-    std::env::split_paths(&dirs).filter(|dir| dir.is_absolute()).map(|dir| dir.join(name)).find(
-        |path| {
-            path.metadata()
-                .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-        },
-    )
+    all_in(&dirs, name).next()
+}
+
+/// Every executable file of this name that `PATH` leads to, the real ones behind a shim of pyenv included: the shim
+/// itself looks around in its owner's home, which nobody sees from behind walls.
+pub(super) fn all_in_path(name: &OsStr) -> Vec<PathBuf> {
+    let dirs = std::env::var_os("PATH").unwrap_or_default();
+    all_in(&dirs, name).flat_map(|path| [behind_shim(&path, name), vec![path]].concat()).collect()
+}
+
+fn all_in(dirs: &OsStr, name: &OsStr) -> impl Iterator<Item = PathBuf> {
+    let dirs: Vec<PathBuf> = std::env::split_paths(dirs).filter(|dir| dir.is_absolute()).collect();
+    let name = name.to_owned();
+    dirs.into_iter().map(move |dir| dir.join(&name)).filter(|path| is_program(path))
+}
+
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// `ROOT/shims/NAME` stands for one of `ROOT/versions/VERSION/bin/NAME`; the last version first.
+fn behind_shim(path: &Path, name: &OsStr) -> Vec<PathBuf> {
+    let Some(dir) = path.parent().filter(|dir| dir.ends_with("shims")) else {
+        return Vec::new();
+    };
+    let versions =
+        std::fs::read_dir(dir.with_file_name("versions")).into_iter().flatten().flatten();
+    let programs = versions.map(|version| version.path().join("bin").join(name));
+    let mut found: Vec<PathBuf> = programs.filter(|path| is_program(path)).collect();
+    found.sort();
+    found.reverse();
+    found
 }
 
 /// What a program reads beside the system.
@@ -173,6 +199,25 @@ mod tests {
         assert_eq!(of_program(Path::new("/usr/bin/env")), Vec::<PathBuf>::new());
         let args = ["x", "--file=/etc/hostname", "/"].map(OsString::from);
         assert!(!of_arguments(&args, &dir).contains(&"/".into()));
+    }
+
+    #[test]
+    fn what_a_shim_stands_for_comes_before_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = Scratch::new();
+        for place in ["plain", "pyenv/shims", "pyenv/versions/3.1/bin", "pyenv/versions/3.2/bin"] {
+            fs::create_dir_all(dir.join(place)).unwrap();
+            fs::write(dir.join(place).join("uv"), "#!/bin/sh").unwrap();
+            let runs = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(dir.join(place).join("uv"), runs).unwrap();
+        }
+        let path = std::env::join_paths(["pyenv/shims", "plain"].map(|at| dir.join(at))).unwrap();
+        let found: Vec<PathBuf> = all_in(&path, OsStr::new("uv")).collect();
+        assert_eq!(found, ["pyenv/shims/uv", "plain/uv"].map(|at| dir.join(at)));
+        let real =
+            ["pyenv/versions/3.2/bin/uv", "pyenv/versions/3.1/bin/uv"].map(|at| dir.join(at));
+        assert_eq!(behind_shim(&found[0], OsStr::new("uv")), real);
+        assert!(behind_shim(&found[1], OsStr::new("uv")).is_empty());
     }
 
     #[test]
