@@ -2,16 +2,22 @@
 
 mod callers;
 mod dev;
+mod hidden;
 mod parts;
+mod protect;
 mod run;
 pub mod secret;
 mod serve;
+mod shown;
+mod sources;
 mod walls;
 mod watch;
 
 pub use dev::dev;
+pub use protect::{Rereading, protect};
 pub use run::{Error, News};
 pub use serve::{check, serve};
 
 pub(crate) use run::until_stopped;
-pub(crate) use serve::{Built, build, open_store, outbound_client, runtime};
+pub(crate) use serve::{Built, build, outbound_client, runtime};
+pub(crate) use sources::open_store;

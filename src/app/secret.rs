@@ -10,8 +10,10 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::run;
-use super::serve::{open_store, runtime};
+use super::serve::runtime;
+use super::sources::open_store;
 use crate::config::{self, Owner, Secret, SecretAction, SecretInput, SecretLocation};
+use crate::process;
 use crate::store::{self, Filter, Listed, MAX_VALUE, Removed, Store, UserRef, os_keyring};
 
 /// What came of it.
@@ -70,6 +72,7 @@ pub enum Error {
 /// # Errors
 /// See [`Error`].
 pub fn secret(asked: Secret) -> Result<Outcome, Error> {
+    process::protect_memory().map_err(|cause| run::Error::Runtime { cause })?;
     // Reading may wait for a person, which is why it happens before anything is opened.
     let value = match &asked.action {
         SecretAction::Set { value, .. } => Some(read(value)?),

@@ -19,6 +19,8 @@ pub(super) const START_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) const START_WAIT: Duration = Duration::from_secs(2 * 60);
 /// How long a call may take.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+/// How long a question waits for it to be clear whose it is, and a call for those that it could be confused with.
+pub(super) const HOLD_LIMIT: Duration = Duration::from_secs(5);
 /// How long a child without work lives.
 pub(super) const IDLE: Duration = Duration::from_secs(15 * 60);
 /// The longest line that a child may print.
@@ -45,6 +47,8 @@ pub struct Child {
     pub start_wait: Duration,
     /// Until a call is answered.
     pub call_timeout: Duration,
+    /// Until a question is refused that could be of several clients' calls; a call waits no longer for theirs.
+    pub hold_limit: Duration,
     /// Until a child without work is stopped.
     pub idle: Duration,
     /// The longest line on the child's stdout.
@@ -109,6 +113,7 @@ impl Child {
             start_timeout: layers.one(&key::START_TIMEOUT, START_TIMEOUT, value::duration),
             start_wait: layers.one(&key::START_WAIT, START_WAIT, value::duration),
             call_timeout: layers.one(&key::CALL_TIMEOUT, CALL_TIMEOUT, value::duration),
+            hold_limit: layers.one(&key::HOLD_LIMIT, HOLD_LIMIT, value::duration),
             idle: layers.one(&key::CHILD_IDLE, IDLE, value::duration),
             max_line: layers.one(&key::MAX_LINE, MAX_LINE, value::size),
         }

@@ -8,7 +8,7 @@ use super::child::{self, Child, CredentialRules};
 use super::file::File;
 use super::http::{self, Http, Listen};
 use super::layers::{Layers, Origins, Typed};
-use super::output::{self, Audit, Trace};
+use super::output::{self, Audit, AuditDurability, Trace};
 use super::wrong::Wrong;
 use super::{key, name, value};
 use crate::credentials::Users;
@@ -41,6 +41,8 @@ pub struct Dev {
     pub print: Option<ClientApp>,
     /// Where audit records go.
     pub audit: Audit,
+    /// How durable a record has to be before its call is dispatched.
+    pub audit_durability: AuditDurability,
     /// What is logged, and how.
     pub log: telemetry::Settings,
     /// Where to keep state; off means in memory alone.
@@ -107,6 +109,7 @@ pub fn dev(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<Dev,
         watch: layers.paths(&key::WATCH),
         print,
         audit: output::audit(&mut layers, Audit::Off),
+        audit_durability: output::audit_durability(&mut layers),
         log: output::log(&mut layers),
         state_dir: layers.path(&key::STATE_DIR),
         roots: layers.paths(&key::ROOTS),

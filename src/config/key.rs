@@ -46,6 +46,7 @@ keys! {
     ALLOW_HOST = "allow-host", Commas;
     LEGACY_SSE = "legacy-sse", One;
     MAX_BODY = "max-body", One;
+    MEMORY = "memory", One;
     KEEP_ALIVE = "keep-alive", One;
     SESSION_IDLE = "session-idle", One;
     SEALED_TTL = "sealed-ttl", One;
@@ -57,12 +58,14 @@ keys! {
     START_TIMEOUT = "start-timeout", One;
     START_WAIT = "start-wait", One;
     CALL_TIMEOUT = "call-timeout", One;
+    HOLD_LIMIT = "hold-limit", One;
     CHILD_IDLE = "child-idle", One;
     GRACE = "grace", One;
     MAX_LINE = "max-line", One;
     ROOTS = "roots", Lines;
     STATE_DIR = "state-dir", One;
     AUDIT = "audit", One;
+    AUDIT_DURABILITY = "audit-durability", One;
     LOG_FORMAT = "log-format", One;
     VERBOSE = "verbose", One;
     TRACE = "trace", One;
@@ -78,9 +81,11 @@ keys! {
     API_URL = "api-url", Commas;
     TOKEN_TYPE = "token-type", Commas;
     KEYS_COOL_DOWN = "keys-cool-down", One;
+    CA_FILE = "ca-file", One;
     AUDIENCE = "audience", Commas;
     ALGORITHM = "algorithm", Commas;
     REQUIRED_SCOPE = "required-scope", Commas;
+    OFFER_SCOPE = "offer-scope", Commas;
     USER_CLAIM = "user-claim", One;
     TENANT_CLAIM = "tenant-claim", One;
     GROUPS_CLAIM = "groups-claim", One;
@@ -100,8 +105,13 @@ keys! {
     MAX_CHILDREN = "max-children", One;
     MAX_CHILDREN_PER_USER = "max-children-per-user", One;
     MAX_STARTS = "max-starts", One;
+    MEMORY_PER_USER = "memory-per-user", One;
     ISOLATION = "isolation", One;
     UID_RANGE = "uid-range", One;
+    ALLOW_READ = "allow-read", Lines;
+    ALLOW_WRITE = "allow-write", Lines;
+    HOME_SCOPE = "home-scope", One;
+    HOME_SIZE = "home-size", One;
     COMMAND = "command", Words;
 }
 
@@ -114,6 +124,7 @@ const SHARED: &[Key] = &[
     ALLOW_HOST,
     LEGACY_SSE,
     MAX_BODY,
+    MEMORY,
     KEEP_ALIVE,
     SESSION_IDLE,
     SEALED_TTL,
@@ -125,12 +136,14 @@ const SHARED: &[Key] = &[
     START_TIMEOUT,
     START_WAIT,
     CALL_TIMEOUT,
+    HOLD_LIMIT,
     CHILD_IDLE,
     GRACE,
     MAX_LINE,
     ROOTS,
     STATE_DIR,
     AUDIT,
+    AUDIT_DURABILITY,
     LOG_FORMAT,
     VERBOSE,
     COMMAND,
@@ -149,9 +162,11 @@ const SERVE_ONLY: &[Key] = &[
     API_URL,
     TOKEN_TYPE,
     KEYS_COOL_DOWN,
+    CA_FILE,
     AUDIENCE,
     ALGORITHM,
     REQUIRED_SCOPE,
+    OFFER_SCOPE,
     USER_CLAIM,
     TENANT_CLAIM,
     GROUPS_CLAIM,
@@ -171,8 +186,13 @@ const SERVE_ONLY: &[Key] = &[
     MAX_CHILDREN,
     MAX_CHILDREN_PER_USER,
     MAX_STARTS,
+    MEMORY_PER_USER,
     ISOLATION,
     UID_RANGE,
+    ALLOW_READ,
+    ALLOW_WRITE,
+    HOME_SCOPE,
+    HOME_SIZE,
 ];
 
 // === impl Key ===

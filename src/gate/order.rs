@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 use super::access::Access;
-use super::bridge::{self, Launcher, Member, Outcome, Pool, recording};
+use super::bridge::{self, Launcher, Member, Pool, recording};
 use super::call::Call;
 use super::not_admitted::NotAdmitted;
-use super::outcome;
 use super::seat::Seat;
 use crate::audit::{self, Ending, Incident};
 use crate::auth::Principal;
-use crate::mcp::{Era, Raw};
-use crate::policy::{LogLevel, Operation, Permitted, Policy};
+use crate::mcp::Era;
+use crate::policy::{Operation, Permitted, Policy};
 use crate::server::{Internal, Profile};
 use crate::shutdown::Shutdown;
 
@@ -29,9 +29,9 @@ pub struct Gate {
     pub(super) pool: Pool,
     pub(super) policy: Policy,
     pub(super) audit: audit::Log,
-    call_timeout: Duration,
+    pub(super) call_timeout: Duration,
     /// The calls that keep the process from ending while its grace lasts.
-    calls: TaskTracker,
+    pub(super) calls: TaskTracker,
     shutdown: Shutdown,
 }
 
@@ -61,6 +61,8 @@ enum Kind<'a> {
     Subscribe(&'a Member),
     /// A subscription, which is quiet by nature.
     Listen,
+    /// A session's subscription, which keeps no child.
+    Follow,
     /// News whose answer nobody waits for.
     Farewell,
 }
@@ -69,9 +71,9 @@ enum Kind<'a> {
 #[derive(Debug)]
 #[must_use]
 pub struct Admitted {
-    child: bridge::Child,
-    permitted: Permitted,
-    record: audit::Open,
+    pub(super) child: bridge::Child,
+    pub(super) permitted: Permitted,
+    pub(super) record: audit::Open,
     /// What it takes of all that may be in flight, where it is no call.
     _share: Option<bridge::Share>,
 }
@@ -79,7 +81,7 @@ pub struct Admitted {
 /// More is under way than may be.
 #[derive(Debug, thiserror::Error)]
 #[error("too many calls are in flight; try again later")]
-struct Busy;
+pub(super) struct Busy;
 
 /// Nothing new is begun.
 #[derive(Debug, thiserror::Error)]
@@ -95,11 +97,6 @@ impl Gate {
         let Parts { launcher, pool, policy, audit, call_timeout, shutdown } = parts;
         let pool = Pool::new(launcher, pool, audit.clone(), &shutdown);
         Self { pool, policy, audit, call_timeout, calls: TaskTracker::new(), shutdown }
-    }
-
-    /// Finds out how the server speaks before anybody calls; takes some seconds at most.
-    pub async fn probe(&self) {
-        self.pool.probe().await;
     }
 
     /// Lets a caller in: policy's `connect`, and whose children his are.
@@ -169,44 +166,40 @@ impl Gate {
         self.pass(access, seat, operation, Kind::Listen).await
     }
 
+    /// Opens a modern server's own subscription for a session, whose child it does not keep.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn follow(
+        &self,
+        access: &Access,
+        seat: &Seat,
+        operation: Operation,
+    ) -> Result<Call, NotAdmitted> {
+        self.pass(access, seat, operation, Kind::Follow).await
+    }
+
     /// Sends an operation whose answer nobody waits for, if the child still runs.
     pub fn say_farewell(&self, access: &Access, seat: &Seat, operation: Operation) {
         let Some(child) = seat.running().filter(|_| own(access, seat.key()).is_ok()) else {
             return;
         };
-        // At once, so that nothing that the caller says afterwards can come before it.
-        let Ok(admitted) = self.admit(access, child, operation) else { return };
-        let mut call = self.dispatch(admitted, seat, Kind::Farewell);
-        self.shutdown.spawn_work(async move {
-            while !matches!(call.next().await, bridge::Event::Done(_)) {}
-        });
-    }
-
-    /// Sets the level from which on a member wants to hear what the server logs. A modern server learns it with each
-    /// request, a legacy one has one level for all who share it.
-    ///
-    /// # Errors
-    /// As [`call`](Self::call).
-    pub async fn set_level(
-        &self,
-        access: &Access,
-        seat: &Seat,
-        (member, level): (&Member, LogLevel),
-        operation: Operation,
-    ) -> Result<Outcome, NotAdmitted> {
-        self.open()?;
-        let child = self.child(access, seat).await?;
-        // The rest of a call's bounds does not hold for it.
-        let _share = child.share().ok_or_else(|| NotAdmitted::for_now(&Busy, None))?;
-        let Admitted { child, permitted, record, .. } = self.admit(access, child, operation)?;
-        let of_all = member.set_level(level);
-        let outcome = match child.hello().era() {
-            Era::Modern => Outcome::Result(Raw::empty_object()),
-            Era::Legacy => child.ask(Internal::SetLevel(of_all), self.call_timeout).await,
+        let Ok(permitted) = self.policy.authorize(access.principal(), operation) else { return };
+        // In its turn, so that nothing that the caller says afterwards can come before it; on a runtime's thread or
+        // on that of the log.
+        let (gate, seat, runtime) = (self.clone(), seat.clone(), Handle::current());
+        let working = seat.inner.working();
+        let (told, to) = (permitted.clone(), child.clone());
+        let turn = move |record| {
+            let _context = runtime.enter();
+            let admitted = Admitted { child: to, permitted: told, record, _share: None };
+            let mut call = gate.dispatch(admitted, &seat, working, Kind::Farewell);
+            gate.shutdown.spawn_work(async move {
+                while !matches!(call.next().await, bridge::Event::Done(_)) {}
+            });
         };
-        let (outcome, ending) = outcome::outcome(&permitted, outcome);
-        record.end(ending);
-        Ok(outcome)
+        // What cannot be recorded is left unsaid.
+        let _ = recording::begin_in_turn(&self.audit, &permitted, &child, turn);
     }
 
     /// Judges and records what is done in another form: a legacy client's subscription at a modern server, which is
@@ -221,9 +214,10 @@ impl Gate {
         operation: Operation,
     ) -> Result<Admitted, NotAdmitted> {
         self.open()?;
+        let _working = seat.inner.working();
         let child = self.child(access, seat).await?;
         let share = child.share().ok_or_else(|| NotAdmitted::for_now(&Busy, None))?;
-        Ok(Admitted { _share: Some(share), ..self.admit(access, child, operation)? })
+        Ok(Admitted { _share: Some(share), ..self.admit(access, child, operation).await? })
     }
 
     /// The order: connect (in [`Access`]) → child → authorize → audit `begin` → dispatch. Outcome and audit `end` are
@@ -238,12 +232,18 @@ impl Gate {
         // Before the look, so that whoever gets through is waited for.
         let counted = match kind {
             Kind::Plain | Kind::Subscribe(_) => Some(self.calls.token()),
-            Kind::Listen | Kind::Farewell => None,
+            Kind::Listen | Kind::Follow | Kind::Farewell => None,
         };
         self.open()?;
+        // Before the child is looked for, so that it does not go meanwhile.
+        let working = seat.inner.working();
         let child = self.child(access, seat).await?;
-        let admitted = self.admit(access, child, operation)?;
-        Ok(self.dispatch(admitted, seat, kind).counted(counted))
+        let admitted = self.admit(access, child, operation).await?;
+        let seat_of_call = match kind {
+            Kind::Follow => seat.inner.clone(),
+            _ => working,
+        };
+        Ok(self.dispatch(admitted, seat, seat_of_call, kind).counted(counted))
     }
 
     /// Refuses whatever is new once the process is about to end.
@@ -264,22 +264,34 @@ impl Gate {
         seat: &Seat,
     ) -> Result<bridge::Child, NotAdmitted> {
         own(access, seat.key())?;
-        Ok(self.pool.ready(&seat.inner).await?)
+        let ready = self.pool.ready(&seat.inner).await;
+        match ready {
+            // Before anything is sent to it: a session goes on with a successor that keeps its word, and with no other.
+            Ok(child) if seat.suits(&child) => Ok(child),
+            Err(why) if !seat.is_lost() => Err(why.into()),
+            Ok(_) | Err(_) => Err(NotAdmitted::session_over()),
+        }
     }
 
-    /// Policy, then the first of two audit records.
-    fn admit(
+    /// Policy, then the first of two audit records, written.
+    pub(super) async fn admit(
         &self,
         access: &Access,
         child: bridge::Child,
         operation: Operation,
     ) -> Result<Admitted, NotAdmitted> {
         let permitted = self.policy.authorize(access.principal(), operation)?;
-        let record = recording::begin(&self.audit, &permitted, &child)?;
+        let record = recording::begin(&self.audit, &permitted, &child).await?;
         Ok(Admitted { child, permitted, record, _share: None })
     }
 
-    fn dispatch(&self, admitted: Admitted, seat: &Seat, kind: Kind<'_>) -> Call {
+    fn dispatch(
+        &self,
+        admitted: Admitted,
+        seat: &Seat,
+        seat_of_call: bridge::Seat,
+        kind: Kind<'_>,
+    ) -> Call {
         let Admitted { child, permitted, record, .. } = admitted;
         self.lower_level(&permitted, seat, &child);
         let subscribing = match (kind, &permitted.operation().params.uri) {
@@ -290,10 +302,10 @@ impl Gate {
         let patience = match kind {
             Kind::Plain | Kind::Subscribe(_) => Some(self.call_timeout),
             Kind::Farewell => Some(FAREWELL_WITHIN.min(self.call_timeout)),
-            Kind::Listen => None,
+            Kind::Listen | Kind::Follow => None,
         };
         let conversation = child.converse(permitted, patience);
-        Call::new(conversation, record, subscribing, seat.inner.clone())
+        Call::new(conversation, record, subscribing, seat_of_call)
     }
 
     /// A modern client names its level with each request; a legacy server has one for all who share it.
@@ -327,32 +339,15 @@ impl Gate {
         Ok(())
     }
 
-    /// Ends the child that one session has for itself; a child that is shared stays.
-    pub fn leave(&self, seat: &Seat) {
-        if seat.key().session.is_some() {
-            self.pool.forget(seat.key());
-        }
-    }
-
     /// Records what a caller did that he must not do.
     pub fn report(&self, access: &Access, incident: &Incident) {
         self.audit.incident(&access.principal().as_ref().into(), incident);
     }
 
-    /// Starts successors of all running children and puts them in their places; sessions stay.
-    pub async fn replace_all(&self) {
-        self.pool.replace_all().await;
-    }
-
-    /// Resolves when no call is under way; subscriptions, which last, do not count.
-    pub async fn idle(&self) {
-        self.calls.close();
-        self.calls.wait().await;
-    }
-
-    /// Closes every child and waits until all of them have ended.
-    pub async fn close(&self) {
-        self.pool.close().await;
+    /// Records that a session was opened, and its end when what is returned is told or dropped.
+    #[must_use]
+    pub fn record_session(&self, access: &Access, name: &str) -> audit::OpenSession {
+        self.audit.session(|| access.principal().as_ref().into(), name)
     }
 }
 

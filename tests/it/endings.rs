@@ -7,17 +7,11 @@ use crate::support::*;
 /// Nothing new once it was told to stop: 503, with when to come again.
 async fn expect_refusals(served: &Served) {
     let modern = Modern::new(served);
-    let refused = async {
-        let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
-        loop {
-            let reply = modern.begin(json!(1), "echo", json!({})).await;
-            if reply.status == 503 {
-                return reply;
-            }
-            tick.tick().await;
-        }
-    };
-    let reply = soon("a refusal", refused).await;
+    let reply = until("a refusal", async || {
+        let reply = modern.begin(json!(1), "echo", json!({})).await;
+        (reply.status == 503).then_some(reply)
+    })
+    .await;
     assert!(reply.header("retry-after").is_some());
     assert!(error(&reply.json().await).1.contains("shutting down"));
 }

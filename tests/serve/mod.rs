@@ -4,13 +4,16 @@
 //! Nothing here uses the product's code. Numbers in parentheses are those of the authorization checklist.
 
 mod audit;
+mod authorities;
 mod challenges;
 mod credentials;
 mod crowd;
 mod faults;
+mod homes;
 mod identity;
 mod introspection;
 mod keys;
+mod memory;
 mod probe;
 mod sessions;
 mod silence;
@@ -18,4 +21,5 @@ mod stalls;
 mod startup;
 mod tokens;
 mod vault;
+mod walls;
 mod weaker;

@@ -5,10 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
+use super::super::recording;
 use super::capacity::Reservation;
 use super::credential_files::FileInUse;
+use super::home_limit::Watched;
 use super::isolated::{Fitted, Isolated, PassingHome};
+use super::last_word::{Hearer, LastWord};
 use super::launch_error::LaunchError;
+use crate::audit;
 use crate::auth::Principal;
 use crate::credentials::{self, CredentialSet, Sources};
 use crate::mcp::Lines;
@@ -17,6 +23,10 @@ use crate::process::{
     self, ChildCommand, Environment, Exit, Process, ProcessHandle, Spawner, Stdin, stderr,
 };
 use crate::redact::{Learned, Redactor};
+use crate::server::PROBE;
+
+/// How long the end of stderr may come after that of the process.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
 
 type ChildLines = Lines<process::Stdout>;
 
@@ -62,6 +72,10 @@ pub(super) struct Launched {
     pub(super) lines: ChildLines,
     handle: ProcessHandle,
     tail: stderr::Tail,
+    /// Reads stderr to its end.
+    stderr: JoinHandle<()>,
+    /// Who may know what it wrote there.
+    hearer: Hearer,
     name: String,
     /// What the child holds: while it lives, these values are this user's.
     credentials: CredentialSet,
@@ -69,6 +83,7 @@ pub(super) struct Launched {
     /// While anything of it may still be shown.
     _masks: Arc<Vec<Learned>>,
     files: Vec<FileInUse>,
+    watched: Option<Watched>,
     /// Comes back when nothing of the process is left.
     reservation: Arc<Reservation>,
 }
@@ -107,8 +122,10 @@ impl Launcher {
         &self,
         principal: &Arc<Principal>,
         reservation: Arc<Reservation>,
+        audit: &audit::Log,
     ) -> Result<Launched, LaunchError> {
         let fetched = self.sources.fetch(principal).await;
+        recording::fetched(audit, principal, &fetched);
         let credentials = fetched.map_err(|cause| LaunchError::Credentials { cause })?;
         let learn = |one: &credentials::Credential| self.redactor.learn(&one.value);
         let masks = Arc::new(credentials.iter().map(learn).collect::<Vec<_>>());
@@ -121,10 +138,10 @@ impl Launcher {
         let (fitted, credentials) = fitting.await.map_err(|_| LaunchError::Interrupted)??;
         let process = self.spawn(fitted.env, fitted.cwd, fitted.walls).await?;
         let tail = stderr::Tail::default();
-        let (sink, kept) = (stderr::log(self.name.clone()), tail.clone());
+        let (sink, kept) = (self.sink(), tail.clone());
         let redactor = self.redactor.clone();
         let masked = Arc::clone(&masks);
-        tokio::spawn(async move {
+        let stderr = tokio::spawn(async move {
             let limits = stderr::Limits::default();
             let mask = |line: &str| redactor.mask(line).into_owned();
             let drained = stderr::drain(process.stderr, limits, kept, mask, sink).await;
@@ -138,11 +155,17 @@ impl Launcher {
             lines: Lines::new(process.stdout, self.max_line),
             handle: process.handle,
             tail,
+            stderr,
+            hearer: match self.confinement {
+                Confinement::Developer { .. } => Hearer::User,
+                Confinement::Isolated(_) => Hearer::Operator,
+            },
             name: self.name.clone(),
             credentials,
             redactor: self.redactor.clone(),
             _masks: masks,
             files: fitted.delivered,
+            watched: fitted.watched,
             reservation,
         })
     }
@@ -181,6 +204,18 @@ impl Launcher {
         self.spawner.spawn(command).await.map_err(|cause| LaunchError::Process { cause })
     }
 
+    /// The log, with an explanation where we, or the walls, are what a child complains of.
+    fn sink(&self) -> impl FnMut(&str) + Send + use<> {
+        let mut log = explained(self.name.clone());
+        let confinement = self.confinement.clone();
+        move |line| {
+            log(line);
+            if let Confinement::Isolated(isolated) = &confinement {
+                isolated.explain(line);
+            }
+        }
+    }
+
     fn fit(&self, principal: &Principal) -> Result<Fitted, LaunchError> {
         match &self.confinement {
             Confinement::Developer { env } => Ok(Fitted::open(env.clone())),
@@ -202,6 +237,11 @@ impl Launched {
 
     pub(super) fn last_words(&self) -> Vec<String> {
         self.tail.lines()
+    }
+
+    /// The home, where there is a limit to it.
+    pub(super) fn watched(&self) -> Option<Watched> {
+        self.watched.clone()
     }
 
     /// Names, sources and keyed fingerprints of what the child was given, for the audit log.
@@ -227,6 +267,24 @@ impl Launched {
         tokio::time::timeout(patience, self.handle.exited()).await.ok()
     }
 
+    /// Ends it at once, whatever it is doing.
+    pub(super) async fn kill(&self) {
+        self.handle.kill().await;
+    }
+
+    /// Ends it as [`end`](Self::end) does, and returns how that went and what it said last.
+    pub(super) async fn end_of_start(
+        mut self,
+        hurry: impl Future<Output = ()>,
+    ) -> (Option<Exit>, LastWord) {
+        let (tail, hearer) = (self.tail.clone(), self.hearer);
+        let stderr = std::mem::replace(&mut self.stderr, tokio::spawn(async {}));
+        let exit = self.end(hurry).await;
+        // Somebody else may hold the pipe; what was said so far has to do then.
+        let _ = tokio::time::timeout(LAST_WORDS_WITHIN, stderr).await;
+        (exit, LastWord::of(&tail.lines(), hearer))
+    }
+
     /// Closes its stdin and sees to it that nothing of it is left; from `hurry` on, it is killed at once.
     pub(super) async fn end(self, hurry: impl Future<Output = ()>) -> Option<Exit> {
         self.reservation.ending();
@@ -243,6 +301,24 @@ impl Launched {
         let _ = tokio::task::spawn_blocking(move || drop(files)).await;
         drop(reservation);
         Some(exit)
+    }
+}
+
+/// The sink of a child's stderr. Servers of the older SDKs fill a screen about a method that they do not know, which is
+/// said to be ours.
+fn explained(name: String) -> impl FnMut(&str) {
+    let mut log = stderr::log(name.clone());
+    let mut explained = false;
+    move |line| {
+        log(line);
+        if !explained && line.contains(PROBE) {
+            explained = true;
+            tracing::info!(
+                child = name,
+                "the lines about {PROBE} answer mcpwrap, which asks a server once how it speaks; \
+                 --child-era saves the question"
+            );
+        }
     }
 }
 

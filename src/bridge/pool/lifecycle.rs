@@ -1,31 +1,23 @@
-//! The life of one child: launch, handshake, the loop, its end and what follows from it.
+//! What starts children, when it may, and sees to their end.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::Instant;
-
-use super::super::child::{Actor, Child, End, Setup};
 use super::super::recording;
 use super::admission::{Admission, Admitted};
-use super::capacity::Reservation;
-use super::launch::{Launched, Launcher};
-use super::launch_error::LaunchError;
-use super::server_era::ServerEra;
+use super::launch::Launcher;
+use super::life::Around;
+use super::replay::replay;
 use super::settings::Settings;
 use super::slot::Slot;
-use super::slot_state::{Fate, NotStarted, Placement, Worth};
+use super::slot_state::{NotStarted, Placement};
 use super::slots::Slots;
+use super::start_error::StartError;
+use super::starts::Starts;
 use super::unavailable::{Retry, Unavailable};
 use crate::audit::{self, Incident};
-use crate::mcp::{Era, ErrorObject};
-use crate::process::Exit;
-use crate::server::{EraChoice, Failed, Internal, handshake};
 use crate::shutdown::Shutdown;
 
-/// How long the end of the output may come before the end of the process.
-const EXIT_PATIENCE: Duration = Duration::from_secs(2);
 /// What a client is told to wait that comes while mcpwrap ends; another one may have taken its place by then.
 const SHUT_DOWN_PAUSE: Duration = Duration::from_secs(5);
 /// How long a process that failed to start may take to end, before those who wait for it give up.
@@ -34,46 +26,13 @@ pub(super) const STOP_SLACK: Duration = Duration::from_secs(15);
 /// What starts children and sees to their end.
 #[derive(Debug)]
 pub(super) struct Lifecycle {
-    pub(super) launcher: Launcher,
+    pub(super) starts: Starts,
     pub(super) settings: Settings,
     /// Where it is recorded what a successor is told, and that a credential was refused because it is shared.
     audit: audit::Log,
     pub(super) shutdown: Shutdown,
-    pub(super) era: ServerEra,
     pub(super) slots: Slots,
-    next_number: AtomicU64,
     admission: Admission,
-}
-
-/// A child that has introduced itself.
-struct Running {
-    child: Child,
-    actor: Actor,
-    launched: Launched,
-}
-
-/// Why a child could not be started.
-#[derive(Debug, thiserror::Error)]
-enum StartError {
-    #[error(transparent)]
-    Launch(#[from] LaunchError),
-    #[error("{failed}; {exit}")]
-    Handshake { failed: Failed, exit: Ended },
-}
-
-/// How the process ended, as far as it is known.
-#[derive(Debug)]
-struct Ended(Option<Exit>);
-
-// === impl Ended ===
-
-impl std::fmt::Display for Ended {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.0 {
-            Some(exit) => write!(f, "the process {exit}"),
-            None => f.write_str("the process was stopped"),
-        }
-    }
 }
 
 // === impl Lifecycle ===
@@ -87,13 +46,11 @@ impl Lifecycle {
     ) -> Self {
         Self {
             admission: Admission::new(&settings),
-            era: ServerEra::new(settings.era),
-            launcher,
+            starts: Starts::new(launcher, settings.clone(), audit.clone(), shutdown.clone()),
             settings,
             audit,
             shutdown,
             slots: Slots::default(),
-            next_number: AtomicU64::new(1),
         }
     }
 
@@ -104,7 +61,7 @@ impl Lifecycle {
 
     /// Starts a child in the slot that granted it.
     pub(super) fn spawn(self: Arc<Self>, slot: Arc<Slot>) {
-        self.era.probe(slot.principal.user());
+        self.starts.era.probe(slot.principal.user());
         let shutdown = self.shutdown.clone();
         shutdown.spawn_work(self.start(slot));
     }
@@ -116,7 +73,7 @@ impl Lifecycle {
             admitted = self.admission.admit(&self.slots, &slot) => admitted,
         };
         let denied = |why| {
-            self.era.no_verdict(slot.principal.user());
+            self.starts.era.no_verdict(slot.principal.user());
             slot.failed(NotStarted::Denied(why));
         };
         let (turn, reservation) = match admitted {
@@ -126,26 +83,31 @@ impl Lifecycle {
             }
             Ok(Admitted::Goes(turn, reservation)) => (turn, reservation),
             Ok(Admitted::Unwanted) => {
-                self.era.no_verdict(slot.principal.user());
+                self.starts.era.no_verdict(slot.principal.user());
                 return slot.vacate();
             }
             Err(why) => return denied(why),
         };
         let brought_up = tokio::select! {
-            brought_up = turn.run(self.bring_up(&slot, reservation)) => brought_up,
+            brought_up = turn.run(self.starts.bring_up(&slot, reservation)) => brought_up,
             // Its process is killed with whoever holds it.
-            () = self.shutdown.draining() => return denied(shutting_down()),
+            () = self.shutdown.draining() => {
+                let why = shutting_down();
+                recording::not_started(&self.audit, &slot.principal, &why.message);
+                return denied(why);
+            }
         };
         match brought_up {
             Ok(running) => {
-                let placement = slot.ready(running.child.clone());
+                replay(&self.audit, &self.shutdown, &slot, &running.child);
+                let placement = slot.ready(&running.child);
                 if placement == Placement::Drains || self.shutdown.is_draining() {
                     running.child.close();
                 }
-                self.live(&slot, running).await;
+                running.live(&slot, self.around()).await;
             }
             Err(error) => {
-                self.era.no_verdict(slot.principal.user());
+                self.starts.era.no_verdict(slot.principal.user());
                 self.report(&slot, &error);
                 slot.failed(error.into());
             }
@@ -154,18 +116,18 @@ impl Lifecycle {
 
     /// Tells the operator why there is no child.
     fn report(&self, slot: &Slot, error: &StartError) {
-        if let StartError::Launch(LaunchError::Credentials { cause }) = error
-            && let Some(name) = cause.shared()
-        {
+        if let Some(name) = error.shared_credential() {
             let incident = Incident::SharedCredential { credential: name.to_owned() };
             self.audit.incident(&slot.principal().into(), &incident);
         }
+        recording::not_started(&self.audit, &slot.principal, &error.to_string());
         let user = slot.principal.user();
         tracing::error!(
             user = user.digest(),
             issuer = user.issuer(),
             subject = user.subject(),
             error = error as &dyn std::error::Error,
+            last_words = error.last_words(),
             "could not start the server"
         );
     }
@@ -174,176 +136,36 @@ impl Lifecycle {
     pub(super) async fn replace(self: Arc<Self>, slot: Arc<Slot>) {
         let Some(old) = slot.child() else { return };
         let reservation = self.admission.succeed(slot.principal.user());
-        let running = match self.bring_up(&slot, reservation).await {
+        let running = match self.starts.bring_up(&slot, reservation).await {
             Ok(running) => running,
             Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::error!(error, "the restarted server did not start; the old one stays");
+                recording::not_started(&self.audit, &slot.principal, &error.to_string());
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    last_words = error.last_words(),
+                    "the restarted server did not start; the old one stays"
+                );
                 return;
             }
         };
-        self.replay(&slot, &running.child);
+        replay(&self.audit, &self.shutdown, &slot, &running.child);
         let placement = slot.replace(&old, &running.child);
         old.close();
         if placement == Placement::Drains {
             running.child.close();
         }
         let shutdown = self.shutdown.clone();
-        shutdown.spawn_work(async move { self.live(&slot, running).await });
+        shutdown.spawn_work(async move { running.live(&slot, self.around()).await });
     }
 
-    /// Tells a successor what its predecessor was told: the log level and the subscriptions. What cannot be put on
-    /// record does not happen.
-    fn replay(&self, slot: &Slot, successor: &Child) {
-        let hello = successor.hello();
-        if hello.era() == Era::Modern {
-            return;
-        }
-        let audit = &self.audit;
-        if let Some(level) = slot.subscribers.level().filter(|_| hello.offers("logging"))
-            && recording::own_request(audit, &slot.principal, "logging/setLevel", successor).is_ok()
-        {
-            successor.tell(Internal::SetLevel(level));
-        }
-        for (_, permitted) in slot.subscribers.subscriptions() {
-            if recording::replay(audit, &permitted, successor).is_ok() {
-                successor.replay(permitted);
-            }
-        }
-    }
-
-    async fn bring_up(&self, slot: &Slot, reservation: Reservation) -> Result<Running, StartError> {
-        let choice = self.era.choice();
-        let reservation = Arc::new(reservation);
-        let mut met = self.meet(slot, choice, &reservation).await;
-        // A strict legacy server exits on a message before `initialize` (checklist 4.15).
-        if let (EraChoice::Probe, Err(StartError::Handshake { failed: Failed::Exited, .. })) =
-            (choice, &met)
-        {
-            tracing::debug!("the server exited on the probe; starting it again as a legacy one");
-            met = self.meet(slot, EraChoice::Known(Era::Legacy), &reservation).await;
-        }
-        let running = met?;
-        self.era.found(running.child.hello().era());
-        Ok(running)
-    }
-
-    async fn meet(
-        &self,
-        slot: &Slot,
-        choice: EraChoice,
-        reservation: &Arc<Reservation>,
-    ) -> Result<Running, StartError> {
-        let mut launched = self.launcher.launch(&slot.principal, Arc::clone(reservation)).await?;
-        let (profile, limit) = (&slot.profile, self.settings.start_timeout);
-        let met = {
-            let Launched { stdin, lines, .. } = &mut launched;
-            handshake(lines, stdin, choice, profile, limit).await
-        };
-        match met {
-            Ok(verdict) => {
-                let setup = Setup {
-                    number: self.next_number.fetch_add(1, Ordering::Relaxed),
-                    given: launched.given(),
-                    most_in_flight: self.settings.most_in_flight,
-                    roots: self.settings.roots.clone(),
-                    subscribers: Arc::clone(&slot.subscribers),
-                    trace: self.settings.trace,
-                    name: launched.name().to_owned(),
-                    redactor: launched.redactor().clone(),
-                };
-                launched.is_running();
-                let (child, actor) = Actor::new(verdict.hello, setup);
-                Ok(Running { child, actor, launched })
-            }
-            Err(mut failed) => {
-                // These words are the child's own.
-                if let Failed::Refused { message, .. } = &mut failed {
-                    *message = launched.redactor().mask(message).into_owned();
-                }
-                let exit = launched.end(self.shutdown.aborting()).await;
-                Err(StartError::Handshake { failed, exit: Ended(exit) })
-            }
-        }
-    }
-
-    /// Runs the loop to its end, then tells everybody.
-    async fn live(&self, slot: &Slot, running: Running) {
-        let Running { child, mut actor, mut launched } = running;
-        let born = Instant::now();
-        let end = {
-            let Launched { stdin, lines, .. } = &mut launched;
-            tokio::select! {
-                end = actor.run(lines, stdin, self.settings.grace) => end,
-                () = self.shutdown.overdue() => End::Closed,
-                () = slot.tokens.withdrawn() => End::Withdrawn,
-            }
-        };
-        launched.is_ending();
-        slot.ending(&child);
-        actor.stop();
-        let exit = match &end {
-            End::Closed | End::Withdrawn => None,
-            End::Exited | End::Broken(_) => launched.exit_within(EXIT_PATIENCE).await,
-        };
-        if let End::Broken(error) = &end {
-            tracing::debug!(%error, "a pipe of the server broke");
-        }
-        let served = actor.has_served();
-        actor.fail(&ErrorObject::internal(last_answer(&end, exit.as_ref()))).await;
-        let fate = match end {
-            End::Closed => Fate::Closed,
-            End::Withdrawn => {
-                tracing::info!(
-                    user = slot.principal.user().digest(),
-                    "a child ends with the last token of its user"
-                );
-                Fate::Withdrawn
-            }
-            End::Exited | End::Broken(_) => Fate::Crashed {
-                how: Ended(exit).to_string(),
-                lived: born.elapsed(),
-                worth: if served { Worth::Served } else { Worth::Nothing },
-                era: child.hello().era(),
-            },
-        };
-        let crashes = slot.ended(&child, &fate);
-        if let Fate::Crashed { how, .. } = &fate {
-            tracing::warn!(failures = crashes, "the server ended unexpectedly: {how}");
-            for line in launched.last_words() {
-                tracing::debug!(target: "mcpwrap::child", child = launched.name(), "last words: {line}");
-            }
-        }
-        launched.end(self.shutdown.aborting()).await;
+    /// What is around every child.
+    fn around(&self) -> Around<'_> {
+        let Self { slots, audit, shutdown, settings, .. } = self;
+        Around { slots, audit, shutdown, grace: settings.grace }
     }
 }
 
 fn shutting_down() -> Unavailable {
     let message = "the server is shutting down".to_owned();
     Unavailable { message, retry: Retry::Time(Some(SHUT_DOWN_PAUSE)) }
-}
-
-/// What those are told who waited for an answer when the child ended.
-fn last_answer(end: &End, exit: Option<&Exit>) -> String {
-    match (end, exit) {
-        (End::Closed, _) => "the server was stopped while it worked on this call".to_owned(),
-        (End::Withdrawn, _) => "the access to the server was withdrawn".to_owned(),
-        (_, Some(exit)) => format!("the server {exit} while it worked on this call"),
-        (_, None) => "the server closed its output while it worked on this call".to_owned(),
-    }
-}
-
-// === impl NotStarted ===
-
-impl From<StartError> for NotStarted {
-    fn from(error: StartError) -> Self {
-        match &error {
-            // Who is helped need not wait for a breaker.
-            StartError::Launch(launch) if launch.needs_people() => {
-                Self::NeedsPeople(launch.for_user())
-            }
-            StartError::Launch(launch) => Self::NoProcess(launch.for_user()),
-            StartError::Handshake { .. } => Self::NoHandshake(error.to_string()),
-        }
-    }
 }

@@ -4,19 +4,25 @@ mod admission;
 mod authorizing_tokens;
 mod capacity;
 mod credential_files;
+mod home_limit;
 mod isolated;
+mod last_word;
 mod launch;
 mod launch_error;
+mod life;
 mod lifecycle;
 mod probe;
+mod replay;
 mod reserve;
 mod server_era;
 mod settings;
 mod slot;
 mod slot_state;
 mod slots;
+mod start_error;
 mod start_order;
 mod start_queue;
+mod starts;
 mod unavailable;
 
 use std::sync::Arc;
@@ -24,7 +30,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, interval, sleep_until, timeout};
 
-pub use isolated::Isolated;
+pub use home_limit::HomeLimit;
+pub use isolated::{HomeScope, Homes, Isolated};
 pub use launch::{Confinement, Launcher};
 pub use settings::Settings;
 pub use slot::{ChildKey, Seat, Slot};
@@ -32,12 +39,13 @@ pub use unavailable::{Retry, Unavailable};
 
 use super::child::Child;
 use crate::audit;
-use crate::mcp::Era;
+use crate::mcp::Raw;
 use crate::policy::Connect;
-use crate::server::{EraChoice, Profile};
+use crate::server::{Profile, Speech};
 use crate::shutdown::Shutdown;
 use lifecycle::{Lifecycle, STOP_SLACK};
 use slot_state::Start;
+use starts::Starts;
 
 /// How often a call that finds its server ended just then looks for the next one.
 const TRIES: usize = 3;
@@ -77,8 +85,9 @@ impl Pool {
         profile: &Profile,
     ) -> Result<Seat, Unavailable> {
         self.lifecycle.open()?;
-        let era = self.settle_era(connect).await?;
-        let (seat, leaving) = self.lifecycle.slots.choose(key, connect, profile, era, Seat::take);
+        let speech = self.settle_era(connect).await?;
+        let (seat, leaving) =
+            self.lifecycle.slots.choose(key, connect, profile, speech, Seat::take);
         for child in leaving {
             child.close();
             child.closed().await;
@@ -96,9 +105,11 @@ impl Pool {
         connect: &Connect,
         key: ChildKey,
     ) -> Result<(Seat, Child), Unavailable> {
-        let era = self.settle_era(connect).await?;
+        let speech = self.settle_era(connect).await?;
+        // For the era that a probe begins with.
+        let profile = Profile::of_modern(&Raw::empty_object(), None);
         let (seat, leaving) =
-            self.lifecycle.slots.choose(key, connect, &Profile::plain(), era, Seat::warm);
+            self.lifecycle.slots.choose(key, connect, &profile, speech, Seat::warm);
         leaving.iter().for_each(Child::close);
         let child = self.ready(&seat).await?;
         Ok((seat, child))
@@ -107,13 +118,14 @@ impl Pool {
     /// Finds out how the server speaks, where that is not known, by a child that is nobody's. Start-up goes on without
     /// the verdict where such a child cannot be had.
     pub async fn probe(&self) {
-        if self.lifecycle.era.choice() != EraChoice::Probe {
+        let Starts { launcher, era, .. } = &self.lifecycle.starts;
+        if !era.is_open() {
             return;
         }
-        match probe::probe(&self.lifecycle.launcher).await {
-            Ok(era) => {
-                tracing::debug!(?era, "a child of nobody's has said how the server speaks");
-                self.lifecycle.era.found(era);
+        match probe::probe(launcher).await {
+            Ok((begun, spoken)) => {
+                tracing::debug!(?spoken, "a child of nobody's has said how the server speaks");
+                era.found(begun, spoken);
             }
             Err(error) => tracing::debug!(
                 error = &error as &dyn std::error::Error,
@@ -199,7 +211,7 @@ impl Pool {
     /// When a claim that the configuration needs is missing or unfit; the message names it.
     pub fn key(&self, connect: &Connect) -> Result<ChildKey, Unavailable> {
         let principal = connect.principal();
-        let authority = self.lifecycle.launcher.authority(principal).map_err(|error| {
+        let authority = self.lifecycle.starts.launcher.authority(principal).map_err(|error| {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "a caller's claims do not fit"
@@ -209,9 +221,10 @@ impl Pool {
         Ok(ChildKey { user: principal.user().clone(), authority, session: None })
     }
 
-    async fn settle_era(&self, connect: &Connect) -> Result<Option<Era>, Unavailable> {
+    async fn settle_era(&self, connect: &Connect) -> Result<Option<Speech>, Unavailable> {
         let limit = self.lifecycle.settings.start_timeout * 2 + STOP_SLACK;
-        let settled = timeout(limit, self.lifecycle.era.settled(connect.principal().user())).await;
+        let settled =
+            timeout(limit, self.lifecycle.starts.era.settled(connect.principal().user())).await;
         settled.map_err(|_| Unavailable::for_now("the server did not start in time"))
     }
 

@@ -32,16 +32,17 @@ pub(super) enum ProbeError {
     Slow,
 }
 
-/// The era of the server, from a child of nobody's.
-pub(super) async fn probe(launcher: &Launcher) -> Result<Era, ProbeError> {
+/// The era of the server, from a child of nobody's, and how the start was to begin.
+pub(super) async fn probe(launcher: &Launcher) -> Result<(EraChoice, Era), ProbeError> {
     let by = Instant::now() + PROBE_WITHIN;
-    match meet(launcher, EraChoice::Probe, by).await {
+    let met = match meet(launcher, EraChoice::Probe, by).await {
         // A strict legacy server exits on a message before `initialize` (checklist 4.15).
         Err(ProbeError::Handshake(Failed::Exited)) => {
             meet(launcher, EraChoice::Known(Era::Legacy), by).await
         }
         met => met,
-    }
+    };
+    Ok((EraChoice::Probe, met?))
 }
 
 async fn meet(launcher: &Launcher, choice: EraChoice, by: Instant) -> Result<Era, ProbeError> {

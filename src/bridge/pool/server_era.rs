@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 use crate::auth::UserId;
 use crate::mcp::Era;
-use crate::server::EraChoice;
+use crate::server::{EraChoice, Speech};
 
 /// The verdict, or who is finding it out.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ enum Knowledge {
     Unknown,
     /// By a start of this user's.
     Probing(UserId),
-    Known(Era),
+    Known(Speech),
 }
 
 // === impl ServerEra ===
@@ -23,8 +23,9 @@ enum Knowledge {
 impl ServerEra {
     pub(super) fn new(choice: EraChoice) -> Self {
         Self(watch::Sender::new(match choice {
-            EraChoice::Probe => Knowledge::Unknown,
-            EraChoice::Known(era) => Knowledge::Known(era),
+            EraChoice::Probe | EraChoice::LegacyFirst => Knowledge::Unknown,
+            EraChoice::Known(Era::Legacy) => Knowledge::Known(Speech::Legacy),
+            EraChoice::Known(Era::Modern) => Knowledge::Known(Speech::Modern),
         }))
     }
 
@@ -45,26 +46,44 @@ impl ServerEra {
         });
     }
 
-    pub(super) fn found(&self, era: Era) {
-        self.0.send_replace(Knowledge::Known(era));
+    /// A start that was to begin in this way has met a server of that era.
+    pub(super) fn found(&self, begun: EraChoice, spoken: Era) {
+        let learned = Speech::learned(begun, spoken);
+        self.0.send_if_modified(|known| {
+            // A start that knew beforehand has learned nothing, and one that has tried more knows better.
+            let news = match known {
+                Knowledge::Unknown | Knowledge::Probing(_) => true,
+                Knowledge::Known(Speech::ModernAtLeast) => begun == EraChoice::LegacyFirst,
+                Knowledge::Known(_) => false,
+            };
+            if news {
+                *known = Knowledge::Known(learned);
+            }
+            news
+        });
     }
 
-    /// How a child is to be spoken to at first.
-    pub(super) fn choice(&self) -> EraChoice {
+    /// How a child for clients of this era is to be spoken to at first.
+    pub(super) fn choice(&self, clients: Era) -> EraChoice {
         match &*self.0.borrow() {
-            Knowledge::Known(era) => EraChoice::Known(*era),
+            Knowledge::Known(speech) => speech.choice(clients),
             Knowledge::Unknown | Knowledge::Probing(_) => EraChoice::Probe,
         }
     }
 
-    /// Waits while this user probes; returns the era, or nothing where the next start will find it out. Others' starts
-    /// are not waited for: one that hangs holds up nobody else.
-    pub(super) async fn settled(&self, user: &UserId) -> Option<Era> {
+    /// Whether a start would have to find out.
+    pub(super) fn is_open(&self) -> bool {
+        !matches!(&*self.0.borrow(), Knowledge::Known(_))
+    }
+
+    /// Waits while this user probes; returns what the server speaks, or nothing where the next start will find it out.
+    /// Others' starts are not waited for: one that hangs holds up nobody else.
+    pub(super) async fn settled(&self, user: &UserId) -> Option<Speech> {
         let mut known = self.0.subscribe();
         let settled =
             known.wait_for(|known| !matches!(known, Knowledge::Probing(own) if own == user));
         match settled.await.as_deref() {
-            Ok(Knowledge::Known(era)) => Some(*era),
+            Ok(Knowledge::Known(speech)) => Some(*speech),
             Ok(Knowledge::Unknown | Knowledge::Probing(_)) | Err(_) => None,
         }
     }
@@ -100,10 +119,10 @@ mod tests {
         era.no_verdict(bob.user());
         assert_eq!(era.settled(alice.user()).now_or_never(), None);
         let waiting = era.settled(alice.user());
-        era.found(Era::Modern);
-        assert_eq!(waiting.await, Some(Era::Modern));
-        assert_eq!(era.settled(bob.user()).now_or_never(), Some(Some(Era::Modern)));
+        era.found(EraChoice::Probe, Era::Legacy);
+        assert_eq!(waiting.await, Some(Speech::Legacy));
+        assert_eq!(era.settled(bob.user()).now_or_never(), Some(Some(Speech::Legacy)));
         era.no_verdict(alice.user());
-        assert_eq!(era.choice(), EraChoice::Known(Era::Modern));
+        assert_eq!(era.choice(Era::Modern), EraChoice::Known(Era::Legacy));
     }
 }

@@ -21,7 +21,6 @@ use tokio::time::Instant;
 
 use super::super::child::Child;
 use super::unavailable::{Retry, Unavailable};
-use crate::mcp::Era;
 
 /// A child that lived at least this long, or has answered a call, did not crash at once.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
@@ -111,7 +110,6 @@ pub(super) enum Fate {
         how: String,
         lived: Duration,
         worth: Worth,
-        era: Era,
     },
 }
 
@@ -147,6 +145,10 @@ impl SlotState {
 
     pub(super) fn is_starting(&self) -> bool {
         matches!(self.current, Current::Starting)
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired
     }
 
     /// Why there is no child, where a start is to blame.
@@ -296,19 +298,6 @@ impl SlotState {
             wait.as_secs()
         );
         Unavailable { message, retry: Retry::Time(Some(wait)) }
-    }
-}
-
-// === impl Fate ===
-
-impl Fate {
-    /// Whether what the child knew of its sessions is lost. A modern child knows nothing of sessions.
-    pub(super) fn loses_sessions(&self) -> bool {
-        match self {
-            Self::Closed => false,
-            Self::Withdrawn => true,
-            Self::Crashed { era, .. } => *era == Era::Legacy,
-        }
     }
 }
 

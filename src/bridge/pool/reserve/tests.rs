@@ -37,7 +37,7 @@ impl World {
         let (seat, _) = self.slots.choose(key, &connect, &Profile::plain(), None, Seat::take);
         seat.slot().start();
         let child = child(number, hello(Era::Legacy));
-        seat.slot().ready(child.clone());
+        seat.slot().ready(&child);
         (seat, child)
     }
 }

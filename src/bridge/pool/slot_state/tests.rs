@@ -2,6 +2,7 @@
 
 use super::super::super::child::testing::{child, hello};
 use super::*;
+use crate::mcp::Era;
 
 /// What happens to a slot; children are called by their numbers.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +28,7 @@ fn legacy(number: u64) -> Child {
 }
 
 fn crash() -> Fate {
-    Fate::Crashed { how: "ended".to_owned(), lived: QUICK, worth: Worth::Nothing, era: Era::Legacy }
+    Fate::Crashed { how: "ended".to_owned(), lived: QUICK, worth: Worth::Nothing }
 }
 
 /// The states in their order of life, each with nothing draining.
@@ -217,7 +218,7 @@ async fn crash_loops_back_off_and_what_served_is_none() {
         assert_eq!(state.start(now + LATER), Start::Granted);
         state.ready(legacy(1));
         state.ending(1);
-        let fate = Fate::Crashed { how: "ended".to_owned(), lived, worth, era: Era::Legacy };
+        let fate = Fate::Crashed { how: "ended".to_owned(), lived, worth };
         let crashes = state.ended(1, &fate, now);
         let wait = match &state.current {
             Current::Resting { why, until } => {
@@ -287,14 +288,4 @@ async fn a_start_that_failed_says_when_to_come_again() {
     let mute = || NotStarted::NoHandshake("mute".to_owned());
     let waits: Vec<u64> = (0..4).map(|_| fail(mute()).1).collect();
     assert_eq!(waits, [1, 1, 2, 4]);
-}
-
-#[test]
-fn only_a_legacy_child_takes_its_sessions_along() {
-    let worth = Worth::Nothing;
-    let crashed = |era| Fate::Crashed { how: String::new(), lived: QUICK, worth, era };
-    assert!(!Fate::Closed.loses_sessions());
-    assert!(Fate::Withdrawn.loses_sessions());
-    assert!(crashed(Era::Legacy).loses_sessions());
-    assert!(!crashed(Era::Modern).loses_sessions());
 }
