@@ -67,7 +67,7 @@ _mcpwrap() {
             return 0
             ;;
         mcpwrap__subcmd__check)
-            opts="-v -h --config --public-url --trusted-proxy --oidc --idp --client --client-secret-file --api-url --token-type --keys-cool-down --ca-file --audience --algorithm --required-scope --offer-scope --user-claim --tenant-claim --groups-claim --allow-tenant --allow-user --allow-group --allow-domain --machines --introspection-when --introspection-cache --introspection-endpoint --introspection-client-id --introspection-client-secret-file --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --child-idle --max-line --roots --name --isolation --uid-range --allow-read --allow-write --credential-file --allow-shared-credential --master-key --max-children --max-children-per-user --listen --path --allow-origin --allow-host --legacy-sse --max-body --keep-alive --session-idle --sealed-ttl --audit --state-dir --log-format --verbose --help"
+            opts="-v -h --config --public-url --trusted-proxy --oidc --idp --client --client-secret-file --api-url --token-type --keys-cool-down --ca-file --audience --algorithm --required-scope --offer-scope --user-claim --tenant-claim --groups-claim --allow-tenant --allow-user --allow-group --allow-domain --machines --introspection-when --introspection-cache --introspection-endpoint --introspection-client-id --introspection-client-secret-file --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --hold-limit --child-idle --max-line --roots --name --isolation --uid-range --allow-read --allow-write --home-scope --home-size --credential-file --allow-shared-credential --master-key --max-children --max-children-per-user --memory-per-user --listen --path --allow-origin --allow-host --legacy-sse --max-body --memory --keep-alive --session-idle --sealed-ttl --audit --audit-durability --state-dir --log-format --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -299,6 +299,14 @@ _mcpwrap() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --home-scope)
+                    COMPREPLY=($(compgen -W "authority user" -- "${cur}"))
+                    return 0
+                    ;;
+                --home-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --credential-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -433,7 +441,7 @@ _mcpwrap() {
             return 0
             ;;
         mcpwrap__subcmd__dev)
-            opts="-v -h --trace --watch --print-config --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --child-idle --max-line --roots --name --listen --path --allow-origin --allow-host --legacy-sse --max-body --keep-alive --session-idle --sealed-ttl --audit --audit-durability --state-dir --log-format --verbose --help"
+            opts="-v -h --trace --watch --print-config --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --hold-limit --child-idle --max-line --roots --name --listen --path --allow-origin --allow-host --legacy-sse --max-body --memory --keep-alive --session-idle --sealed-ttl --audit --audit-durability --state-dir --log-format --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -744,7 +752,7 @@ _mcpwrap() {
             return 0
             ;;
         mcpwrap__subcmd__serve)
-            opts="-v -h --config --public-url --trusted-proxy --oidc --idp --client --client-secret-file --api-url --token-type --keys-cool-down --ca-file --audience --algorithm --required-scope --offer-scope --user-claim --tenant-claim --groups-claim --allow-tenant --allow-user --allow-group --allow-domain --machines --introspection-when --introspection-cache --introspection-endpoint --introspection-client-id --introspection-client-secret-file --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --child-idle --max-line --roots --name --isolation --uid-range --allow-read --allow-write --credential-file --allow-shared-credential --master-key --max-children --max-children-per-user --listen --path --allow-origin --allow-host --legacy-sse --max-body --keep-alive --session-idle --sealed-ttl --audit --state-dir --log-format --verbose --help"
+            opts="-v -h --config --public-url --trusted-proxy --oidc --idp --client --client-secret-file --api-url --token-type --keys-cool-down --ca-file --audience --algorithm --required-scope --offer-scope --user-claim --tenant-claim --groups-claim --allow-tenant --allow-user --allow-group --allow-domain --machines --introspection-when --introspection-cache --introspection-endpoint --introspection-client-id --introspection-client-secret-file --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --hold-limit --child-idle --max-line --roots --name --isolation --uid-range --allow-read --allow-write --home-scope --home-size --credential-file --allow-shared-credential --master-key --max-children --max-children-per-user --memory-per-user --listen --path --allow-origin --allow-host --legacy-sse --max-body --memory --keep-alive --session-idle --sealed-ttl --audit --audit-durability --state-dir --log-format --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -973,6 +981,14 @@ _mcpwrap() {
                     return 0
                     ;;
                 --allow-write)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --home-scope)
+                    COMPREPLY=($(compgen -W "authority user" -- "${cur}"))
+                    return 0
+                    ;;
+                --home-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

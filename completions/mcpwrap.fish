@@ -134,6 +134,9 @@ basic\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l uid-range -d 'Run children under these user ids [default: as root, a range that nobody has]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-read -d 'Let children read this file or directory too (repeatable)' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-write -d 'Let the children of all users write to this file or directory too (repeatable)' -r -F
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l home-scope -d 'Give a home to each authority of a user, or to each user [default: authority]' -r -f -a "authority\t''
+user\t''"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l home-size -d 'Let a home use so much of the disk [default: 1GiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l credential-file -d 'Put a credential into a file of the child, its path into the variable (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-shared-credential -d 'Accept that all users share this credential (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l master-key -d 'Take the key of the encrypted store from here [default: a file in the state directory]' -r
@@ -222,6 +225,9 @@ basic\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l uid-range -d 'Run children under these user ids [default: as root, a range that nobody has]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-read -d 'Let children read this file or directory too (repeatable)' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-write -d 'Let the children of all users write to this file or directory too (repeatable)' -r -F
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l home-scope -d 'Give a home to each authority of a user, or to each user [default: authority]' -r -f -a "authority\t''
+user\t''"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l home-size -d 'Let a home use so much of the disk [default: 1GiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l credential-file -d 'Put a credential into a file of the child, its path into the variable (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-shared-credential -d 'Accept that all users share this credential (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l master-key -d 'Take the key of the encrypted store from here [default: a file in the state directory]' -r

@@ -97,6 +97,10 @@ module completions {
     [ "strict" "basic" ]
   }
 
+  def "nu-complete mcpwrap serve home_scope" [] {
+    [ "authority" "user" ]
+  }
+
   def "nu-complete mcpwrap serve legacy_sse" [] {
     [ "true" "false" ]
   }
@@ -155,6 +159,8 @@ module completions {
     --uid-range: string       # Run children under these user ids [default: as root, a range that nobody has]
     --allow-read: path        # Let children read this file or directory too (repeatable)
     --allow-write: path       # Let the children of all users write to this file or directory too (repeatable)
+    --home-scope: string@"nu-complete mcpwrap serve home_scope" # Give a home to each authority of a user, or to each user [default: authority]
+    --home-size: string       # Let a home use so much of the disk [default: 1GiB]
     --credential-file: string # Put a credential into a file of the child, its path into the variable (repeatable)
     --allow-shared-credential: string # Accept that all users share this credential (repeatable)
     --master-key: string      # Take the key of the encrypted store from here [default: a file in the state directory]
@@ -219,6 +225,10 @@ module completions {
     [ "strict" "basic" ]
   }
 
+  def "nu-complete mcpwrap check home_scope" [] {
+    [ "authority" "user" ]
+  }
+
   def "nu-complete mcpwrap check legacy_sse" [] {
     [ "true" "false" ]
   }
@@ -277,6 +287,8 @@ module completions {
     --uid-range: string       # Run children under these user ids [default: as root, a range that nobody has]
     --allow-read: path        # Let children read this file or directory too (repeatable)
     --allow-write: path       # Let the children of all users write to this file or directory too (repeatable)
+    --home-scope: string@"nu-complete mcpwrap check home_scope" # Give a home to each authority of a user, or to each user [default: authority]
+    --home-size: string       # Let a home use so much of the disk [default: 1GiB]
     --credential-file: string # Put a credential into a file of the child, its path into the variable (repeatable)
     --allow-shared-credential: string # Accept that all users share this credential (repeatable)
     --master-key: string      # Take the key of the encrypted store from here [default: a file in the state directory]
