@@ -142,7 +142,7 @@ async fn a_subject_has_between_one_and_255_visible_characters() {
     // The caller is told nothing; the operator learns which claim it was.
     let written = served.stop().await;
     assert!(
-        written.contains(r#""reason":"subject","from":"127.0.0.0/24","count":12"#),
+        written.contains(r#""reason":"subject","from":"127.0.0.0/8","count":12"#),
         "{written}"
     );
 }
