@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::sync::oneshot;
+
 use super::super::child::{Actor, Child, Setup};
 use super::super::recording;
 use super::capacity::Reservation;
@@ -68,10 +70,22 @@ impl Starts {
             }
             // It is spoken to in its clients' era if it knows that, which is tried once, with a process of its own: a
             // server may stay in the era in which it was greeted.
-            running.launched.end(self.shutdown.aborting()).await;
-            let why = "it was greeted in another era than its clients'";
-            recording::ended(&self.audit, &slot.principal, &running.child, why);
+            self.end(slot, running).await;
         }
+    }
+
+    /// Ends a child that nobody is to have, also where whoever waits for it gives up.
+    async fn end(&self, slot: &Slot, running: Running) {
+        let Running { child, launched, .. } = running;
+        let (principal, audit) = (Arc::clone(&slot.principal), self.audit.clone());
+        let (shutdown, (done, over)) = (self.shutdown.clone(), oneshot::channel());
+        self.shutdown.spawn_work(async move {
+            launched.end(shutdown.aborting()).await;
+            recording::ended(&audit, &principal, &child, "its clients speak another era");
+            let _ = done.send(());
+        });
+        // The sender is dropped only with the runtime.
+        let _ = over.await;
     }
 
     async fn greet(
