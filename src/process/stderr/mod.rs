@@ -192,7 +192,7 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1)).await;
         // What was dropped is told in its time, though nothing more is said.
         while !seen.lock().unwrap().iter().any(|line| line.ends_with("lines dropped)")) {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::task::yield_now().await;
         }
         tokio::io::AsyncWriteExt::write_all(&mut child, b"last\n").await.unwrap();
         drop(child);
