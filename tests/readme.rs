@@ -22,7 +22,7 @@ const COMMANDS: [&str; 11] = [
     "man",
 ];
 /// Flags of other programs that the documents name.
-const OTHERS: [&str; 4] = ["--no-deps", "--open", "--release", "--test"];
+const OTHERS: [&str; 5] = ["--example", "--no-deps", "--open", "--release", "--test"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -38,7 +38,8 @@ fn readme() -> String {
 
 /// Everything written for people, each with its text: the README, those of the tests, the pages of the manual.
 fn documents() -> Vec<(PathBuf, String)> {
-    let files = ["README.md", "tests/interop/README.md", "tests/bench/README.md"];
+    let files =
+        ["README.md", "tests/interop/README.md", "tests/bench/README.md", "tests/soak/README.md"];
     let pages = fs::read_dir(root().join("man")).unwrap().map(|entry| entry.unwrap().path());
     let pages = pages.filter(|path| path.extension().is_some_and(|end| end == "md"));
     let all = files.iter().map(|file| root().join(file)).chain(pages);

@@ -61,8 +61,13 @@ fn no_test_sleeps() {
         concat!("interval_", "at("),
         concat!("park_", "timeout("),
     ];
-    // What waits for an event has to look for it, and a client that dribbles has to be slow.
-    let slow = ["tests/support/wait.rs", "tests/support/until.rs", "src/http/listener/tests.rs"];
+    // What waits for an event has to look for it, a client that dribbles has to be slow, and a soak has to last.
+    let slow = [
+        "tests/support/wait.rs",
+        "tests/support/until.rs",
+        "tests/soak/pace.rs",
+        "src/http/listener/tests.rs",
+    ];
     for source in everything() {
         let own_clock =
             source.text.contains("start_paused = true") || slow.contains(&source.path.as_str());
