@@ -98,7 +98,7 @@ impl Caller {
         let request = self.connections.delete(url).bearer_auth(&token.0);
         let request = request.header("mcp-session-id", session);
         let outcome = match request.header("mcp-protocol-version", "2025-11-25").send().await {
-            Ok(reply) if reply.status() == 204 => Outcome::Answered,
+            Ok(reply) if reply.status() == 204 => Outcome::Agreed,
             Ok(reply) => self.read(reply, &token.1, |_| Ok(()), Reading::AtOnce).await,
             Err(error) => odd(&error),
         };
@@ -133,7 +133,9 @@ impl Caller {
         let (request, began) = (self.calling(&Tool::Whoami), Instant::now());
         let outcome = match self.send(&request).await {
             Ok(reply) if reply.status() == 401 => Outcome::Expired,
-            Ok(reply) if reply.status() == 503 => Outcome::Unavailable("late".to_owned()),
+            Ok(reply) if reply.status() == 503 => {
+                self.read(reply, "", |_| Ok(()), Reading::AtOnce).await
+            }
             Ok(reply) => Outcome::Wrong(format!("{} for an expired token", reply.status())),
             Err(error) => odd(&error),
         };
@@ -192,13 +194,16 @@ impl Caller {
             }
         };
         if outcome == Outcome::Answered {
-            match &session {
-                Some(name) => self.world.secrets.remember(name),
-                None => outcome = Outcome::Wrong("a session without a name".to_owned()),
-            }
+            outcome = match &session {
+                Some(name) => {
+                    self.world.secrets.remember(name);
+                    Outcome::Agreed
+                }
+                None => Outcome::Wrong("a session without a name".to_owned()),
+            };
             self.session = session;
         }
-        let is_ready = outcome == Outcome::Answered;
+        let is_ready = outcome == Outcome::Agreed;
         self.record(began, outcome);
         if is_ready {
             let began = Instant::now();

@@ -38,8 +38,10 @@ pub(crate) enum Kind {
 /// What became of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// With the right answer.
+    /// With the right answer, which came from the child.
     Answered,
+    /// A session began or ended, which tells nothing of the child.
+    Agreed,
     /// With an answer that is not his, or not that of this call.
     Wrong(String),
     /// The client did not wait.
@@ -58,7 +60,7 @@ pub(crate) enum Outcome {
     Slowed,
     /// 503.
     Unavailable(String),
-    /// An error for somebody to read.
+    /// An error that says nothing of what became of the call but in words.
     Error(String),
     /// Anything else: no connection, half an answer, none at all, a session that is unknown.
     Odd(String),
@@ -132,24 +134,25 @@ impl Kind {
     fn may_cause(self, outcome: &Outcome) -> bool {
         let killed = matches!(self, Self::KilledChild | Self::KilledSupervisor);
         match outcome {
-            Outcome::Answered | Outcome::Wrong(_) | Outcome::Odd(_) => false,
+            Outcome::Answered | Outcome::Agreed | Outcome::Wrong(_) | Outcome::Odd(_) => false,
             Outcome::HungUp => self == Self::HangUp,
             Outcome::Expired => self == Self::ExpiredToken,
             Outcome::Stale | Outcome::Denied => self == Self::RotatedKeys,
             Outcome::Lost => killed,
             Outcome::Unsent(_) => killed || self == Self::VaultOutage,
             Outcome::Slowed => matches!(self, Self::SlowReader | Self::Flood),
-            Outcome::Unavailable(_) => {
-                let around = [
-                    Self::ProviderOutage,
-                    Self::RotatedKeys,
-                    Self::FullDisk,
-                    Self::VaultOutage,
-                    Self::Flood,
-                ];
-                killed || around.contains(&self)
+            Outcome::Unavailable(said) | Outcome::Error(said) => {
+                let has = |word: &str| said.contains(word);
+                match self {
+                    Self::FullDisk => has("audit log"),
+                    Self::ProviderOutage | Self::RotatedKeys => has("identity provider"),
+                    Self::VaultOutage => has("credential"),
+                    Self::KilledChild | Self::KilledSupervisor | Self::Flood => {
+                        !(has("audit log") || has("identity provider") || has("credential"))
+                    }
+                    _ => false,
+                }
             }
-            Outcome::Error(_) => self == Self::VaultOutage,
         }
     }
 }
@@ -161,6 +164,7 @@ impl Outcome {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Answered => "answered",
+            Self::Agreed => "agreed",
             Self::Wrong(_) => "WRONG",
             Self::HungUp => "hung up",
             Self::Expired => "refused, token expired",
@@ -170,8 +174,20 @@ impl Outcome {
             Self::Denied => "refused, key not yet known",
             Self::Slowed => "slowed (429)",
             Self::Unavailable(_) => "unavailable (503)",
-            Self::Error(_) => "error for people",
+            Self::Error(_) => "error in a 200",
             Self::Odd(_) => "odd",
+        }
+    }
+
+    /// What the client was told.
+    pub(crate) fn said(&self) -> &str {
+        match self {
+            Self::Wrong(said)
+            | Self::Unsent(said)
+            | Self::Unavailable(said)
+            | Self::Error(said)
+            | Self::Odd(said) => said,
+            _ => "",
         }
     }
 }
@@ -221,6 +237,23 @@ impl Closed {
             his && before && fault.kind.may_cause(&call.outcome) && self.lasts(fault, call)
         };
         self.faults.iter().rev().find(felt).map(|fault| fault.kind)
+    }
+
+    /// The last faults that this client may have felt, and how long before the call each began.
+    pub(crate) fn before(&self, call: &Call) -> Vec<String> {
+        let his = |fault: &&Fault| fault.user.is_none_or(|user| user == call.client.0);
+        let mut last: Vec<&Fault> = Vec::new();
+        for fault in self.faults.iter().rev().filter(his).filter(|f| f.began <= call.ended) {
+            if last.iter().all(|known| known.kind != fault.kind) {
+                last.push(fault);
+            }
+        }
+        let ago = |time: Instant| call.ended.saturating_duration_since(time);
+        let told = last.iter().map(|fault| {
+            let ended = fault.ended.map_or(Duration::ZERO, ago);
+            format!("{} ({:.1?} to {ended:.1?} ago)", fault.kind.name(), ago(fault.began))
+        });
+        told.collect()
     }
 
     fn lasts(&self, fault: &Fault, call: &Call) -> bool {

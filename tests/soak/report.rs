@@ -59,7 +59,9 @@ impl Report {
     }
 
     fn unexplained(&self) -> Vec<&Call> {
-        let fine = |call: &&Call| matches!(call.outcome, Outcome::Answered | Outcome::Wrong(_));
+        let fine = |call: &&Call| {
+            matches!(call.outcome, Outcome::Answered | Outcome::Agreed | Outcome::Wrong(_))
+        };
         let calls = self.books.calls.iter().filter(|call| !fine(call));
         calls.filter(|call| self.books.why(call).is_none()).collect()
     }
@@ -119,16 +121,22 @@ impl Report {
     }
 
     fn losses(&self, out: &mut String) {
-        let mut rows: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        let mut rows: BTreeMap<(&str, &str, String), usize> = BTreeMap::new();
         for call in &self.books.calls {
-            if call.outcome != Outcome::Answered {
+            if !matches!(call.outcome, Outcome::Answered | Outcome::Agreed) {
                 let why = self.books.why(call).map_or("NOTHING", Kind::name);
-                *rows.entry((call.outcome.name(), why)).or_default() += 1;
+                let said = call.outcome.said().split(" (").next().unwrap_or_default();
+                let said: String = said.chars().take(64).collect();
+                *rows.entry((call.outcome.name(), why, said)).or_default() += 1;
             }
         }
-        let _ = writeln!(out, "\n  {:<34} {:>8}  explained by", "calls that were not answered", "");
-        for ((outcome, why), count) in rows {
-            let _ = writeln!(out, "  {outcome:<34} {count:>8}  {why}");
+        let _ = writeln!(
+            out,
+            "\n  {:<34} {:>8}  {:<22} the client was told",
+            "calls that were not answered", "", "explained by"
+        );
+        for ((outcome, why, said), count) in rows {
+            let _ = writeln!(out, "  {outcome:<34} {count:>8}  {why:<22} {said}");
         }
     }
 
@@ -168,6 +176,7 @@ impl Report {
                 "    user-{user} {era} {:?} {began:.3?} to {ended:.3?}: {:?}",
                 call.phase, call.outcome
             );
+            let _ = writeln!(out, "      after {}", self.books.before(call).join(", "));
         }
     }
 }
