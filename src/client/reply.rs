@@ -18,6 +18,9 @@ const COPIED_BELOW: usize = LARGE;
 /// When it may be worth another try after there was no room.
 const ROOM_LIKELY_AFTER: Duration = Duration::from_secs(5);
 
+/// How soon a call that has not left for its server is worth another try.
+pub(super) const UNSENT_PAUSE: Duration = Duration::from_secs(1);
+
 /// An answer to one HTTP request.
 pub enum Reply {
     /// One JSON document.

@@ -66,6 +66,30 @@ async fn no_call_goes_on_while_the_audit_log_cannot_be_written_and_all_do_afterw
     assert!(resumed["why"].as_str().unwrap().contains("No space left"), "{resumed}");
 }
 
+/// A session is told by the same status as a client without: it read a 200 with nothing but words in it.
+#[tokio::test]
+async fn a_session_is_refused_by_a_503_too_while_the_audit_log_cannot_be_written() {
+    let dir = Scratch::new();
+    let log = dir.join("audit.log");
+    let served = dev(&log).await;
+    let session = Session::new(&served).await;
+    session.pid().await;
+    let full = dir.join("full");
+    std::os::unix::fs::symlink("/dev/full", &full).unwrap();
+    std::fs::rename(&full, &log).unwrap();
+    // That the file is another one is only seen when it is written to.
+    let (status, pause, answer) = until("a refusal", async || {
+        let reply = session.begin(json!(1), "early", json!({})).await;
+        let (status, pause) = (reply.status, reply.header("retry-after").map(str::to_owned));
+        let answer = reply.answer().await;
+        (answer["error"]["message"] == REFUSED).then_some((status, pause, answer))
+    })
+    .await;
+    assert_eq!((status, pause.as_deref()), (503, Some("1")), "{answer}");
+    assert_eq!(error(&answer), (-32603, REFUSED));
+    assert_eq!(answer["error"]["data"]["outcome"], "unsent");
+}
+
 /// A real disk of its own, which only root may mount.
 struct Disk(Scratch);
 

@@ -165,7 +165,7 @@ impl From<Served> for Status {
     fn from(served: Served) -> Self {
         match served {
             Served::Answered => Self::Ok,
-            Served::SessionOver => Self::NotFound,
+            Served::Unsent(retry) => retry.into(),
         }
     }
 }

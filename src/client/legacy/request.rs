@@ -1,8 +1,7 @@
 //! One request of a session, from its first step to its answer, written to its stream.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::mpsc;
 
@@ -13,7 +12,7 @@ use super::translate;
 use super::watched_uris::{Honoured, Wanted, WatchedUris};
 use crate::audit::Ending;
 use crate::client::context::Context;
-use crate::client::reply::Content;
+use crate::client::reply::{Content, UNSENT_PAUSE};
 use crate::gate::{
     Access, Ask, AskKey, Call, Event, NotAdmitted, Outcome, Remaining, Retry, stand_in_answer,
 };
@@ -34,7 +33,7 @@ pub(super) async fn serve(
         session: &session,
         id: &id,
         stream: &stream,
-        over: AtomicBool::new(false),
+        unsent: OnceLock::new(),
     };
     if session.calls.begin(&id).is_none() {
         let taken = ErrorObject::new(codes::INVALID_REQUEST, "a request with this id is under way");
@@ -53,7 +52,7 @@ pub(super) async fn serve(
     if let Some(outcome) = outcome {
         stream.push(Content::response(&id, &outcome));
     }
-    if request.over.load(Ordering::Relaxed) { Served::SessionOver } else { Served::Answered }
+    request.unsent.get().map_or(Served::Answered, |retry| Served::Unsent(*retry))
 }
 
 /// What became of a request.
@@ -61,8 +60,8 @@ pub(super) async fn serve(
 pub(super) enum Served {
     /// It has its answer, or needs none.
     Answered,
-    /// It reached no server: its session is over.
-    SessionOver,
+    /// It reached no server; when another try is worth it.
+    Unsent(Retry),
 }
 
 struct SessionRequest<'a> {
@@ -71,8 +70,8 @@ struct SessionRequest<'a> {
     session: &'a Arc<Session>,
     id: &'a RequestId,
     stream: &'a Arc<EventStream>,
-    /// Whether the session was found to be over.
-    over: AtomicBool,
+    /// Set once it is known that nothing of it left for a server.
+    unsent: OnceLock<Retry>,
 }
 
 type Answers = mpsc::UnboundedSender<(AskKey, Answer)>;
@@ -141,9 +140,8 @@ impl SessionRequest<'_> {
             }
             Outcome::Result(result) => Some(Ok(result)),
             Outcome::Error(error) if modern => Some(Err(translate::error(error))),
-            Outcome::Error(error) | Outcome::Lost(error) | Outcome::Unsent(error) => {
-                Some(Err(error))
-            }
+            Outcome::Error(error) | Outcome::Lost(error) => Some(Err(error)),
+            Outcome::Unsent(error) => Some(Err(self.never_left(error))),
             Outcome::Cancelled => None,
         }
     }
@@ -165,9 +163,8 @@ impl SessionRequest<'_> {
         }
         match set {
             Ok(Outcome::Result(result)) => Some(Ok(result)),
-            Ok(Outcome::Error(error) | Outcome::Lost(error) | Outcome::Unsent(error)) => {
-                Some(Err(error))
-            }
+            Ok(Outcome::Error(error) | Outcome::Lost(error)) => Some(Err(error)),
+            Ok(Outcome::Unsent(error)) => Some(Err(self.never_left(error))),
             Ok(Outcome::Cancelled) => None,
             Err(refused) => Some(Err(self.refused(refused))),
         }
@@ -244,10 +241,18 @@ impl SessionRequest<'_> {
 
     /// What a client is told of a request that reached no server.
     fn refused(&self, why: NotAdmitted) -> ErrorObject {
-        if why.retry == Retry::NewSession {
-            self.over.store(true, Ordering::Relaxed);
+        let _ = self.unsent.set(why.retry);
+        match why.retry {
+            // The answer may have become a stream, where no status can say it.
+            Retry::Time(_) => why.error.with_data(&serde_json::json!({ "outcome": "unsent" })),
+            Retry::People | Retry::NewSession => why.error,
         }
-        why.error
+    }
+
+    /// The same of one whose server was gone before it left.
+    fn never_left(&self, error: ErrorObject) -> ErrorObject {
+        let _ = self.unsent.set(Retry::Time(Some(UNSENT_PAUSE)));
+        error
     }
 
     fn follows_modern(&self) -> bool {

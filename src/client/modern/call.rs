@@ -15,16 +15,13 @@ use super::result;
 use super::retry::{self, Continuation, Early, refused};
 use super::suspended_calls::SuspendedCalls;
 use super::validate::{Rejected, may_use_tasks};
-use crate::client::reply::{Content, Frame, Frames, Reply, Status};
+use crate::client::reply::{Content, Frame, Frames, Reply, Status, UNSENT_PAUSE};
 use crate::gate::{Ask, Call, Event, Freshness, Outcome, Seat, Undeclared, is_covered};
 use crate::mcp::{Era, ErrorObject, Object, Raw, RequestId};
 use crate::server::Hello;
 
 /// How long a legacy server may go on asking before the client is told of what it has asked (checklist 5.14).
 const GATHER_FOR: Duration = Duration::from_millis(30);
-
-/// How soon a call that has not left for its server is worth another try.
-const UNSENT_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a request has to say next.
 enum Told {
