@@ -60,7 +60,7 @@ pub(crate) enum Outcome {
     Slowed,
     /// 503.
     Unavailable(String),
-    /// An error that says nothing of what became of the call but in words.
+    /// An error that says what became of the call in words alone; the users of a soak do nothing that calls for one.
     Error(String),
     /// Anything else: no connection, half an answer, none at all, a session that is unknown.
     Odd(String),
@@ -134,14 +134,14 @@ impl Kind {
     fn may_cause(self, outcome: &Outcome) -> bool {
         let killed = matches!(self, Self::KilledChild | Self::KilledSupervisor);
         match outcome {
-            Outcome::Answered | Outcome::Agreed | Outcome::Wrong(_) | Outcome::Odd(_) => false,
+            Outcome::Answered | Outcome::Agreed | Outcome::Wrong(_) => false,
+            Outcome::Error(_) | Outcome::Odd(_) => false,
             Outcome::HungUp => self == Self::HangUp,
             Outcome::Expired => self == Self::ExpiredToken,
             Outcome::Stale | Outcome::Denied => self == Self::RotatedKeys,
             Outcome::Lost => killed,
-            Outcome::Unsent(_) => killed || self == Self::VaultOutage,
             Outcome::Slowed => matches!(self, Self::SlowReader | Self::Flood),
-            Outcome::Unavailable(said) | Outcome::Error(said) => {
+            Outcome::Unavailable(said) | Outcome::Unsent(said) => {
                 let has = |word: &str| said.contains(word);
                 match self {
                     Self::FullDisk => has("audit log"),

@@ -15,6 +15,7 @@ pub(crate) struct Process {
 /// What a process holds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Holdings {
+    /// None where the process hides them from us, who are not root.
     pub(crate) descriptors: usize,
     pub(crate) resident_mib: usize,
 }

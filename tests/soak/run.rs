@@ -42,6 +42,9 @@ pub(crate) async fn all(settings: &Settings, disk: Disk) -> Report {
     if let Some(why) = &world.disk.shared {
         skipped.push(format!("{}: no disk of its own: {why}", Kind::FullDisk.name()));
     }
+    if before.as_ref().is_ok_and(|before| before.descriptors == 0) {
+        skipped.push("file descriptors: mcpwrap hides them from all but root".to_owned());
+    }
     for kind in kinds.into_iter().filter(|kind| !world.ledger.has_seen(*kind)) {
         if kind != Kind::FullDisk || world.disk.shared.is_none() {
             failures.push(format!("{} never came", kind.name()));
