@@ -2,7 +2,7 @@
 // suite foreign: the Go SDK, mcp-go, fastmcp of two generations, the Java SDK, npm `sdk` 1.10. Our part of each is a
 // small program beside this file. One that is not installed says so by its `missing`.
 
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { HERE } from './harness.mjs';
 import { converse } from './talk.mjs';
@@ -52,6 +52,13 @@ export const TALKERS = [
     eras: ['legacy', 'modern'],
     lacks: [],
     lacksIf: { modern: ['levels', 'logs', 'ping'], direct: ['levels', 'logs', 'ping'] },
+  },
+  {
+    name: 'Java SDK 2.1',
+    program: ['java', '-cp', here('.cache/java/*'), here('java/Client.java')],
+    missing: existsSync(here('.cache/java/.installed')) ? undefined : 'a JDK of 17 or later and mvn are needed',
+    eras: ['legacy'],
+    lacks: [],
   },
   { name: 'npm `@modelcontextprotocol/sdk` 1.10', program: [process.execPath, here('node/sdk-1.10.mjs')], eras: ['legacy'], lacks: ['elicitation'] },
 ];
