@@ -68,7 +68,7 @@ const FEATURES = [
     },
   },
   { name: 'pings', needs: 'ping', body: async client => assert.equal((await client.ping()) ?? '', '') },
-  // The last three belong together: what was so before the child was killed is so with the new one.
+  // The last four belong together: what was so before the child was killed is so with the new one.
   {
     name: 'goes on with a new child when its own was killed',
     needs: 'mcpwrap',
@@ -94,6 +94,14 @@ const FEATURES = [
     needs: 'elicitation',
     through: 'mcpwrap',
     body: async client => assert.match(await client.call('test_elicitation', { message: 'Again?' }), /^action=accept/),
+  },
+  {
+    name: 'goes on with a third child when the second was killed, which had served',
+    needs: 'mcpwrap',
+    body: async client => {
+      const killed = await killChild(client);
+      assert.notEqual(await processOf(client), killed);
+    },
   },
 ];
 
