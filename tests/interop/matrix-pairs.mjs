@@ -13,6 +13,7 @@ import { StreamableHTTPClientTransport as LegacyHttp } from '@modelcontextprotoc
 import { Client as ModernClient, StreamableHTTPClientTransport as ModernHttp } from '@modelcontextprotocol/client';
 import { StdioClientTransport as ModernStdio } from '@modelcontextprotocol/client/stdio';
 import { HERE, SERVERS, startForUrl } from './harness.mjs';
+import { TALKING_CLIENTS, TALKING_SERVERS } from './matrix-talkers.mjs';
 
 const CALL_DEADLINE_MS = 60_000;
 const run = promisify(execFile);
@@ -118,6 +119,7 @@ export const CLIENTS = [
       return sdk.call({ command }, probe);
     },
   },
+  ...TALKING_CLIENTS,
 ];
 export const ONE_OF_EACH_ERA = [sdk, client];
 
@@ -209,4 +211,5 @@ export const SERVERS_TO_WRAP = [
     github ? undefined : 'github-mcp-server is neither on PATH nor named in GITHUB_MCP_SERVER',
   ),
   plain('PyPI `mcp` 2.3 server', [python, here('python/server.py')], 'add', { a: 20, b: 22 }, /42/, missing(python, 'python 3.10 or later with venv is needed')),
+  ...TALKING_SERVERS,
 ];
