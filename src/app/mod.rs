@@ -4,6 +4,7 @@ mod callers;
 mod dev;
 mod parts;
 mod run;
+mod runtime;
 pub mod secret;
 mod serve;
 mod walls;
@@ -14,4 +15,5 @@ pub use run::{Error, News};
 pub use serve::{check, serve};
 
 pub(crate) use run::until_stopped;
-pub(crate) use serve::{Built, build, open_store, outbound_client, runtime};
+pub(crate) use runtime::runtime;
+pub(crate) use serve::{Built, build, open_store, outbound_client};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::run::{Error, News, bind, until_stopped};
+use super::runtime::runtime;
 use super::{callers, parts, walls};
 use crate::audit::{self, Refusals};
 use crate::auth::{Authenticator, Clock, Verifier, metadata};
@@ -31,7 +32,7 @@ use crate::store::{Store, keys::KeySource};
 /// # Errors
 /// See [`Error`].
 pub fn serve(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Result<(), Error> {
-    runtime()?.block_on(async move {
+    runtime(config.threads)?.block_on(async move {
         let shutdown = Shutdown::new();
         let built = build(&config, &shutdown, &outbound_client()?).await;
         // What was begun for a configuration that turned out to be wrong ends as planned, not as a fault.
@@ -49,7 +50,7 @@ pub fn serve(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
 /// # Errors
 /// What users would run into.
 pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Result<(), Error> {
-    runtime()?.block_on(async move {
+    runtime(config.threads)?.block_on(async move {
         let shutdown = Shutdown::new();
         let built = build(&config, &shutdown, &outbound_client()?).await;
         // What was begun for a configuration that turned out to be wrong ends as planned, not as a fault.
@@ -83,13 +84,6 @@ pub(crate) struct Built {
     pub(crate) gate: Gate,
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) news: Vec<News>,
-}
-
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|cause| Error::Runtime { cause })
 }
 
 pub(crate) fn outbound_client() -> Result<outbound::Client, Error> {

@@ -60,6 +60,7 @@ keys! {
     MAX_LINE = "max-line", One;
     ROOTS = "roots", Lines;
     STATE_DIR = "state-dir", One;
+    THREADS = "threads", One;
     AUDIT = "audit", One;
     LOG_FORMAT = "log-format", One;
     VERBOSE = "verbose", One;
@@ -125,6 +126,7 @@ const SHARED: &[Key] = &[
     MAX_LINE,
     ROOTS,
     STATE_DIR,
+    THREADS,
     AUDIT,
     LOG_FORMAT,
     VERBOSE,

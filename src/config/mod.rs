@@ -19,6 +19,7 @@ mod serve;
 mod state;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod value;
 mod wrong;
 
@@ -37,3 +38,4 @@ pub use serve::{
     Credentials, Isolation, IsolationLevel, Limits, MAX_FILE, PublicUrl, Serve, UidRange, serve,
 };
 pub use state::{Store, store};
+pub use threads::default_threads;
