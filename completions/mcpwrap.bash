@@ -67,7 +67,7 @@ _mcpwrap() {
             return 0
             ;;
         mcpwrap__subcmd__check)
-            opts="-v -h --config --public-url --trusted-proxy --oidc --idp --client --client-secret-file --api-url --token-type --keys-cool-down --audience --algorithm --required-scope --user-claim --tenant-claim --groups-claim --allow-tenant --allow-user --allow-group --allow-domain --machines --introspection-when --introspection-cache --introspection-endpoint --introspection-client-id --introspection-client-secret-file --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --child-idle --max-line --roots --name --isolation --uid-range --credential-file --allow-shared-credential --master-key --max-children --max-children-per-user --listen --path --allow-origin --allow-host --legacy-sse --max-body --keep-alive --session-idle --sealed-ttl --audit --state-dir --log-format --verbose --help"
+            opts="-v -h --config --public-url --trusted-proxy --oidc --idp --client --client-secret-file --api-url --token-type --keys-cool-down --ca-file --audience --algorithm --required-scope --offer-scope --user-claim --tenant-claim --groups-claim --allow-tenant --allow-user --allow-group --allow-domain --machines --introspection-when --introspection-cache --introspection-endpoint --introspection-client-id --introspection-client-secret-file --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --hold-limit --child-idle --max-line --roots --name --isolation --uid-range --allow-read --allow-write --home-scope --home-size --credential-file --allow-shared-credential --master-key --max-children --max-children-per-user --memory-per-user --listen --path --allow-origin --allow-host --legacy-sse --max-body --memory --keep-alive --session-idle --sealed-ttl --audit --audit-durability --state-dir --log-format --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -135,6 +135,21 @@ _mcpwrap() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --ca-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
                 --audience)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -144,6 +159,10 @@ _mcpwrap() {
                     return 0
                     ;;
                 --required-scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --offer-scope)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -241,6 +260,10 @@ _mcpwrap() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --hold-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --child-idle)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -268,6 +291,22 @@ _mcpwrap() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --allow-read)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-write)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --home-scope)
+                    COMPREPLY=($(compgen -W "authority user" -- "${cur}"))
+                    return 0
+                    ;;
+                --home-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --credential-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -285,6 +324,10 @@ _mcpwrap() {
                     return 0
                     ;;
                 --max-children-per-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --memory-per-user)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -309,6 +352,10 @@ _mcpwrap() {
                     return 0
                     ;;
                 --max-body)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --memory)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -337,6 +384,10 @@ _mcpwrap() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --audit-durability)
+                    COMPREPLY=($(compgen -W "written synced" -- "${cur}"))
                     return 0
                     ;;
                 --state-dir)
@@ -390,7 +441,7 @@ _mcpwrap() {
             return 0
             ;;
         mcpwrap__subcmd__dev)
-            opts="-v -h --trace --watch --print-config --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --child-idle --max-line --roots --name --listen --path --allow-origin --allow-host --legacy-sse --max-body --keep-alive --session-idle --sealed-ttl --audit --state-dir --log-format --verbose --help"
+            opts="-v -h --trace --watch --print-config --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --hold-limit --child-idle --max-line --roots --name --listen --path --allow-origin --allow-host --legacy-sse --max-body --memory --keep-alive --session-idle --sealed-ttl --audit --audit-durability --state-dir --log-format --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -439,6 +490,10 @@ _mcpwrap() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --hold-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --child-idle)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -482,6 +537,10 @@ _mcpwrap() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --keep-alive)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -507,6 +566,10 @@ _mcpwrap() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --audit-durability)
+                    COMPREPLY=($(compgen -W "written synced" -- "${cur}"))
                     return 0
                     ;;
                 --state-dir)
@@ -689,7 +752,7 @@ _mcpwrap() {
             return 0
             ;;
         mcpwrap__subcmd__serve)
-            opts="-v -h --config --public-url --trusted-proxy --oidc --idp --client --client-secret-file --api-url --token-type --keys-cool-down --audience --algorithm --required-scope --user-claim --tenant-claim --groups-claim --allow-tenant --allow-user --allow-group --allow-domain --machines --introspection-when --introspection-cache --introspection-endpoint --introspection-client-id --introspection-client-secret-file --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --child-idle --max-line --roots --name --isolation --uid-range --credential-file --allow-shared-credential --master-key --max-children --max-children-per-user --listen --path --allow-origin --allow-host --legacy-sse --max-body --keep-alive --session-idle --sealed-ttl --audit --state-dir --log-format --verbose --help"
+            opts="-v -h --config --public-url --trusted-proxy --oidc --idp --client --client-secret-file --api-url --token-type --keys-cool-down --ca-file --audience --algorithm --required-scope --offer-scope --user-claim --tenant-claim --groups-claim --allow-tenant --allow-user --allow-group --allow-domain --machines --introspection-when --introspection-cache --introspection-endpoint --introspection-client-id --introspection-client-secret-file --env --credential --cwd --child-scope --child-era --start-timeout --call-timeout --hold-limit --child-idle --max-line --roots --name --isolation --uid-range --allow-read --allow-write --home-scope --home-size --credential-file --allow-shared-credential --master-key --max-children --max-children-per-user --memory-per-user --listen --path --allow-origin --allow-host --legacy-sse --max-body --memory --keep-alive --session-idle --sealed-ttl --audit --audit-durability --state-dir --log-format --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -757,6 +820,21 @@ _mcpwrap() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --ca-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
                 --audience)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -766,6 +844,10 @@ _mcpwrap() {
                     return 0
                     ;;
                 --required-scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --offer-scope)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -863,6 +945,10 @@ _mcpwrap() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --hold-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --child-idle)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -890,6 +976,22 @@ _mcpwrap() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --allow-read)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-write)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --home-scope)
+                    COMPREPLY=($(compgen -W "authority user" -- "${cur}"))
+                    return 0
+                    ;;
+                --home-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --credential-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -907,6 +1009,10 @@ _mcpwrap() {
                     return 0
                     ;;
                 --max-children-per-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --memory-per-user)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -931,6 +1037,10 @@ _mcpwrap() {
                     return 0
                     ;;
                 --max-body)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --memory)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -959,6 +1069,10 @@ _mcpwrap() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --audit-durability)
+                    COMPREPLY=($(compgen -W "written synced" -- "${cur}"))
                     return 0
                     ;;
                 --state-dir)

@@ -52,6 +52,7 @@ legacy\t''
 modern\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l start-timeout -d 'Give up a child that is not ready after this time [default: 60s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l call-timeout -d 'Give up a call that is silent for this time, and any after six times that [default: 10m]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l hold-limit -d 'Hold what could be confused with another client\'s call for this time [default: 5s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l child-idle -d 'Stop a child without work after this time [default: 15m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l max-line -d 'Refuse longer lines from the child [default: 64MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l roots -d 'Name this directory when the child asks for its roots (repeatable)' -r -f -a "(__fish_complete_directories)"
@@ -63,10 +64,13 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l allow-host -d 'A
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l legacy-sse -d 'Serve the HTTP+SSE transport of 2024-11-05 too [default: false]' -r -f -a "true\t''
 false\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l max-body -d 'Refuse larger requests [default: 10MiB]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l memory -d 'Hold at most so much for all users: sessions, stored events, bodies, unread results [default: 512MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l keep-alive -d 'Send a sign of life on quiet streams this often [default: 15s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l session-idle -d 'End sessions without requests after this time [default: 30m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l sealed-ttl -d 'Give up calls that wait for the user\'s answers after this time [default: 5m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l audit -d 'Append audit records to this file, - for stderr' -r -F
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l audit-durability -d 'Dispatch a call once its record has left the process, or is on the disk [default: written]' -r -f -a "written\t''
+synced\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l state-dir -d 'Keep state in this directory' -r -f -a "(__fish_complete_directories)"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l log-format -d 'Write the log in this form [default: text]' -r -f -a "text\t''
 json\t''"
@@ -90,9 +94,11 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l api-url -d 'As
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l token-type -d 'Take only at+jwt for access tokens, or also JWT and none [default: by --idp]' -r -f -a "strict\t''
 lenient\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l keys-cool-down -d 'Look for a key that is unknown no more often than this [default: 30s]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l ca-file -d 'Trust the certificate authorities of this PEM file too, for the provider and the vault' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l audience -d 'Require this audience (repeatable) [default: the public URL]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l algorithm -d 'Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l required-scope -d 'Require this scope (repeatable)' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l offer-scope -d 'Tell clients to ask the provider for this scope too, without requiring it (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l user-claim -d 'Take the user from this claim [default: by --idp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l tenant-claim -d 'Take the tenant from this claim [default: by --idp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l groups-claim -d 'Take the groups from this claim [default: by --idp]' -r
@@ -118,18 +124,25 @@ legacy\t''
 modern\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l start-timeout -d 'Give up a child that is not ready after this time [default: 60s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l call-timeout -d 'Give up a call that is silent for this time, and any after six times that [default: 10m]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l hold-limit -d 'Hold what could be confused with another client\'s call for this time [default: 5s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l child-idle -d 'Stop a child without work after this time [default: 15m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l max-line -d 'Refuse longer lines from the child [default: 64MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l roots -d 'Name this directory when the child asks for its roots (repeatable)' -r -f -a "(__fish_complete_directories)"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l name -d 'Call the server so in client settings [default: from the command]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l isolation -d 'Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]' -r -f -a "strict\t''
 basic\t''"
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l uid-range -d 'Run children under these user ids' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l uid-range -d 'Run children under these user ids [default: as root, a range that nobody has]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-read -d 'Let children read this file or directory too (repeatable)' -r -F
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-write -d 'Let the children of all users write to this file or directory too (repeatable)' -r -F
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l home-scope -d 'Give a home to each authority of a user, or to each user [default: authority]' -r -f -a "authority\t''
+user\t''"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l home-size -d 'Let a home use so much of the disk [default: 1GiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l credential-file -d 'Put a credential into a file of the child, its path into the variable (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-shared-credential -d 'Accept that all users share this credential (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l master-key -d 'Take the key of the encrypted store from here [default: a file in the state directory]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l max-children -d 'Run at most so many children [default: 256]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l max-children-per-user -d 'Run at most so many children for a user [default: 4]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l memory-per-user -d 'Hold at most so much for a user [default: 64MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l listen -d 'Listen on this address, port 0 for a free one [default: 127.0.0.1:8808]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l path -d 'Serve MCP at this path [default: /mcp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-origin -d 'Accept web pages of this origin (repeatable)' -r
@@ -137,10 +150,13 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-host -d 
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l legacy-sse -d 'Serve the HTTP+SSE transport of 2024-11-05 too [default: false]' -r -f -a "true\t''
 false\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l max-body -d 'Refuse larger requests [default: 10MiB]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l memory -d 'Hold at most so much for all users: sessions, stored events, bodies, unread results [default: 512MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l keep-alive -d 'Send a sign of life on quiet streams this often [default: 15s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l session-idle -d 'End sessions without requests after this time [default: 30m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l sealed-ttl -d 'Give up calls that wait for the user\'s answers after this time [default: 5m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l audit -d 'Append audit records to this file, - for stderr' -r -F
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l audit-durability -d 'Dispatch a call once its record has left the process, or is on the disk [default: written]' -r -f -a "written\t''
+synced\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l state-dir -d 'Keep state in this directory' -r -f -a "(__fish_complete_directories)"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l log-format -d 'Write the log in this form [default: text]' -r -f -a "text\t''
 json\t''"
@@ -169,9 +185,11 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l api-url -d 'As
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l token-type -d 'Take only at+jwt for access tokens, or also JWT and none [default: by --idp]' -r -f -a "strict\t''
 lenient\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l keys-cool-down -d 'Look for a key that is unknown no more often than this [default: 30s]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l ca-file -d 'Trust the certificate authorities of this PEM file too, for the provider and the vault' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l audience -d 'Require this audience (repeatable) [default: the public URL]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l algorithm -d 'Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l required-scope -d 'Require this scope (repeatable)' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l offer-scope -d 'Tell clients to ask the provider for this scope too, without requiring it (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l user-claim -d 'Take the user from this claim [default: by --idp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l tenant-claim -d 'Take the tenant from this claim [default: by --idp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l groups-claim -d 'Take the groups from this claim [default: by --idp]' -r
@@ -197,18 +215,25 @@ legacy\t''
 modern\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l start-timeout -d 'Give up a child that is not ready after this time [default: 60s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l call-timeout -d 'Give up a call that is silent for this time, and any after six times that [default: 10m]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l hold-limit -d 'Hold what could be confused with another client\'s call for this time [default: 5s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l child-idle -d 'Stop a child without work after this time [default: 15m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l max-line -d 'Refuse longer lines from the child [default: 64MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l roots -d 'Name this directory when the child asks for its roots (repeatable)' -r -f -a "(__fish_complete_directories)"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l name -d 'Call the server so in client settings [default: from the command]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l isolation -d 'Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]' -r -f -a "strict\t''
 basic\t''"
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l uid-range -d 'Run children under these user ids' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l uid-range -d 'Run children under these user ids [default: as root, a range that nobody has]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-read -d 'Let children read this file or directory too (repeatable)' -r -F
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-write -d 'Let the children of all users write to this file or directory too (repeatable)' -r -F
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l home-scope -d 'Give a home to each authority of a user, or to each user [default: authority]' -r -f -a "authority\t''
+user\t''"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l home-size -d 'Let a home use so much of the disk [default: 1GiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l credential-file -d 'Put a credential into a file of the child, its path into the variable (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-shared-credential -d 'Accept that all users share this credential (repeatable)' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l master-key -d 'Take the key of the encrypted store from here [default: a file in the state directory]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l max-children -d 'Run at most so many children [default: 256]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l max-children-per-user -d 'Run at most so many children for a user [default: 4]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l memory-per-user -d 'Hold at most so much for a user [default: 64MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l listen -d 'Listen on this address, port 0 for a free one [default: 127.0.0.1:8808]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l path -d 'Serve MCP at this path [default: /mcp]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-origin -d 'Accept web pages of this origin (repeatable)' -r
@@ -216,10 +241,13 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-host -d 
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l legacy-sse -d 'Serve the HTTP+SSE transport of 2024-11-05 too [default: false]' -r -f -a "true\t''
 false\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l max-body -d 'Refuse larger requests [default: 10MiB]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l memory -d 'Hold at most so much for all users: sessions, stored events, bodies, unread results [default: 512MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l keep-alive -d 'Send a sign of life on quiet streams this often [default: 15s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l session-idle -d 'End sessions without requests after this time [default: 30m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l sealed-ttl -d 'Give up calls that wait for the user\'s answers after this time [default: 5m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l audit -d 'Append audit records to this file, - for stderr' -r -F
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l audit-durability -d 'Dispatch a call once its record has left the process, or is on the disk [default: written]' -r -f -a "written\t''
+synced\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l state-dir -d 'Keep state in this directory' -r -f -a "(__fish_complete_directories)"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l log-format -d 'Write the log in this form [default: text]' -r -f -a "text\t''
 json\t''"

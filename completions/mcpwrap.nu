@@ -26,6 +26,10 @@ module completions {
     [ "true" "false" ]
   }
 
+  def "nu-complete mcpwrap dev audit_durability" [] {
+    [ "written" "synced" ]
+  }
+
   def "nu-complete mcpwrap dev log_format" [] {
     [ "text" "json" ]
   }
@@ -42,6 +46,7 @@ module completions {
     --child-era: string@"nu-complete mcpwrap dev child_era" # Speak this era of MCP with the child [default: auto]
     --start-timeout: string   # Give up a child that is not ready after this time [default: 60s]
     --call-timeout: string    # Give up a call that is silent for this time, and any after six times that [default: 10m]
+    --hold-limit: string      # Hold what could be confused with another client's call for this time [default: 5s]
     --child-idle: string      # Stop a child without work after this time [default: 15m]
     --max-line: string        # Refuse longer lines from the child [default: 64MiB]
     --roots: directory        # Name this directory when the child asks for its roots (repeatable)
@@ -52,10 +57,12 @@ module completions {
     --allow-host: string      # Accept requests to this host name (repeatable)
     --legacy-sse: string@"nu-complete mcpwrap dev legacy_sse" # Serve the HTTP+SSE transport of 2024-11-05 too [default: false]
     --max-body: string        # Refuse larger requests [default: 10MiB]
+    --memory: string          # Hold at most so much for all users: sessions, stored events, bodies, unread results [default: 512MiB]
     --keep-alive: string      # Send a sign of life on quiet streams this often [default: 15s]
     --session-idle: string    # End sessions without requests after this time [default: 30m]
     --sealed-ttl: string      # Give up calls that wait for the user's answers after this time [default: 5m]
     --audit: path             # Append audit records to this file, - for stderr
+    --audit-durability: string@"nu-complete mcpwrap dev audit_durability" # Dispatch a call once its record has left the process, or is on the disk [default: written]
     --state-dir: directory    # Keep state in this directory
     --log-format: string@"nu-complete mcpwrap dev log_format" # Write the log in this form [default: text]
     --verbose(-v)             # Log more; twice for everything
@@ -90,8 +97,16 @@ module completions {
     [ "strict" "basic" ]
   }
 
+  def "nu-complete mcpwrap serve home_scope" [] {
+    [ "authority" "user" ]
+  }
+
   def "nu-complete mcpwrap serve legacy_sse" [] {
     [ "true" "false" ]
+  }
+
+  def "nu-complete mcpwrap serve audit_durability" [] {
+    [ "written" "synced" ]
   }
 
   def "nu-complete mcpwrap serve log_format" [] {
@@ -110,9 +125,11 @@ module completions {
     --api-url: string         # Ask the provider's API here, like GitHub Enterprise's [default: the public one]
     --token-type: string@"nu-complete mcpwrap serve token_type" # Take only at+jwt for access tokens, or also JWT and none [default: by --idp]
     --keys-cool-down: string  # Look for a key that is unknown no more often than this [default: 30s]
+    --ca-file: path           # Trust the certificate authorities of this PEM file too, for the provider and the vault
     --audience: string        # Require this audience (repeatable) [default: the public URL]
     --algorithm: string       # Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]
     --required-scope: string  # Require this scope (repeatable)
+    --offer-scope: string     # Tell clients to ask the provider for this scope too, without requiring it (repeatable)
     --user-claim: string      # Take the user from this claim [default: by --idp]
     --tenant-claim: string    # Take the tenant from this claim [default: by --idp]
     --groups-claim: string    # Take the groups from this claim [default: by --idp]
@@ -133,27 +150,35 @@ module completions {
     --child-era: string@"nu-complete mcpwrap serve child_era" # Speak this era of MCP with the child [default: auto]
     --start-timeout: string   # Give up a child that is not ready after this time [default: 60s]
     --call-timeout: string    # Give up a call that is silent for this time, and any after six times that [default: 10m]
+    --hold-limit: string      # Hold what could be confused with another client's call for this time [default: 5s]
     --child-idle: string      # Stop a child without work after this time [default: 15m]
     --max-line: string        # Refuse longer lines from the child [default: 64MiB]
     --roots: directory        # Name this directory when the child asks for its roots (repeatable)
     --name: string            # Call the server so in client settings [default: from the command]
     --isolation: string@"nu-complete mcpwrap serve isolation" # Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]
-    --uid-range: string       # Run children under these user ids
+    --uid-range: string       # Run children under these user ids [default: as root, a range that nobody has]
+    --allow-read: path        # Let children read this file or directory too (repeatable)
+    --allow-write: path       # Let the children of all users write to this file or directory too (repeatable)
+    --home-scope: string@"nu-complete mcpwrap serve home_scope" # Give a home to each authority of a user, or to each user [default: authority]
+    --home-size: string       # Let a home use so much of the disk [default: 1GiB]
     --credential-file: string # Put a credential into a file of the child, its path into the variable (repeatable)
     --allow-shared-credential: string # Accept that all users share this credential (repeatable)
     --master-key: string      # Take the key of the encrypted store from here [default: a file in the state directory]
     --max-children: string    # Run at most so many children [default: 256]
     --max-children-per-user: string # Run at most so many children for a user [default: 4]
+    --memory-per-user: string # Hold at most so much for a user [default: 64MiB]
     --listen: string          # Listen on this address, port 0 for a free one [default: 127.0.0.1:8808]
     --path: string            # Serve MCP at this path [default: /mcp]
     --allow-origin: string    # Accept web pages of this origin (repeatable)
     --allow-host: string      # Accept requests to this host name (repeatable)
     --legacy-sse: string@"nu-complete mcpwrap serve legacy_sse" # Serve the HTTP+SSE transport of 2024-11-05 too [default: false]
     --max-body: string        # Refuse larger requests [default: 10MiB]
+    --memory: string          # Hold at most so much for all users: sessions, stored events, bodies, unread results [default: 512MiB]
     --keep-alive: string      # Send a sign of life on quiet streams this often [default: 15s]
     --session-idle: string    # End sessions without requests after this time [default: 30m]
     --sealed-ttl: string      # Give up calls that wait for the user's answers after this time [default: 5m]
     --audit: path             # Append audit records to this file, - for stderr
+    --audit-durability: string@"nu-complete mcpwrap serve audit_durability" # Dispatch a call once its record has left the process, or is on the disk [default: written]
     --state-dir: directory    # Keep state in this directory
     --log-format: string@"nu-complete mcpwrap serve log_format" # Write the log in this form [default: text]
     --verbose(-v)             # Log more; twice for everything
@@ -200,8 +225,16 @@ module completions {
     [ "strict" "basic" ]
   }
 
+  def "nu-complete mcpwrap check home_scope" [] {
+    [ "authority" "user" ]
+  }
+
   def "nu-complete mcpwrap check legacy_sse" [] {
     [ "true" "false" ]
+  }
+
+  def "nu-complete mcpwrap check audit_durability" [] {
+    [ "written" "synced" ]
   }
 
   def "nu-complete mcpwrap check log_format" [] {
@@ -220,9 +253,11 @@ module completions {
     --api-url: string         # Ask the provider's API here, like GitHub Enterprise's [default: the public one]
     --token-type: string@"nu-complete mcpwrap check token_type" # Take only at+jwt for access tokens, or also JWT and none [default: by --idp]
     --keys-cool-down: string  # Look for a key that is unknown no more often than this [default: 30s]
+    --ca-file: path           # Trust the certificate authorities of this PEM file too, for the provider and the vault
     --audience: string        # Require this audience (repeatable) [default: the public URL]
     --algorithm: string       # Accept this signature algorithm (repeatable) [default: RS256,PS256,ES256,ES384,EdDSA]
     --required-scope: string  # Require this scope (repeatable)
+    --offer-scope: string     # Tell clients to ask the provider for this scope too, without requiring it (repeatable)
     --user-claim: string      # Take the user from this claim [default: by --idp]
     --tenant-claim: string    # Take the tenant from this claim [default: by --idp]
     --groups-claim: string    # Take the groups from this claim [default: by --idp]
@@ -243,27 +278,35 @@ module completions {
     --child-era: string@"nu-complete mcpwrap check child_era" # Speak this era of MCP with the child [default: auto]
     --start-timeout: string   # Give up a child that is not ready after this time [default: 60s]
     --call-timeout: string    # Give up a call that is silent for this time, and any after six times that [default: 10m]
+    --hold-limit: string      # Hold what could be confused with another client's call for this time [default: 5s]
     --child-idle: string      # Stop a child without work after this time [default: 15m]
     --max-line: string        # Refuse longer lines from the child [default: 64MiB]
     --roots: directory        # Name this directory when the child asks for its roots (repeatable)
     --name: string            # Call the server so in client settings [default: from the command]
     --isolation: string@"nu-complete mcpwrap check isolation" # Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]
-    --uid-range: string       # Run children under these user ids
+    --uid-range: string       # Run children under these user ids [default: as root, a range that nobody has]
+    --allow-read: path        # Let children read this file or directory too (repeatable)
+    --allow-write: path       # Let the children of all users write to this file or directory too (repeatable)
+    --home-scope: string@"nu-complete mcpwrap check home_scope" # Give a home to each authority of a user, or to each user [default: authority]
+    --home-size: string       # Let a home use so much of the disk [default: 1GiB]
     --credential-file: string # Put a credential into a file of the child, its path into the variable (repeatable)
     --allow-shared-credential: string # Accept that all users share this credential (repeatable)
     --master-key: string      # Take the key of the encrypted store from here [default: a file in the state directory]
     --max-children: string    # Run at most so many children [default: 256]
     --max-children-per-user: string # Run at most so many children for a user [default: 4]
+    --memory-per-user: string # Hold at most so much for a user [default: 64MiB]
     --listen: string          # Listen on this address, port 0 for a free one [default: 127.0.0.1:8808]
     --path: string            # Serve MCP at this path [default: /mcp]
     --allow-origin: string    # Accept web pages of this origin (repeatable)
     --allow-host: string      # Accept requests to this host name (repeatable)
     --legacy-sse: string@"nu-complete mcpwrap check legacy_sse" # Serve the HTTP+SSE transport of 2024-11-05 too [default: false]
     --max-body: string        # Refuse larger requests [default: 10MiB]
+    --memory: string          # Hold at most so much for all users: sessions, stored events, bodies, unread results [default: 512MiB]
     --keep-alive: string      # Send a sign of life on quiet streams this often [default: 15s]
     --session-idle: string    # End sessions without requests after this time [default: 30m]
     --sealed-ttl: string      # Give up calls that wait for the user's answers after this time [default: 5m]
     --audit: path             # Append audit records to this file, - for stderr
+    --audit-durability: string@"nu-complete mcpwrap check audit_durability" # Dispatch a call once its record has left the process, or is on the disk [default: written]
     --state-dir: directory    # Keep state in this directory
     --log-format: string@"nu-complete mcpwrap check log_format" # Write the log in this form [default: text]
     --verbose(-v)             # Log more; twice for everything

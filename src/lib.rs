@@ -19,6 +19,7 @@
 //! | [`gate`] | the one way to a child: the order in which everything passes, and what a server's answer becomes |
 //! | `bridge` | one running child (`child/`), all of them (`pool/`), and the words of both; private to the gate |
 //! | [`server`] | how the wrapped server speaks, in either era |
+//! | [`limits`] | how many bytes one user, and all together, may have held for them |
 //! | [`policy`] | what a caller may do |
 //! | [`credentials`] | where a user's credentials come from (`source/`, a file each), and the refusal of shared ones |
 //! | [`process`] | an operating-system process: its environment, its walls, its end |
@@ -46,7 +47,8 @@
 //! 1. `http::endpoint` checks `Host` and `Origin` ([`Allowed::admits`](http::Allowed::admits)), and
 //!    [`Routes`](http::Routes) say what the path is.
 //! 2. [`Authenticator::authenticate`](auth::Authenticator::authenticate) turns the headers into a
-//!    [`Principal`](auth::Principal); only then is the body read, within its limit. Whoever is refused here is counted
+//!    [`Principal`](auth::Principal); only then is the body read, within its limit and
+//!    its sender's [`Account`](limits::Account). Whoever is refused here is counted
 //!    ([`audit::Refusals`]).
 //! 3. [`Front::serve`](client::Front::serve) parses the [`Message`](mcp::Message), decides which era it belongs to, and
 //!    hands it to that era's entrance, which turns it into an [`Operation`](policy::Operation).
@@ -56,7 +58,8 @@
 //!    call waits here; a legacy session takes one at its `initialize`.
 //! 5. [`Gate::call`](gate::Gate::call) and its siblings pass one order (`gate/order.rs`): the child,
 //!    [`Policy::authorize`](policy::Policy::authorize), which makes the [`Permitted`](policy::Permitted),
-//!    [`audit::Log::begin`], which writes the first record, and the dispatch to the child's one loop.
+//!    [`audit::Log::begin`], whose first record is waited for until it is written, and the dispatch to the child's one
+//!    loop.
 //! 6. [`Call::next`](gate::Call::next) yields [`Event`](gate::Event)s until [`Event::Done`](gate::Event::Done), whose
 //!    outcome has been shaped (`gate/outcome.rs`) and recorded before; a call that is dropped is on record as cancelled,
 //!    or as suspended where its server waits to be sent it again.
@@ -75,7 +78,8 @@
 //! - A legacy server asks while its call stays open: the call is suspended in this process.
 //! - A modern server ends its turn and is sent the call again: its own state travels in the sealed one.
 //!
-//! [`server::handshake`] finds out how a server speaks; one verdict holds for all children, as they run one command. A
+//! [`server::handshake`] finds out how a server speaks; one verdict ([`server::Speech`]) holds for all children, as they
+//! run one command, and one that speaks both eras is spoken to in its client's. A
 //! legacy server does not say which call made it ask: `bridge/child/attribution.rs` never guesses, and refuses rather
 //! than ask the wrong client. Payloads are [`Raw`](mcp::Raw) text; rewritten is what the eras have differently, and what
 //! a modern client may rely on whatever its server says (`client/modern/result.rs`).
@@ -86,6 +90,10 @@
 //! has a child of its own; within it, slots differ by [`Profile`](server::Profile), of which an authority has at most
 //! three. The authority is a digest over all that was rendered for the caller, his tenant and who acts for him: a client
 //! that may do less never runs in the child of one that may do more. The gate compares it at each use of a seat.
+//!
+//! A legacy session outlives its child: it has a seat that keeps the slot alone, each of its calls one that keeps the
+//! child as well. The next child is told what the slot's subscribers want; the session goes on if the child keeps what
+//! the first one promised ([`Hello::is_kept_by`](server::Hello::is_kept_by)).
 //!
 //! A slot's states stand in one machine (`bridge/pool/slot_state.rs`), which alone changes them: a child that drains
 //! stands beside the one that serves. One task owns a child, its pending calls and its state (`bridge/child/actor.rs`
@@ -139,17 +147,17 @@
 //!    `src/credentials/template/tests.rs`, `tests/it/input_required.rs`
 //! 4. **Missing means deny**: an audience, a claim, a public issuer's list, a credential, room in the audit queue.
 //!    `tests/serve/tokens.rs`, `tests/serve/startup.rs`, `tests/serve/faults.rs`,
-//!    `tests/it/audit_queue.rs`, `src/credentials/shared_watch/tests.rs`
+//!    `tests/it/audit_queue.rs`, `tests/it/audit_file.rs`, `src/credentials/shared_watch/tests.rs`
 //! 5. **No process outlives us or its reason**, on Linux; elsewhere as far as that is possible. `tests/process/ends.rs`,
 //!    `tests/process/losses.rs`, `tests/isolation/life.rs`, `tests/it/dev_mode.rs`
 //! 6. **Every wait has a deadline (but a subscription, which is quiet by nature), every queue a bound, every frame a
 //!    maximum.** `tests/it/stubborn.rs`,
-//!    `tests/it/connections.rs`, `tests/it/noise.rs`, `tests/serve/stalls.rs`, `src/http/listener.rs`
+//!    `tests/it/connections.rs`, `tests/it/noise.rs`, `tests/serve/stalls.rs`, `src/http/listener.rs`, `tests/serve/memory.rs`
 //! 7. **A dead session is 404 and a foreign one looks the same; a missing token is 401** with a challenge that a client
-//!    can follow. `tests/it/sessions.rs`, `tests/serve/sessions.rs`, `tests/serve/challenges.rs`, `tests/interop/serve.mjs`
+//!    can follow. `tests/it/sessions.rs`, `tests/it/session_survival.rs`, `tests/serve/sessions.rs`, `tests/serve/challenges.rs`, `tests/interop/serve.mjs`
 //! 8. **What a child prints that is not MCP** never reaches a client and never stalls the child. `tests/it/noise.rs`
 //! 9. **Nothing reaches a child but through the gate, and nothing passes it unrecorded.** `tests/it/gate.rs`,
-//!    `tests/serve/audit.rs`, `tests/it/audit_queue.rs`
+//!    `tests/serve/audit.rs`, `tests/it/audit_queue.rs`, `tests/it/audit_file.rs`
 
 pub mod app;
 pub mod audit;
@@ -162,6 +170,7 @@ pub mod demo;
 pub mod gate;
 pub mod hex;
 pub mod http;
+pub mod limits;
 pub mod mcp;
 pub mod outbound;
 pub mod policy;

@@ -1,13 +1,17 @@
 //! The one HTTP client for everything mcpwrap fetches: bounded in size and time, and it follows no redirects.
 //!
 //! URLs come from configuration alone, never from a token or a client. Plain `http` is accepted for
-//! loopback only. It knows nothing of what the bodies mean.
+//! loopback only. Certificate authorities are loaded when the first `https` is needed, so that a machine without any
+//! can do what needs none. It knows nothing of what the bodies mean.
 
 use std::error::Error as StdError;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
+use reqwest::Certificate;
 use url::{Host, Url};
 
 /// No document that we fetch is larger: key sets, metadata, secrets.
@@ -17,10 +21,33 @@ pub const DEADLINE: Duration = Duration::from_secs(10);
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A bounded client; a clone shares the connections.
-#[derive(Clone, Debug)]
-pub struct Client {
-    inner: reqwest::Client,
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    /// For plain http; it trusts nobody, and so does not need to know the authorities.
+    plain: reqwest::Client,
+    /// Made when first needed.
+    secure: OnceLock<reqwest::Client>,
+    authorities: Authorities,
+    deadline: Duration,
     max_body: usize,
+}
+
+/// Whose word counts on who answers over https.
+#[derive(Clone, Debug)]
+pub struct Authorities {
+    given: Vec<Certificate>,
+    beside: Beside,
+}
+
+/// Whose word counts beside that of the authorities that were given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// That of the system's authorities.
+    System,
+    /// Nobody's.
+    Nobody,
 }
 
 /// A whole answer, read to its end.
@@ -37,9 +64,16 @@ pub struct Reply {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The TLS roots or the client could not be set up.
+    /// The client or a request could not be set up.
     #[error("set up the outbound http client")]
     Setup {
+        /// What the library said.
+        #[source]
+        cause: Box<dyn StdError + Send + Sync>,
+    },
+    /// There are no certificate authorities to check an https server by.
+    #[error("load certificate authorities for https")]
+    Authorities {
         /// What the library said.
         #[source]
         cause: Box<dyn StdError + Send + Sync>,
@@ -69,6 +103,29 @@ pub enum Error {
     },
 }
 
+// === impl Authorities ===
+
+impl Authorities {
+    /// The system's.
+    #[must_use]
+    pub fn system() -> Self {
+        Self { given: Vec::new(), beside: Beside::System }
+    }
+
+    /// Those of a PEM file.
+    ///
+    /// # Errors
+    /// [`Error::Authorities`] when there is none in it, or one that cannot be read.
+    pub fn of(pem: &[u8], beside: Beside) -> Result<Self, Error> {
+        let given = Certificate::from_pem_bundle(pem)
+            .map_err(|cause| Error::Authorities { cause: cause.into() })?;
+        if given.is_empty() {
+            return Err(Error::Authorities { cause: "the file holds no certificate".into() });
+        }
+        Ok(Self { given, beside })
+    }
+}
+
 // === impl Client ===
 
 impl Client {
@@ -76,56 +133,42 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Setup`] when the TLS backend cannot be initialised.
-    pub fn new() -> Result<Self, Error> {
-        Self::with_limits(DEADLINE, MAX_BODY)
+    pub fn new(authorities: Authorities) -> Result<Self, Error> {
+        Self::with_limits(authorities, DEADLINE, MAX_BODY)
     }
 
     /// Sets the client up with other bounds.
     ///
     /// # Errors
     /// [`Error::Setup`] when the TLS backend cannot be initialised.
-    pub fn with_limits(deadline: Duration, max_body: usize) -> Result<Self, Error> {
-        Self::build(reqwest::Client::builder(), deadline, max_body)
-    }
-
-    /// Sets the client up to trust these PEM certificates and no others.
-    ///
-    /// # Errors
-    /// [`Error::Setup`] when they cannot be read or the TLS backend cannot be initialised.
-    pub fn trusting(pem: &[u8]) -> Result<Self, Error> {
-        let roots = reqwest::Certificate::from_pem_bundle(pem)
-            .map_err(|cause| Error::Setup { cause: cause.into() })?;
-        if roots.is_empty() {
-            return Err(Error::Setup { cause: "the file holds no certificate".into() });
-        }
-        let builder = reqwest::Client::builder().tls_certs_only(roots);
-        Self::build(builder, DEADLINE, MAX_BODY)
-    }
-
-    fn build(
-        builder: reqwest::ClientBuilder,
+    pub fn with_limits(
+        authorities: Authorities,
         deadline: Duration,
         max_body: usize,
     ) -> Result<Self, Error> {
-        let inner = builder
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(deadline)
-            .connect_timeout(CONNECT_DEADLINE)
-            .no_proxy()
-            .user_agent(concat!("mcpwrap/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|cause| Error::Setup { cause: cause.into() })?;
-        Ok(Self { inner, max_body })
+        let nobody = Authorities { given: Vec::new(), beside: Beside::Nobody };
+        let plain =
+            build(&nobody, deadline).map_err(|cause| Error::Setup { cause: cause.into() })?;
+        let secure = OnceLock::new();
+        Ok(Self(Arc::new(Inner { plain, secure, authorities, deadline, max_body })))
+    }
+
+    /// Loads what a URL needs, so that its lack is known before anybody waits.
+    ///
+    /// # Errors
+    /// [`Error::Authorities`].
+    pub fn prepare(&self, url: &Url) -> Result<(), Error> {
+        self.of(url).map(drop)
     }
 
     /// A GET request to be completed and given to [`send`](Self::send).
     pub fn get(&self, url: Url) -> reqwest::RequestBuilder {
-        self.inner.get(url)
+        self.0.plain.get(url)
     }
 
     /// A POST request to be completed and given to [`send`](Self::send).
     pub fn post(&self, url: Url) -> reqwest::RequestBuilder {
-        self.inner.post(url)
+        self.0.plain.post(url)
     }
 
     /// Sends the request and reads the whole answer.
@@ -136,18 +179,20 @@ impl Client {
         let request = request.build().map_err(|cause| Error::Setup { cause: cause.into() })?;
         let url = shown(request.url());
         check(request.url())?;
+        let client = self.of(request.url())?;
+        let limit = self.0.max_body;
         let unreachable = |cause: reqwest::Error| Error::Unreachable {
             url: url.clone(),
             cause: cause.without_url().into(),
         };
-        let mut answer = self.inner.execute(request).await.map_err(unreachable)?;
-        let too_large = || Error::TooLarge { url: url.clone(), limit: self.max_body };
-        if answer.content_length().is_some_and(|length| length > self.max_body as u64) {
+        let mut answer = client.execute(request).await.map_err(unreachable)?;
+        let too_large = || Error::TooLarge { url: url.clone(), limit };
+        if answer.content_length().is_some_and(|length| length > limit as u64) {
             return Err(too_large());
         }
         let mut body = BytesMut::new();
         while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
-            if body.len() + chunk.len() > self.max_body {
+            if body.len() + chunk.len() > limit {
                 return Err(too_large());
             }
             body.extend_from_slice(&chunk);
@@ -158,6 +203,41 @@ impl Client {
             body: body.freeze(),
         })
     }
+
+    /// The client for URLs like this. A lack of authorities is not remembered: they can be installed meanwhile.
+    fn of(&self, url: &Url) -> Result<&reqwest::Client, Error> {
+        let Inner { plain, secure, authorities, deadline, .. } = &*self.0;
+        if url.scheme() != "https" {
+            return Ok(plain);
+        }
+        if let Some(secure) = secure.get() {
+            return Ok(secure);
+        }
+        let made = build(authorities, *deadline)
+            .map_err(|cause| Error::Authorities { cause: cause.into() })?;
+        Ok(secure.get_or_init(|| made))
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("max_body", &self.0.max_body).finish_non_exhaustive()
+    }
+}
+
+fn build(authorities: &Authorities, deadline: Duration) -> reqwest::Result<reqwest::Client> {
+    let given = authorities.given.iter().cloned();
+    let builder = match authorities.beside {
+        Beside::System => reqwest::Client::builder().tls_certs_merge(given),
+        Beside::Nobody => reqwest::Client::builder().tls_certs_only(given),
+    };
+    builder
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(deadline)
+        .connect_timeout(CONNECT_DEADLINE)
+        .no_proxy()
+        .user_agent(concat!("mcpwrap/", env!("CARGO_PKG_VERSION")))
+        .build()
 }
 
 /// Accepts https anywhere and plain http on loopback.
@@ -190,29 +270,4 @@ pub fn shown(url: &Url) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plain_http_is_for_loopback_only() {
-        for (url, allowed) in [
-            ("https://idp.example/realms/a", true),
-            ("http://127.0.0.1:8080/", true),
-            ("http://[::1]/", true),
-            ("http://localhost:9/", true),
-            ("http://idp.example/", false),
-            ("http://10.0.0.1/", false),
-            ("http://127.0.0.1.evil.example/", false),
-            ("file:///etc/passwd", false),
-        ] {
-            let url = Url::parse(url).unwrap();
-            assert_eq!(check(&url).is_ok(), allowed, "{url}");
-        }
-    }
-
-    #[test]
-    fn a_shown_url_hides_what_may_be_secret() {
-        let url = Url::parse("https://u:p@idp.example/a?token=s#f").unwrap();
-        assert_eq!(shown(&url), "https://idp.example/a");
-    }
-}
+mod tests;

@@ -16,6 +16,15 @@ use crate::hex;
 /// A secret in a file is never longer, in bytes.
 pub const MAX_SECRET: usize = 64 * 1024;
 
+/// Certificates of authorities in one file are never longer, in bytes; those of a whole system are a quarter of it.
+pub const MAX_CERTIFICATES: usize = 1024 * 1024;
+/// Which file it is, whatever its name, and on which filesystem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    filesystem: u64,
+    file: u64,
+}
+
 /// Who beside its owner may read a file that an operator gives us; nobody else may write it in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readers {
@@ -59,6 +68,12 @@ pub enum Error {
     /// Others than its owner may write it.
     #[error("the file {} can be written by other users", path.display())]
     Writable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It belongs to somebody else, who could change it.
+    #[error("the file {} belongs to another user", path.display())]
+    Foreign {
         /// The file.
         path: PathBuf,
     },
@@ -138,12 +153,12 @@ pub fn sync_directory(path: &Path) -> Result<(), Error> {
 
 // === what an operator gives us ===
 
-/// Reads a secret; one newline at its end is cut.
+/// Reads a secret of at most [`MAX_SECRET`] bytes; one newline at its end is cut.
 ///
 /// # Errors
 /// [`Error`]; [`Error::Unfit`] too where it is empty, no text, or longer than [`MAX_SECRET`].
 pub fn read_secret(path: &Path, readers: Readers) -> Result<SecretString, Error> {
-    let bytes = read_given(path, readers)?;
+    let bytes = read_given(path, readers, MAX_SECRET)?;
     let unfit = || Error::Unfit { path: path.to_owned() };
     let text = str::from_utf8(&bytes).map_err(|_| unfit())?;
     let text = text.strip_suffix('\n').unwrap_or(text);
@@ -154,17 +169,20 @@ pub fn read_secret(path: &Path, readers: Readers) -> Result<SecretString, Error>
     Ok(SecretString::from(text))
 }
 
-/// Reads a file of at most [`MAX_SECRET`] bytes.
+/// Reads a file of at most so many bytes; it must be ours or root's, as its owner could change it.
 ///
 /// # Errors
 /// [`Error`].
-pub fn read_given(path: &Path, readers: Readers) -> Result<Zeroizing<Vec<u8>>, Error> {
+pub fn read_given(path: &Path, readers: Readers, most: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
     let unfit = || Error::Unfit { path: path.to_owned() };
     let options = with_flags(OpenOptions::new().read(true), Links::Followed).clone();
     let file = options.open(path).map_err(failed(path))?;
     let found = file.metadata().map_err(failed(path))?;
     if !found.is_file() {
         return Err(unfit());
+    }
+    if !is_ours(&found) {
+        return Err(Error::Foreign { path: path.to_owned() });
     }
     match readers {
         Readers::Owner if is_open(&found, 0o077) => {
@@ -176,12 +194,38 @@ pub fn read_given(path: &Path, readers: Readers) -> Result<Zeroizing<Vec<u8>>, E
         Readers::Owner | Readers::Others => {}
     }
     // The whole size at once: a buffer that grows leaves copies of the secret behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET + 1));
-    file.take(MAX_SECRET as u64 + 1).read_to_end(&mut bytes).map_err(failed(path))?;
-    if bytes.len() > MAX_SECRET {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(most + 1));
+    file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(failed(path))?;
+    if bytes.len() > most {
         return Err(unfit());
     }
     Ok(bytes)
+}
+
+// === impl Place ===
+
+impl Place {
+    /// That of the file with these metadata.
+    #[must_use]
+    pub fn of(found: &Metadata) -> Self {
+        #[cfg(unix)]
+        let (filesystem, file) = {
+            use std::os::unix::fs::MetadataExt as _;
+            (found.dev(), found.ino())
+        };
+        #[cfg(not(unix))]
+        let (filesystem, file) = {
+            let _ = found;
+            (0, 0)
+        };
+        Self { filesystem, file }
+    }
+
+    /// Whether one of the two can fill up the other's disk.
+    #[must_use]
+    pub fn shares_disk_with(&self, other: &Self) -> bool {
+        self.filesystem == other.filesystem
+    }
 }
 
 // === impl Draft ===

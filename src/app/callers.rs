@@ -53,6 +53,7 @@ pub(super) fn settings(
         tenant_claim: named(&auth.tenant_claim),
         groups_claim: named(&auth.groups_claim),
         required_scopes: auth.required_scopes.clone(),
+        offered_scopes: auth.offered_scopes.clone(),
         allow: auth::Allow {
             tenants: auth.admission.tenants.clone(),
             groups: auth.admission.groups.clone(),

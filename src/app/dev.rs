@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::parts;
+use super::parts::{self, Callers};
 use super::run::{Error, News, bind, until_stopped};
 use super::runtime::runtime;
 use super::watch::Watch;
@@ -14,6 +14,7 @@ use crate::config::{self, Dev};
 use crate::credentials::{Backends, SharedWatch, Sources};
 use crate::gate::{Confinement, Gate, Launcher, Outcome, Trace};
 use crate::http::{Allowed, Endpoint, Proxies, Routes};
+use crate::limits::Accounts;
 use crate::mcp::{Object, Raw};
 use crate::process::{Deadlines, Environment, Program, Spawner};
 use crate::redact::Redactor;
@@ -42,27 +43,36 @@ pub fn dev(config: Dev, tell: impl Fn(News) + Send + Sync + 'static) -> Result<(
 async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> Result<(), Error> {
     let shutdown = Shutdown::new();
     let allowed = Allowed::new(&config.http.allowed_hosts, &config.http.allowed_origins)?;
-    let audit = parts::audit(&config.audit, &shutdown)?;
+    let audit = parts::audit(&config.audit, config.audit_durability, &shutdown)?;
     let keyring = match &config.state_dir {
         Some(dir) => Keyring::load_or_create(dir)?,
         None => Keyring::ephemeral()?,
     };
     let refusals = audit::Refusals::new(audit.clone(), &shutdown);
     let mut watch = Watch::over(&config.watch)?;
-    let pool = parts::pool(&config.child, &config.roots, trace(&config), MOST);
+    let accounts = Arc::new(Accounts::of_one(config.http.memory));
+    let pool = parts::pool(&config.child, &config.roots, trace(&config), MOST, &accounts);
     let gate = parts::gate(launcher(&config)?, &config.child, pool, audit, &shutdown);
     let (listener, moved_from) = bind(config.listen).await?;
     let address = listener.local_addr().map_err(|cause| Error::Runtime { cause })?;
     let url = format!("http://{address}{}", config.endpoint_path);
+    let further = parts::tell_of_sse(&url, &config.endpoint_path, &config.http);
     tell(News::Listening { url, moved_from });
+    further.map(&*tell);
     let front = Front::new(Context {
         gate: gate.clone(),
         keyring,
+        accounts,
         settings: parts::client(&config.endpoint_path, &config.child, &config.http),
         shutdown: shutdown.clone(),
     });
     let endpoint = Endpoint {
-        routes: Routes { mcp: config.endpoint_path.clone(), metadata: None },
+        routes: Routes {
+            mcp: config.endpoint_path.clone(),
+            sse: parts::sse_path(&config.endpoint_path, &config.http),
+            metadata: None,
+            server_metadata: Vec::new(),
+        },
         allowed,
         authenticator: Authenticator::Local,
         challenge: None,
@@ -87,7 +97,8 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
             }
         }
     });
-    let listeners = vec![endpoint.listen_on(listener, parts::connections(&config.http))];
+    let listeners =
+        vec![endpoint.listen_on(listener, parts::connections(&config.http, Callers::Developer))];
     until_stopped(listeners, gate, shutdown, &*tell).await
 }
 

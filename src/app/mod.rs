@@ -2,18 +2,24 @@
 
 mod callers;
 mod dev;
+mod hidden;
+mod outbound_client;
 mod parts;
+mod protect;
 mod run;
 mod runtime;
 pub mod secret;
 mod serve;
+mod shown;
 mod walls;
 mod watch;
 
 pub use dev::dev;
+pub use protect::{Rereading, protect};
 pub use run::{Error, News};
 pub use serve::{check, serve};
 
+pub(crate) use outbound_client::outbound_client;
 pub(crate) use run::until_stopped;
 pub(crate) use runtime::runtime;
-pub(crate) use serve::{Built, build, open_store, outbound_client};
+pub(crate) use serve::{Built, build, open_store};

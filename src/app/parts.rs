@@ -1,11 +1,13 @@
 //! The parts that both modes build alike, from the groups of configuration that they share.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::run::Error;
-use crate::config::{Audit, Child, ChildEra, ChildScope, Http, LegacySse};
+use super::run::{Error, News};
+use crate::config::{Audit, AuditDurability, Child, ChildEra, ChildScope, Http, LegacySse};
 use crate::gate::{self, Gate, Launcher, PoolSettings, Trace};
+use crate::limits::Accounts;
 use crate::mcp::{Era, Raw};
 use crate::policy::Policy;
 use crate::server::EraChoice;
@@ -22,6 +24,15 @@ const FIRST_HEAD_WITHIN: Duration = Duration::from_secs(15);
 const CONNECTION_SILENCE: Duration = Duration::from_secs(75);
 /// How long calls may go on when a child is told to close.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// Who may connect.
+#[derive(Clone, Copy)]
+pub(super) enum Callers {
+    /// One, with all his clients.
+    Developer,
+    /// Many, among them whoever wants to keep the others out.
+    Users,
+}
 
 /// How many children there may be.
 #[derive(Clone, Copy)]
@@ -48,7 +59,13 @@ pub(super) fn gate(
     })
 }
 
-pub(super) fn pool(child: &Child, roots: &[PathBuf], trace: Trace, most: Children) -> PoolSettings {
+pub(super) fn pool(
+    child: &Child,
+    roots: &[PathBuf],
+    trace: Trace,
+    most: Children,
+    accounts: &Arc<Accounts>,
+) -> PoolSettings {
     let roots = (!roots.is_empty()).then(|| {
         let uris = roots.iter().filter_map(|path| {
             let path = std::path::absolute(path).ok()?;
@@ -64,9 +81,11 @@ pub(super) fn pool(child: &Child, roots: &[PathBuf], trace: Trace, most: Childre
             ChildEra::Modern => EraChoice::Known(Era::Modern),
         },
         start_timeout: child.start_timeout,
+        hold_limit: child.hold_limit,
         idle: child.idle,
         grace: DRAIN,
         most_in_flight: MOST_IN_FLIGHT,
+        accounts: Arc::clone(accounts),
         roots,
         trace,
         most_children: most.of_all,
@@ -92,21 +111,48 @@ pub(super) fn client(path: &str, child: &Child, http: &Http) -> client::Settings
     }
 }
 
+/// Where clients of HTTP+SSE look by custom, beside the endpoint's own path: `/sse` for `/mcp`.
+pub(super) fn sse_path(path: &str, http: &Http) -> Option<String> {
+    let beside = path.rsplit_once('/').map(|(family, _)| format!("{family}/sse"));
+    beside.filter(|sse| http.legacy_sse == LegacySse::On && sse != path)
+}
+
+/// Says where HTTP+SSE is served, where it is.
+pub(super) fn tell_of_sse(url: &str, path: &str, http: &Http) -> Option<News> {
+    if http.legacy_sse == LegacySse::Off {
+        return None;
+    }
+    let base = url.strip_suffix(path).unwrap_or(url);
+    let beside = sse_path(path, http).map_or_else(String::new, |sse| format!(" and {base}{sse}"));
+    Some(News::AlsoListening { text: format!("HTTP+SSE of 2024-11-05 is served at {url}{beside}") })
+}
+
 /// What connections may use: half of the descriptors are for clients, the other half for children.
-pub(super) fn connections(http: &Http) -> http::Limits {
+pub(super) fn connections(http: &Http, callers: Callers) -> http::Limits {
     let most = (process::raise_open_files() / 2).clamp(FEWEST_CONNECTIONS, MOST_CONNECTIONS);
     http::Limits {
         most,
-        most_of_one: most / 4,
+        most_of_one: match callers {
+            Callers::Developer => most,
+            Callers::Users => most / 4,
+        },
         first: FIRST_HEAD_WITHIN,
         idle: CONNECTION_SILENCE.max(2 * http.keep_alive),
     }
 }
 
-pub(super) fn audit(audit: &Audit, shutdown: &Shutdown) -> Result<audit::Log, Error> {
+pub(super) fn audit(
+    audit: &Audit,
+    durability: AuditDurability,
+    shutdown: &Shutdown,
+) -> Result<audit::Log, Error> {
+    let durability = match durability {
+        AuditDurability::Written => audit::Durability::Written,
+        AuditDurability::Synced => audit::Durability::Synced,
+    };
     Ok(match audit {
         Audit::Off => audit::Log::off(),
-        Audit::Stderr => audit::Log::open("-".as_ref(), shutdown)?,
-        Audit::File(path) => audit::Log::open(path, shutdown)?,
+        Audit::Stderr => audit::Log::open("-".as_ref(), durability, shutdown)?,
+        Audit::File(path) => audit::Log::open(path, durability, shutdown)?,
     })
 }

@@ -32,6 +32,11 @@ pub enum News {
         /// Whether another port than the default one had to do.
         moved_from: Option<u16>,
     },
+    /// Something else is served too.
+    AlsoListening {
+        /// What, and where.
+        text: String,
+    },
     /// The server has introduced itself.
     Introduced {
         /// Its name and version, where it has any.
@@ -52,6 +57,11 @@ pub enum News {
     Caution {
         /// A sentence without an end.
         text: String,
+    },
+    /// What a child sees of the file system.
+    Shown {
+        /// A word for how, and the path.
+        lines: Vec<String>,
     },
     /// The process is about to end.
     Stopping,
@@ -109,6 +119,13 @@ pub enum Error {
         /// Why not.
         #[source]
         cause: getrandom::Error,
+    },
+    /// The file with further certificate authorities is not to be had.
+    #[error("read --ca-file")]
+    CaFile {
+        /// Why not.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The outbound HTTP client could not be set up.
     #[error("set up the outbound http client")]
@@ -263,4 +280,25 @@ async fn abort(
 ) -> Result<(), Error> {
     shutdown.abort();
     tokio::time::timeout(ABORT_WITHIN, finish).await.map_err(|_| Error::Part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(addr: SocketAddr, port: Port) -> Listen {
+        Listen { addr, port }
+    }
+
+    /// Whichever port that is: the real default may be anybody's on the machine that runs this.
+    #[tokio::test]
+    async fn a_default_port_that_is_taken_gives_way_and_a_given_one_does_not() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = taken.local_addr().unwrap();
+        let (listener, moved_from) = bind(at(addr, Port::Default)).await.unwrap();
+        assert!(listener.local_addr().unwrap().port() > addr.port());
+        assert_eq!(moved_from, Some(addr.port()));
+        let refused = bind(at(addr, Port::Given)).await;
+        assert!(matches!(refused, Err(Error::Bind { address, .. }) if address == addr));
+    }
 }

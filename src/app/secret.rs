@@ -13,6 +13,7 @@ use super::run;
 use super::runtime::runtime;
 use super::serve::open_store;
 use crate::config::{self, Owner, Secret, SecretAction, SecretInput, SecretLocation};
+use crate::process;
 use crate::store::{self, Filter, Listed, MAX_VALUE, Removed, Store, UserRef, os_keyring};
 
 /// What came of it.
@@ -71,6 +72,7 @@ pub enum Error {
 /// # Errors
 /// See [`Error`].
 pub fn secret(asked: Secret) -> Result<Outcome, Error> {
+    process::protect_memory().map_err(|cause| run::Error::Runtime { cause })?;
     // Reading may wait for a person, which is why it happens before anything is opened.
     let value = match &asked.action {
         SecretAction::Set { value, .. } => Some(read(value)?),

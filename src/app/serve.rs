@@ -1,31 +1,39 @@
 //! `mcpwrap serve`: every request is somebody, every user has his own child, his own credential, his own walls.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use url::Url;
 
+use super::outbound_client::outbound_client;
+use super::parts::{self, Callers};
 use super::run::{Error, News, bind, until_stopped};
 use super::runtime::runtime;
-use super::{callers, parts, walls};
+use super::{callers, shown, walls};
 use crate::audit::{self, Refusals};
-use crate::auth::{Authenticator, Clock, Verifier, metadata};
+use crate::auth::{Authenticator, Clock, IssuerStatus, Verifier, metadata};
 use crate::client::{Context, Front};
-use crate::config::{Claim, PublicUrl, Serve};
+use crate::config::{self, Audit, Claim, PublicUrl, Serve};
 use crate::credentials::{
-    Backends, CredentialSpec, Facts, SharedWatch, Sources, Template, Vault, VaultSettings,
+    Backends, CredentialSpec, Facts, Kept, SharedWatch, Sources, Template, Vault, VaultSettings,
     check_per_user,
 };
-use crate::gate::{Confinement, Gate, Isolated, Launcher, Trace};
+use crate::gate::{Confinement, Gate, HomeLimit, HomeScope, Homes, Isolated, Launcher, Trace};
 use crate::http::{Allowed, Challenge, Endpoint, Listener, Metadata, Proxies, Routes};
+use crate::limits::Accounts;
 use crate::outbound;
+use crate::private_file::{self, Place};
 use crate::problem::{Problem, chain};
-use crate::process::leftovers;
-use crate::process::{Deadlines, Program, Spawner};
+use crate::process::{self, Deadlines, Program, Spawner, leftovers};
 use crate::redact::Redactor;
 use crate::seal::Keyring;
 use crate::shutdown::Shutdown;
 use crate::store::{Store, keys::KeySource};
+
+/// So many of a provider's scopes are named to the operator, and none that is longer; some have hundreds.
+const SCOPES_SHOWN: usize = 8;
+const SCOPE_SHOWN: usize = 64;
 
 /// Serves until a signal.
 ///
@@ -34,13 +42,15 @@ use crate::store::{Store, keys::KeySource};
 pub fn serve(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Result<(), Error> {
     runtime(config.threads)?.block_on(async move {
         let shutdown = Shutdown::new();
-        let built = build(&config, &shutdown, &outbound_client()?).await;
+        let built = build(&config, &shutdown, &outbound_client(config.ca_file.as_deref())?).await;
         // What was begun for a configuration that turned out to be wrong ends as planned, not as a fault.
         let built = built.inspect_err(|_| shutdown.finish())?;
         for news in built.news {
             tell(news);
         }
+        let further = parts::tell_of_sse(&built.url, &config.endpoint_path, &config.http);
         tell(News::Listening { url: built.url, moved_from: built.moved_from });
+        further.map(&tell);
         until_stopped(built.listeners, built.gate, shutdown, &tell).await
     })
 }
@@ -52,14 +62,18 @@ pub fn serve(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
 pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Result<(), Error> {
     runtime(config.threads)?.block_on(async move {
         let shutdown = Shutdown::new();
-        let built = build(&config, &shutdown, &outbound_client()?).await;
+        let built = build(&config, &shutdown, &outbound_client(config.ca_file.as_deref())?).await;
         // What was begun for a configuration that turned out to be wrong ends as planned, not as a fault.
         let built = built.inspect_err(|_| shutdown.finish())?;
         for news in built.news {
             tell(news);
         }
         let mut problems = Vec::new();
+        let offers = !metadata::challenge_scopes(built.verifier.settings()).is_empty();
         for issuer in built.verifier.warm_up().await {
+            if !offers && !issuer.scopes.is_empty() {
+                tell(News::Caution { text: no_scope(&issuer) });
+            }
             if issuer.keys == 0 {
                 problems.push(Problem::new(
                     "oidc",
@@ -72,7 +86,12 @@ pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
         built.gate.close().await;
         drop((built.gate, built.listeners));
         shutdown.finished().await;
-        if problems.is_empty() { Ok(()) } else { Err(Error::problems(problems, &config.origins)) }
+        if problems.is_empty() {
+            tell(News::Shown { lines: built.shown });
+            Ok(())
+        } else {
+            Err(Error::problems(problems, &config.origins))
+        }
     })
 }
 
@@ -84,10 +103,8 @@ pub(crate) struct Built {
     pub(crate) gate: Gate,
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) news: Vec<News>,
-}
-
-pub(crate) fn outbound_client() -> Result<outbound::Client, Error> {
-    outbound::Client::new().map_err(|cause| Error::Outbound { cause })
+    /// What a child sees of the file system, and what it does not.
+    pub(crate) shown: Vec<String>,
 }
 
 /// Puts everything together; whatever is wrong with the configuration is said at once.
@@ -97,6 +114,9 @@ pub(crate) async fn build(
     outbound: &outbound::Client,
 ) -> Result<Built, Error> {
     let mut problems = Vec::from_iter(check_exposure(config));
+    for issuer in config.auth.issuers.iter().filter_map(|issuer| Url::parse(&issuer.id).ok()) {
+        outbound.prepare(&issuer).map_err(|cause| Error::Outbound { cause })?;
+    }
     let specs = sources(config, &mut problems);
     let env = environment(config, &mut problems);
     let spawner = Spawner::new(Program::Own, Deadlines::default())?;
@@ -126,16 +146,20 @@ pub(crate) async fn build(
     };
     let mut news: Vec<News> = Vec::new();
     news.extend(settings.cautions().into_iter().map(|c| News::Caution { text: c.what }));
-    news.extend(walls.open.iter().map(|text| News::Caution { text: (*text).to_owned() }));
-    let sources = credentials(config, specs, shutdown).await?;
+    news.extend(walls.cautions.iter().map(|text| News::Caution { text: text.clone() }));
+    let audit = parts::audit(&config.audit, config.audit_durability, shutdown)?;
+    let sources = credentials(config, specs, &audit, outbound, shutdown).await?;
     let allowed = allowed(config, &public)?;
-    let audit = parts::audit(&config.audit, shutdown)?;
-    let launcher = launcher(config, spawner, sources, env, walls)?;
+    let shown = shown::listed(&walls.shown, walls.form);
+    let launcher = launcher(config, spawner, sources, env, walls, shutdown)?;
     let refusals = Refusals::new(audit.clone(), shutdown);
-    let gate = gate(config, launcher, audit, shutdown);
+    verifier.count_at(&refusals);
+    let accounts = accounts(config);
+    let gate = gate(config, launcher, &accounts, audit, shutdown);
     let front = Front::new(Context {
         gate: gate.clone(),
         keyring: Keyring::load_or_create(&config.state_dir)?,
+        accounts,
         settings: parts::client(&config.endpoint_path, &config.child, &config.http),
         shutdown: shutdown.clone(),
     });
@@ -144,10 +168,12 @@ pub(crate) async fn build(
     let endpoint = Endpoint {
         routes: Routes {
             mcp: config.endpoint_path.clone(),
+            sse: parts::sse_path(&config.endpoint_path, &config.http),
             metadata: Some(Metadata {
                 paths: metadata::well_known_paths(&public_url),
                 document: document.to_string().into(),
             }),
+            server_metadata: metadata::server_metadata_paths(&public_url, &settings),
         },
         allowed,
         authenticator: Authenticator::Oidc(Arc::clone(&verifier)),
@@ -161,8 +187,35 @@ pub(crate) async fn build(
         proxies: Proxies::new(&config.auth.trusted_proxies),
         refusals,
     };
-    let listeners = vec![endpoint.listen_on(listener, parts::connections(&config.http))];
-    Ok(Built { url: local, moved_from, listeners, gate, verifier, news })
+    news.extend(audit_beside_homes(config).map(|text| News::Caution { text }));
+    let listeners =
+        vec![endpoint.listen_on(listener, parts::connections(&config.http, Callers::Users))];
+    Ok(Built { url: local, moved_from, listeners, gate, verifier, news, shown })
+}
+
+/// Clients ask for what our metadata name, and a provider with scopes may deny a log-in that asks for none.
+fn no_scope(issuer: &IssuerStatus) -> String {
+    let short = issuer.scopes.iter().filter(|scope| scope.len() <= SCOPE_SHOWN);
+    let some: Vec<&str> = short.take(SCOPES_SHOWN).map(String::as_str).collect();
+    let (name, some) = (&issuer.name, some.join(", "));
+    format!(
+        "{name} has scopes ({some}), and clients are told of none; where it denies log-ins that ask for none, add --offer-scope SCOPE"
+    )
+}
+
+/// Where a child could stop everybody, by filling the disk that the audit log needs.
+fn audit_beside_homes(config: &Serve) -> Option<String> {
+    let Audit::File(log) = &config.audit else { return None };
+    let about = std::fs::metadata(log).ok().filter(std::fs::Metadata::is_file)?;
+    let homes = std::fs::metadata(&config.state_dir).ok()?;
+    Place::of(&about).shares_disk_with(&Place::of(&homes)).then(|| {
+        format!(
+            "{} is on the same filesystem as the homes of children in {}: a child that fills it stops all calls; \
+             put the audit log on a filesystem of its own",
+            log.display(),
+            config.state_dir.display()
+        )
+    })
 }
 
 /// Where tokens would travel unencrypted.
@@ -205,15 +258,19 @@ fn environment(config: &Serve, problems: &mut Vec<Problem>) -> Vec<(String, Temp
 async fn credentials(
     config: &Serve,
     specs: Vec<CredentialSpec>,
+    audit: &audit::Log,
+    outbound: &outbound::Client,
     shutdown: &Shutdown,
 ) -> Result<Sources, Error> {
     let vault = match specs.iter().any(CredentialSpec::needs_vault) {
         false => None,
         true => {
-            let settings = VaultSettings::from_env(|name| std::env::var(name).ok())
+            let settings = VaultSettings::from_env(process::own_variable)
                 .map_err(|cause| Error::VaultSettings { cause })?;
-            let vault = Vault::new(settings).map_err(|cause| Error::Vault { cause })?;
-            let (upkeep, stop) = (vault.clone().upkeep(), shutdown.clone());
+            let vault = Vault::new(settings, outbound).map_err(|cause| Error::Vault { cause })?;
+            let audit = audit.clone();
+            let told = move |kept| audit.own_event(|| vault_token(kept));
+            let (upkeep, stop) = (vault.clone().upkeep(told), shutdown.clone());
             shutdown.spawn("renew the vault's token", async move {
                 tokio::select! {
                     () = upkeep => {}
@@ -234,6 +291,16 @@ async fn credentials(
     Sources::new(specs, Backends { vault, store }, watch).map_err(|cause| Error::Sources { cause })
 }
 
+/// What is on record of the token with which mcpwrap itself asks the vault.
+fn vault_token(kept: Kept) -> audit::Event {
+    let (outcome, why) = match kept {
+        Kept::Renewed => (audit::CredentialFate::Renewed, None),
+        Kept::Failed => (audit::CredentialFate::Failed, Some("it could not be renewed".to_owned())),
+    };
+    let (name, source) = (Some("VAULT_TOKEN".to_owned()), Some("vault".to_owned()));
+    audit::Event::Credential { name, source, outcome, why }
+}
+
 /// Opens the embedded store with its master key.
 pub(crate) async fn open_store(
     state_dir: PathBuf,
@@ -241,8 +308,15 @@ pub(crate) async fn open_store(
 ) -> Result<Store, Error> {
     let keyring = match master_key {
         None => Keyring::load_or_create(&state_dir)?,
-        Some(source) => source.load().await.map_err(|cause| Error::MasterKey { cause })?,
+        Some(source) => {
+            source.load(process::own_variable).await.map_err(|cause| Error::MasterKey { cause })?
+        }
     };
+    // A key that is kept elsewhere leaves this to be done.
+    private_file::make_directory(&state_dir).map_err(|cause| Error::StateDir {
+        path: state_dir.clone(),
+        cause: io::Error::other(cause),
+    })?;
     let path = state_dir.join("store.sqlite");
     let opened = tokio::task::spawn_blocking(move || Store::open(&path, keyring)).await;
     match opened {
@@ -257,12 +331,26 @@ fn launcher(
     sources: Sources,
     env: Vec<(String, Template)>,
     walls: walls::Chosen,
+    shutdown: &Shutdown,
 ) -> Result<Launcher, Error> {
     let in_use = leftovers::sweep(&config.state_dir)
         .map_err(|cause| Error::StateDir { path: config.state_dir.clone(), cause })?;
-    let walls::Chosen { form, uids, command, .. } = walls;
+    let walls::Chosen { form, uids, command, shown, .. } = walls;
+    let scope = match config.isolation.home_scope {
+        config::HomeScope::Authority => HomeScope::Authority,
+        config::HomeScope::User => HomeScope::User,
+    };
     let state_dir = config.state_dir.clone();
-    let isolated = Isolated::new(state_dir, env, form, uids, command.trees, in_use);
+    let limit = HomeLimit::new(state_dir.clone(), config.isolation.home_size as u64);
+    let (watching, stop) = (limit.clone(), shutdown.clone());
+    shutdown.spawn("watch the size of homes", async move {
+        tokio::select! {
+            () = watching.watch() => {}
+            () = stop.finishing() => {}
+        }
+    });
+    let homes = Homes { state_dir, scope, limit };
+    let isolated = Isolated::new(homes, env, form, uids, shown, in_use);
     Ok(Launcher {
         spawner,
         program: command.program.into(),
@@ -276,12 +364,23 @@ fn launcher(
     })
 }
 
-fn gate(config: &Serve, launcher: Launcher, audit: audit::Log, shutdown: &Shutdown) -> Gate {
+/// What may be held for each user, and for all.
+fn accounts(config: &Serve) -> Arc<Accounts> {
+    Arc::new(Accounts::of_many(config.http.memory, config.limits.memory_per_user))
+}
+
+fn gate(
+    config: &Serve,
+    launcher: Launcher,
+    accounts: &Arc<Accounts>,
+    audit: audit::Log,
+    shutdown: &Shutdown,
+) -> Gate {
     let most = parts::Children {
         of_all: config.limits.max_children,
         of_one: config.limits.max_children_per_user,
     };
-    let pool = parts::pool(&config.child, &config.roots, Trace::Off, most);
+    let pool = parts::pool(&config.child, &config.roots, Trace::Off, most, accounts);
     parts::gate(launcher, &config.child, pool, audit, shutdown)
 }
 

@@ -99,6 +99,77 @@ impl std::fmt::Display for Incident {
     }
 }
 
+/// What happened to somebody's session, process or credential, or to himself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A legacy session began.
+    SessionOpened {
+        /// The beginning of a hash of its name, which is a secret.
+        session: String,
+    },
+    /// A legacy session ended.
+    SessionEnded {
+        /// As when it was opened.
+        session: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// A process introduced itself.
+    ChildStarted {
+        /// Its number, which the records of its calls bear.
+        child: u64,
+        /// Names, sources and keyed fingerprints of its credentials.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        credentials: Vec<String>,
+    },
+    /// A process could not be started, or did not introduce itself.
+    ChildFailed {
+        /// Why.
+        why: String,
+    },
+    /// Nothing of a process is left.
+    ChildEnded {
+        /// Its number.
+        child: u64,
+        /// Why.
+        why: String,
+    },
+    /// A credential was asked for.
+    Credential {
+        /// Its name, where it is known which one it was.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// Where it comes from, as the operator wrote it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        source: Option<String>,
+        /// What became of it.
+        outcome: CredentialFate,
+        /// Why it was not to be had.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    /// Somebody whose token is good was not let in.
+    Forbidden {
+        /// Why.
+        reason: &'static str,
+        /// How often, since the last record of it.
+        count: u64,
+    },
+}
+
+/// What became of a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialFate {
+    /// It was fetched for a new process.
+    Fetched,
+    /// It lives longer now.
+    Renewed,
+    /// It was not to be had.
+    Failed,
+}
+
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -107,10 +178,14 @@ pub enum Ending {
     Result,
     /// With the server's error.
     Error,
-    /// Without the server.
+    /// Without an answer; whether it was done is not known.
     Lost,
+    /// Before anything of it left for the server.
+    Unsent,
     /// The server wants the user's answer and the call goes on with the client's retry.
     Suspended,
     /// The client took it back or went away.
     Cancelled,
+    /// It never reached the server, as its first record was not written in time.
+    Refused,
 }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::sink::Log;
+use super::log::Log;
+use super::record::{Event, Who};
 use crate::shutdown::Shutdown;
 
 /// How often the counts are written.
@@ -18,6 +19,14 @@ const ELSEWHERE: &str = "elsewhere";
 pub struct Refusals {
     log: Log,
     counts: Mutex<HashMap<(String, &'static str), u64>>,
+    known: Mutex<HashMap<(String, &'static str), Known>>,
+}
+
+/// Somebody who is known and not let in, and how often.
+#[derive(Debug)]
+struct Known {
+    who: Who,
+    count: u64,
 }
 
 // === impl Refusals ===
@@ -26,7 +35,7 @@ impl Refusals {
     /// Counts, and writes every minute and at the end.
     #[must_use]
     pub fn new(log: Log, shutdown: &Shutdown) -> Arc<Self> {
-        let refusals = Arc::new(Self { log, counts: Mutex::default() });
+        let refusals = Arc::new(Self { log, counts: Mutex::default(), known: Mutex::default() });
         let (writing, stop) = (Arc::clone(&refusals), shutdown.clone());
         shutdown.spawn("write refusals", async move {
             let mut ticks = tokio::time::interval(WRITTEN_EVERY);
@@ -48,7 +57,21 @@ impl Refusals {
         *counts.entry((from, reason)).or_default() += 1;
     }
 
+    /// Counts one request of somebody whose token is good and who is not let in. He is named; where there are too many
+    /// to name, the count of their networks has to do.
+    pub fn count_known(&self, who: Who, reason: &'static str) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (who.user.clone(), reason);
+        if known.len() < MOST_APART || known.contains_key(&key) {
+            known.entry(key).or_insert(Known { who, count: 0 }).count += 1;
+        }
+    }
+
     fn write(&self) {
+        let known = std::mem::take(&mut *self.known.lock().unwrap_or_else(PoisonError::into_inner));
+        for ((_, reason), Known { who, count }) in known {
+            self.log.event(|| who, || Event::Forbidden { reason, count });
+        }
         let counts =
             std::mem::take(&mut *self.counts.lock().unwrap_or_else(PoisonError::into_inner));
         let mut sorted: Vec<_> = counts.into_iter().collect();

@@ -35,6 +35,9 @@ pub enum Denied {
         /// For the log and the counters only.
         reason: Reason,
     },
+    /// A token that would have to be checked, after too many of the same network were refused: 429.
+    #[error("check one more token of a network whose tokens were refused")]
+    Slowed,
     /// Nobody can say whether the token is good: 503.
     #[error("ask the identity provider: {reason}")]
     Unavailable {
@@ -125,6 +128,10 @@ reasons! {
     Machine = "machine",
     /// No keys of the issuer.
     NoKeys = "no_keys",
+    /// An unknown key that could not be looked up at the issuer.
+    KeyNotLookedUp = "key_not_looked_up",
+    /// Too many tokens of the same network were refused.
+    Slowed = "slowed",
     /// The check at the issuer failed.
     NoAnswer = "no_answer",
 }
@@ -150,6 +157,7 @@ impl Denied {
         match self {
             Self::Missing => Reason::NoToken,
             Self::Scope { .. } => Reason::Scope,
+            Self::Slowed => Reason::Slowed,
             Self::Invalid { reason }
             | Self::Malformed { reason }
             | Self::Forbidden { reason }
@@ -166,6 +174,7 @@ impl Denied {
             Self::Malformed { .. } => "Send exactly one bearer token, in the Authorization header.",
             Self::Scope { .. } => "The access token lacks a required scope.",
             Self::Forbidden { .. } => "This account is not allowed to use this server.",
+            Self::Slowed => "Too many access tokens from this network were not valid; slow down.",
             Self::Unavailable { .. } => {
                 "The identity provider cannot be reached; try again in a moment."
             }
@@ -179,7 +188,9 @@ impl Denied {
             Self::Invalid { .. } => Some("invalid_token"),
             Self::Malformed { .. } => Some("invalid_request"),
             Self::Scope { .. } => Some("insufficient_scope"),
-            Self::Missing | Self::Forbidden { .. } | Self::Unavailable { .. } => None,
+            Self::Missing | Self::Forbidden { .. } | Self::Slowed | Self::Unavailable { .. } => {
+                None
+            }
         }
     }
 }

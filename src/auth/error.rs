@@ -64,6 +64,9 @@ pub enum Error {
     /// Too many checks at once.
     #[error("find room for one more check at the identity provider")]
     Busy,
+    /// Too many tokens of this network were refused.
+    #[error("let a network send more tokens that are refused")]
+    Slowed,
 }
 
 impl From<outbound::Error> for Error {

@@ -16,8 +16,10 @@
 //! [`Settings::validate`] says what is wrong before anybody calls; [`Authenticator::authenticate`] is asked once per
 //! request; [`Principal::ended`] tells a stream when its token is over.
 
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
+use bytes::Bytes;
 use http::HeaderMap;
 
 mod admission;
@@ -68,7 +70,7 @@ pub enum Authenticator {
 // === impl Authenticator ===
 
 impl Authenticator {
-    /// Who sends a request with these headers and this query.
+    /// Who sends a request with these headers and this query, from the network whose first address is `from`.
     ///
     /// # Errors
     /// [`Denied`] says which kind of answer is due; it is logged already.
@@ -76,10 +78,19 @@ impl Authenticator {
         &self,
         headers: &HeaderMap,
         query: Option<&str>,
+        from: IpAddr,
     ) -> Result<Arc<Principal>, Denied> {
         match self {
             Self::Local => Ok(LOCAL.clone()),
-            Self::Oidc(verifier) => verifier.authenticate(headers, query).await,
+            Self::Oidc(verifier) => verifier.authenticate(headers, query, from).await,
+        }
+    }
+
+    /// The metadata of the only issuer, as it wrote them, if they can be had now.
+    pub async fn server_metadata(&self) -> Option<Bytes> {
+        match self {
+            Self::Local => None,
+            Self::Oidc(verifier) => verifier.server_metadata().await,
         }
     }
 }

@@ -74,6 +74,14 @@ impl Principal {
         principal
     }
 
+    /// The same caller as a service that acts for itself.
+    #[cfg(test)]
+    pub(crate) fn into_machine(mut self) -> Self {
+        let user = &self.user;
+        self.user = UserId::of_machine(user.issuer(), user.tenant(), user.subject());
+        self
+    }
+
     /// Whose processes, files and caches these are.
     #[must_use]
     pub fn user(&self) -> &UserId {

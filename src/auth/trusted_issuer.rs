@@ -10,7 +10,7 @@ use super::denied::{Denied, Reason};
 use super::error::Error;
 use super::issuer_identifier::{self, IssuerIdentifier};
 use super::jwt::Jwt;
-use super::keys::issuer_keys::{Current, IssuerKeys};
+use super::keys::issuer_keys::{Current, IssuerKeys, Look};
 use super::keys::key_set::Signed;
 use super::opaque::opaque_token::OpaqueTokens;
 use super::settings::{AskWhen, Issuer, Settings};
@@ -59,7 +59,7 @@ impl TrustedIssuer {
                 shutdown.clone(),
             ))
         });
-        let opaque = OpaqueTokens::of(issuer, settings, http, keys.as_ref())
+        let opaque = OpaqueTokens::of(issuer, settings, http, keys.as_ref(), clock)
             .map_err(|_| issuer.problem("has an address that cannot be used"))?;
         let introspection = settings.introspection_of(issuer);
         let when = introspection.map_or(AskWhen::Opaque, |introspection| introspection.when);
@@ -79,10 +79,13 @@ impl TrustedIssuer {
             tenant: issuer_identifier::tenant_of(&jwt.claims),
         };
         let check = |current: &Current| current.keys.verify(&signed).map(|()| current.generation);
-        let current = keys.ready().await.ok_or(no_keys.clone())?;
+        let current = keys.ready().await.ok_or(no_keys)?;
         match check(&current) {
             Err(Reason::UnknownKey) => {
-                let current = keys.again().await.ok_or(no_keys)?;
+                // A good token whose key is new must not be taken for a bad one while nobody can look it up.
+                let Look::Answered(current) = keys.again().await else {
+                    return Err(Denied::Unavailable { reason: Reason::KeyNotLookedUp });
+                };
                 check(&current).map_err(Denied::invalid)
             }
             outcome => outcome.map_err(Denied::invalid),

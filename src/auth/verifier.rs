@@ -3,7 +3,8 @@
 //! A token that was verified before costs a hash and a look-up. Everything that decides is in the modules it
 //! calls; it knows their order and what may be remembered for how long.
 
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
@@ -16,14 +17,18 @@ use super::claims::times::Ending;
 use super::claims::{Claims, audience, purpose, times};
 use super::clock::Clock;
 use super::denied::{Denied, Reason};
+use super::error::Error;
 use super::jwt::{self, Jwt};
+use super::opaque::network_shares::Asker;
 use super::opaque::opaque_token::OpaqueTokens;
+use super::opaque::refused_tokens::RefusedTokens;
 use super::opaque::revocation_watch::{Digest, RevocationWatch};
 use super::opaque::verdict::Verdict;
 use super::principal::Principal;
 use super::principal::token_life::{Fingerprint, Life};
 use super::settings::{AskWhen, Settings};
 use super::trusted_issuer::TrustedIssuer;
+use crate::audit::Refusals;
 use crate::outbound;
 use crate::problem::Problem;
 use crate::shutdown::Shutdown;
@@ -34,9 +39,6 @@ mod upkeep;
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// A token that nobody used for so long is verified again.
 const CACHE_IDLE: Duration = Duration::from_secs(10 * 60);
-/// How long an issuer's "not active" is believed.
-const REFUSAL_CACHE: Duration = Duration::from_secs(10);
-const MAX_REFUSALS: u64 = 10_000;
 
 /// Verifies bearer tokens of the configured issuers.
 #[derive(Debug)]
@@ -47,8 +49,10 @@ pub struct Verifier {
     clock: Clock,
     shutdown: Shutdown,
     verified: Cache<Digest, Arc<Verified>>,
-    refused: Cache<Digest, (Denied, Duration)>,
+    refused: RefusedTokens,
     revocations: RevocationWatch,
+    /// Where it is counted who is known and not let in.
+    refusals: OnceLock<Weak<Refusals>>,
 }
 
 #[derive(Debug)]
@@ -81,6 +85,10 @@ impl Verifier {
             .map(|issuer| TrustedIssuer::new(issuer, &settings, http, &clock, shutdown))
             .collect::<Result<_, _>>()
             .map_err(|problem| vec![problem])?;
+        let refused = RefusedTokens::new().map_err(|cause| {
+            let hint = "the system's random numbers are needed";
+            vec![Problem::new("oidc", format!("cannot remember refused tokens: {cause}"), hint)]
+        })?;
         Ok(Arc::new(Self {
             issuers,
             admission: Admission::new(&settings),
@@ -91,13 +99,17 @@ impl Verifier {
                 .max_capacity(CACHE_BYTES)
                 .time_to_idle(CACHE_IDLE)
                 .build(),
-            refused: Cache::builder()
-                .max_capacity(MAX_REFUSALS)
-                .time_to_live(REFUSAL_CACHE)
-                .build(),
+            refused,
             revocations: RevocationWatch::default(),
+            refusals: OnceLock::new(),
             settings,
         }))
+    }
+
+    /// From now on whoever is known and not let in is counted there.
+    pub fn count_at(&self, refusals: &Arc<Refusals>) {
+        // It is told once, by whoever put the parts together.
+        let _ = self.refusals.set(Arc::downgrade(refusals));
     }
 
     /// The settings in force.
@@ -106,7 +118,7 @@ impl Verifier {
         &self.settings
     }
 
-    /// Who sends this request.
+    /// Who sends this request, from the network whose first address is `from`.
     ///
     /// # Errors
     /// [`Denied`], already logged; it is for the caller to count.
@@ -114,8 +126,9 @@ impl Verifier {
         &self,
         headers: &HeaderMap,
         query: Option<&str>,
+        from: IpAddr,
     ) -> Result<Arc<Principal>, Denied> {
-        let outcome = self.identify(headers, query).await;
+        let outcome = self.identify(headers, query, from).await;
         if let Err(denied) = &outcome {
             tracing::debug!(reason = denied.reason().label(), "a request was refused");
         }
@@ -126,17 +139,20 @@ impl Verifier {
         &self,
         headers: &HeaderMap,
         query: Option<&str>,
+        from: IpAddr,
     ) -> Result<Arc<Principal>, Denied> {
         let token = bearer::token(headers, query)?;
         let digest: Digest = Sha256::digest(token).into();
+        let mut asker = Asker::Network(from);
         if let Some(known) = self.verified.get(&digest).await {
             if self.still_holds(&known) {
                 return Ok(known.principal.clone());
             }
+            asker = Asker::Known;
             self.verified.invalidate(&digest).await;
         }
         // The rare path is boxed so that the common one carries no space for it.
-        let verifying = Box::pin(self.verify(token, digest));
+        let verifying = Box::pin(self.verify(token, digest, asker));
         match self.verified.try_get_with(digest, verifying).await {
             Ok(verified) => Ok(verified.principal.clone()),
             Err(denied) => Err((*denied).clone()),
@@ -154,9 +170,14 @@ impl Verifier {
         in_time && asked && same_keys && known.principal.is_living()
     }
 
-    async fn verify(&self, token: &str, digest: Digest) -> Result<Arc<Verified>, Denied> {
+    async fn verify(
+        &self,
+        token: &str,
+        digest: Digest,
+        asker: Asker,
+    ) -> Result<Arc<Verified>, Denied> {
         match jwt::read(token).map_err(Denied::invalid)? {
-            Some(jwt) => self.verify_signed(token, digest, jwt).await,
+            Some(jwt) => self.verify_signed(token, digest, jwt, asker).await,
             None => {
                 let knows = |issuer: &TrustedIssuer| {
                     issuer.opaque.as_ref().is_some_and(|opaque| opaque.knows(token))
@@ -169,8 +190,9 @@ impl Verifier {
                 let issuer = own
                     .or_else(|| self.issuers.iter().position(knows))
                     .ok_or(Denied::invalid(Reason::Shape))?;
-                let claims = self.ask(token, digest, issuer).await?;
-                self.accept(token, digest, issuer, claims, None)
+                let claims = self.ask(token, &digest, issuer, asker).await?;
+                let outcome = self.accept(token, digest, issuer, claims, None);
+                self.settle(&digest, issuer, asker, outcome).await
             }
         }
     }
@@ -180,6 +202,7 @@ impl Verifier {
         token: &str,
         digest: Digest,
         jwt: Jwt<'_>,
+        asker: Asker,
     ) -> Result<Arc<Verified>, Denied> {
         let invalid = Denied::invalid;
         let iss = jwt.claims.get("iss").and_then(serde_json::Value::as_str);
@@ -205,36 +228,56 @@ impl Verifier {
         if issuer.opaque.is_some() && issuer.when == AskWhen::Always {
             // The signed claims are judged before the issuer is troubled.
             self.judge(issuer, &jwt.claims, Ending::Required)?;
-            self.ask(token, digest, index).await?;
+            self.ask(token, &digest, index, asker).await?;
+            let outcome = self.accept(token, digest, index, jwt.claims, Some(generation));
+            return self.settle(&digest, index, asker, outcome).await;
         }
         self.accept(token, digest, index, jwt.claims, Some(generation))
     }
 
     /// What the issuer says about a token, unless it said "no" a moment ago.
-    async fn ask(&self, token: &str, digest: Digest, issuer: usize) -> Result<Claims, Denied> {
-        let now = self.clock.steady();
-        if let Some((denied, until)) = self.refused.get(&digest).await
-            && now < until
-        {
+    async fn ask(
+        &self,
+        token: &str,
+        digest: &Digest,
+        issuer: usize,
+        asker: Asker,
+    ) -> Result<Claims, Denied> {
+        if let Some(denied) = self.refused.get(digest, self.clock.steady()).await {
             return Err(denied);
         }
         let asked = &self.issuers[issuer];
         let unavailable = Denied::Unavailable { reason: Reason::NoAnswer };
         let opaque = asked.opaque.as_ref().ok_or(unavailable.clone())?;
-        match opaque.ask(token).await {
+        match opaque.ask(token, asker).await {
             Ok(Verdict::Active(claims)) => Ok(claims),
             Ok(Verdict::Refused(reason)) => {
-                self.revocations.revoke(&digest);
-                let denied = Denied::invalid(reason);
-                let until = now + REFUSAL_CACHE;
-                self.refused.insert(digest, (denied.clone(), until)).await;
-                Err(denied)
+                self.revocations.revoke(digest);
+                self.settle(digest, issuer, asker, Err(Denied::invalid(reason))).await
             }
+            Err(Error::Slowed) => Err(Denied::Slowed),
             Err(error) => {
                 asked.complain(&error);
                 Err(unavailable)
             }
         }
+    }
+
+    /// A refusal that cost the issuer a question is remembered, and counts against whoever sent the token.
+    async fn settle<T>(
+        &self,
+        digest: &Digest,
+        issuer: usize,
+        asker: Asker,
+        outcome: Result<T, Denied>,
+    ) -> Result<T, Denied> {
+        if let Err(denied) = &outcome {
+            self.refused.insert(digest, denied.clone(), self.clock.steady()).await;
+            if let Some(opaque) = &self.issuers[issuer].opaque {
+                opaque.refused(asker).await;
+            }
+        }
+        outcome
     }
 
     fn judge(
@@ -274,7 +317,11 @@ impl Verifier {
         let iss = iss.unwrap_or(issuer.identifier.url()).to_owned();
         let mut principal =
             issuer.mapping.principal(&iss, claims, expires_at).map_err(Denied::invalid)?;
-        self.admission.admit(issuer.mapping.idp, &principal)?;
+        self.admission.admit(issuer.mapping.idp, &principal).inspect_err(|denied| {
+            if let Some(refusals) = self.refusals.get().and_then(Weak::upgrade) {
+                refusals.count_known((&principal).into(), denied.reason().label());
+            }
+        })?;
 
         let now = self.clock.steady();
         let asked = generation.is_none() || issuer.when == AskWhen::Always;

@@ -67,8 +67,10 @@ pub enum Outcome {
     Result(Raw),
     /// With the server's error.
     Error(ErrorObject),
-    /// Without the server: it died, it was never there, it was too slow.
+    /// Without an answer of the server, which had it, or part of it: whether it was done is not known.
     Lost(ErrorObject),
+    /// Before anything of it left for the server: whoever sends it again cannot have it done twice.
+    Unsent(ErrorObject),
     /// Its client took it back.
     Cancelled,
 }
@@ -108,6 +110,8 @@ pub enum Notice {
     },
     /// Some other notification.
     Other(Notification),
+    /// Another child has taken the place of the one that the member knew, and was told what that one had been told.
+    Restarted,
     /// The child is gone and what it knew of this member with it.
     Gone,
 }
@@ -136,7 +140,7 @@ impl Weigh for Notice {
             Self::Updated { params, .. } | Self::Log { params, .. } => params.len(),
             Self::Ask { ask, .. } => ask.params.as_ref().map_or(0, Raw::len),
             Self::Other(notification) => notification.params.as_ref().map_or(0, Raw::len),
-            Self::ListChanged(_) | Self::Withdrawn { .. } | Self::Gone => 0,
+            Self::ListChanged(_) | Self::Withdrawn { .. } | Self::Restarted | Self::Gone => 0,
         }
     }
 }

@@ -18,13 +18,14 @@ mod trace;
 
 pub use catalogue::{ANNOTATION, Annotated, Catalogue, Changed, without_broken_annotations};
 pub use child::{
-    Canceller, Child, Conversation, Freshness, MOST_URIS, Member, Remaining, Role, Share,
+    Canceller, Child, Conversation, Freshness, MOST_URIS, Member, Opened, Remaining, Role, Share,
     Subscribers, Subscribing,
 };
 pub use client_capabilities::{is_covered, stand_in_answer};
 pub use event::{Ask, AskKey, Event, Notice, Outcome, Undeclared};
 pub use mailbox::{Keep, Mailbox};
 pub use pool::{
-    ChildKey, Confinement, Isolated, Launcher, Pool, Retry, Seat, Settings, Unavailable,
+    ChildKey, Confinement, HomeLimit, HomeScope, Homes, Isolated, Launcher, Pool, Retry, Seat,
+    Settings, Unavailable,
 };
 pub use trace::Trace;

@@ -3,24 +3,44 @@
 use std::sync::Arc;
 
 use super::child::Child;
-use crate::audit::{Begin, Decision, Full, Log, Note, Open};
+use crate::audit::{Begin, CredentialFate, Decision, Event, Log, NotRecorded, Note, Open};
 use crate::auth::Principal;
+use crate::credentials::{self, CredentialSet};
 use crate::mcp::{ErrorObject, Raw};
 use crate::policy::{Operation, Permitted};
 
-/// Opens the record of a call; its end is written when the returned guard is told, or dropped.
+/// Opens the record of a call and waits until it is written; its end is written when the returned guard is told, or
+/// dropped.
 ///
 /// # Errors
-/// When there is no room for it, so that the call must not happen.
-pub fn begin(log: &Log, permitted: &Permitted, child: &Child) -> Result<Open, Full> {
-    log.begin(|| about(log, permitted.principal(), permitted.operation(), child))
+/// When it cannot be written, so that the call must not happen.
+pub async fn begin(log: &Log, permitted: &Permitted, child: &Child) -> Result<Open, NotRecorded> {
+    let about = || about(log, permitted.principal(), permitted.operation(), child);
+    let mut open = log.begin(about)?;
+    open.written().await?;
+    Ok(open)
+}
+
+/// Opens the record of a call that nobody waits for; `turn` sends it when the record is written, before anything that
+/// is recorded later.
+///
+/// # Errors
+/// As [`begin`].
+pub fn begin_in_turn(
+    log: &Log,
+    permitted: &Permitted,
+    child: &Child,
+    turn: impl FnOnce(Open) + Send + 'static,
+) -> Result<(), NotRecorded> {
+    let about = || about(log, permitted.principal(), permitted.operation(), child);
+    log.begin_in_turn(about, turn)
 }
 
 /// Records a notification of a client.
 ///
 /// # Errors
 /// As [`begin`].
-pub fn notification(log: &Log, permitted: &Permitted, child: &Child) -> Result<(), Full> {
+pub fn notification(log: &Log, permitted: &Permitted, child: &Child) -> Result<(), NotRecorded> {
     let about = || about(log, permitted.principal(), permitted.operation(), child);
     log.note(Note::Notification, about)
 }
@@ -35,7 +55,7 @@ pub fn answer(
     method: &str,
     outcome: &Result<Raw, ErrorObject>,
     child: &Child,
-) -> Result<(), Full> {
+) -> Result<(), NotRecorded> {
     log.note(Note::Answer, || {
         let said = outcome
             .as_ref()
@@ -54,7 +74,7 @@ pub fn own_request(
     principal: &Arc<Principal>,
     method: &str,
     child: &Child,
-) -> Result<(), Full> {
+) -> Result<(), NotRecorded> {
     log.note(Note::OwnRequest, || caused_by(principal, method, child))
 }
 
@@ -62,8 +82,47 @@ pub fn own_request(
 ///
 /// # Errors
 /// As [`begin`].
-pub fn replay(log: &Log, permitted: &Permitted, child: &Child) -> Result<(), Full> {
+pub fn replay(log: &Log, permitted: &Permitted, child: &Child) -> Result<(), NotRecorded> {
     log.note(Note::Replay, || about(log, permitted.principal(), permitted.operation(), child))
+}
+
+/// Records which credentials were fetched for a new child of this principal's, or which one was not to be had.
+pub fn fetched(
+    log: &Log,
+    principal: &Principal,
+    fetched: &Result<CredentialSet, credentials::Error>,
+) {
+    let record = |name: Option<&str>, source: Option<&str>, outcome, why| {
+        let (name, source) = (name.map(str::to_owned), source.map(str::to_owned));
+        log.event(|| principal.into(), || Event::Credential { name, source, outcome, why });
+    };
+    match fetched {
+        Ok(set) => set.iter().for_each(|one| {
+            record(Some(&one.name), Some(&one.source), CredentialFate::Fetched, None);
+        }),
+        Err(error) => {
+            let (name, source) = error.about();
+            record(name, source, CredentialFate::Failed, Some(error.to_string()));
+        }
+    }
+}
+
+/// Records that a child introduced itself.
+pub fn started(log: &Log, principal: &Principal, child: &Child) {
+    let started =
+        || Event::ChildStarted { child: child.number(), credentials: child.given().to_vec() };
+    log.event(|| principal.into(), started);
+}
+
+/// Records that there is no child, and why.
+pub fn not_started(log: &Log, principal: &Principal, why: &str) {
+    log.event(|| principal.into(), || Event::ChildFailed { why: why.to_owned() });
+}
+
+/// Records that nothing of a child is left, and why it ended.
+pub fn ended(log: &Log, principal: &Principal, child: &Child, why: &str) {
+    let ended = || Event::ChildEnded { child: child.number(), why: why.to_owned() };
+    log.event(|| principal.into(), ended);
 }
 
 fn caused_by(principal: &Arc<Principal>, method: &str, child: &Child) -> Begin {

@@ -32,6 +32,9 @@ pub struct HttpArgs {
     /// Refuse larger requests [default: 10MiB]
     #[arg(long, value_name = "SIZE")]
     pub max_body: Option<OsString>,
+    /// Hold at most so much for all users: sessions, stored events, bodies, unread results [default: 512MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<OsString>,
     /// Send a sign of life on quiet streams this often [default: 15s]
     #[arg(long, value_name = "TIME")]
     pub keep_alive: Option<OsString>,
@@ -71,6 +74,9 @@ pub struct ChildArgs {
     /// Give up a call that is silent for this time, and any after six times that [default: 10m]
     #[arg(long, value_name = "TIME")]
     pub call_timeout: Option<OsString>,
+    /// Hold what could be confused with another client's call for this time [default: 5s]
+    #[arg(long, value_name = "TIME")]
+    pub hold_limit: Option<OsString>,
     /// Stop a child without work after this time [default: 15m]
     #[arg(long, value_name = "TIME")]
     pub child_idle: Option<OsString>,
@@ -92,6 +98,9 @@ pub struct OutputArgs {
     /// Append audit records to this file, - for stderr
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub audit: Option<OsString>,
+    /// Dispatch a call once its record has left the process, or is on the disk [default: written]
+    #[arg(long, value_name = "WHEN", value_parser = Words(&["written", "synced"]))]
+    pub audit_durability: Option<OsString>,
     /// Keep state in this directory
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub state_dir: Option<OsString>,
@@ -142,6 +151,9 @@ pub struct AuthArgs {
     /// Look for a key that is unknown no more often than this [default: 30s]
     #[arg(long, value_name = "TIME")]
     pub keys_cool_down: Option<OsString>,
+    /// Trust the certificate authorities of this PEM file too, for the provider and the vault
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub ca_file: Option<OsString>,
     /// Require this audience (repeatable) [default: the public URL]
     #[arg(long, value_name = "AUDIENCE")]
     pub audience: Vec<OsString>,
@@ -151,6 +163,9 @@ pub struct AuthArgs {
     /// Require this scope (repeatable)
     #[arg(long, value_name = "SCOPE")]
     pub required_scope: Vec<OsString>,
+    /// Tell clients to ask the provider for this scope too, without requiring it (repeatable)
+    #[arg(long, value_name = "SCOPE")]
+    pub offer_scope: Vec<OsString>,
     /// Take the user from this claim [default: by --idp]
     #[arg(long, value_name = "CLAIM")]
     pub user_claim: Option<OsString>,
@@ -199,9 +214,21 @@ pub struct IsolationArgs {
     /// Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]
     #[arg(long, value_name = "LEVEL", value_parser = Words(&["strict", "basic"]))]
     pub isolation: Option<OsString>,
-    /// Run children under these user ids
+    /// Run children under these user ids [default: as root, a range that nobody has]
     #[arg(long, value_name = "FIRST-LAST")]
     pub uid_range: Option<OsString>,
+    /// Let children read this file or directory too (repeatable)
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub allow_read: Vec<OsString>,
+    /// Let the children of all users write to this file or directory too (repeatable)
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub allow_write: Vec<OsString>,
+    /// Give a home to each authority of a user, or to each user [default: authority]
+    #[arg(long, value_name = "SCOPE", value_parser = Words(&["authority", "user"]))]
+    pub home_scope: Option<OsString>,
+    /// Let a home use so much of the disk [default: 1GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub home_size: Option<OsString>,
     /// Put a credential into a file of the child, its path into the variable (repeatable)
     #[arg(long, value_name = "NAME=SOURCE")]
     pub credential_file: Vec<OsString>,
@@ -217,6 +244,9 @@ pub struct IsolationArgs {
     /// Run at most so many children for a user [default: 4]
     #[arg(long, value_name = "N")]
     pub max_children_per_user: Option<OsString>,
+    /// Hold at most so much for a user [default: 64MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub memory_per_user: Option<OsString>,
 }
 
 /// How clients reach us.

@@ -1,5 +1,6 @@
 //! `mcpwrap serve` and `mcpwrap check`: the same flags, to serve with or to look at.
 
+use std::cell::Cell;
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -7,6 +8,7 @@ use clap::Args;
 
 use super::args::{AuthArgs, ChildArgs, ExposureArgs, HttpArgs, IsolationArgs, OutputArgs};
 use super::{Failure, failure};
+use crate::app::{self, Rereading};
 use crate::config::{self, Serve, Typed};
 use crate::credentials::{Source, Users};
 use crate::telemetry;
@@ -63,8 +65,18 @@ pub(super) fn serve(
     typed: &Typed,
     run: fn(Serve) -> Result<(), Vec<Failure>>,
 ) -> Result<(), Vec<Failure>> {
-    let serve = config::serve(typed, |var| std::env::var_os(var), read);
+    let rereading = Cell::new(Rereading::Possible);
+    let once = |path: &Path| {
+        if !path.is_file() {
+            rereading.set(Rereading::Impossible);
+        }
+        read(path)
+    };
+    let serve = config::serve(typed, |var| std::env::var_os(var), once);
     let serve = serve.map_err(|problems| failure::all(&problems))?;
+    app::protect(&serve, rereading.get()).map_err(|error| {
+        vec![Failure::runtime("cannot protect the memory of this process").because(&error)]
+    })?;
     failure::warn(&serve.warnings);
     telemetry::init(&serve.log).map_err(|error| vec![Failure::of(&error)])?;
     run(serve)

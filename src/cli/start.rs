@@ -101,7 +101,12 @@ fn tell_operator(news: News) {
                 tracing::info!("port {port} is taken, so another one is used");
             }
         }
+        News::AlsoListening { text } => tracing::info!("{text}"),
         News::Caution { text } => tracing::warn!("{text}"),
+        News::Shown { lines } => {
+            // Nobody reads stdout any more: then nobody misses the list either.
+            let _ = stdout(&format!("{}\n", lines.join("\n")));
+        }
         News::Introduced { .. } | News::NotStarted { .. } | News::Restarting => {}
         News::Stopping => tracing::debug!("stopping"),
     }
@@ -133,7 +138,9 @@ fn dev(config: config::Dev) -> Result<(), Vec<Failure>> {
                 show(&Banner { url, name: &name, server: None, notes });
             }
             News::Restarting => tracing::info!("files changed, restarting the server"),
+            News::AlsoListening { text } => tracing::info!("{text}"),
             News::Caution { text } => notes.push(text),
+            News::Shown { .. } => {}
             News::Stopping => tracing::debug!("stopping"),
         }
     };
@@ -146,6 +153,11 @@ fn failures(error: &app::Error) -> Vec<Failure> {
         app::Error::Problems { problems } => return failure::all(problems),
         app::Error::Bind { .. } => failure.hint("choose another address with --listen"),
         app::Error::Watch { .. } => failure.hint("--watch takes files and directories that exist"),
+        app::Error::CaFile { .. } => {
+            failure.hint("name a PEM file with certificates that nobody else may write")
+        }
+        app::Error::Outbound { .. } | app::Error::Vault { .. } => failure
+            .hint("install the package ca-certificates, or name your own authority with --ca-file"),
         app::Error::VaultSettings { .. } => {
             failure.hint("set VAULT_ADDR, and VAULT_TOKEN or VAULT_ROLE_ID with VAULT_SECRET_ID")
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::settings::Settings;
 use crate::auth::Principal;
 use crate::gate::Gate;
+use crate::limits::{Account, Accounts};
 use crate::seal::Keyring;
 use crate::shutdown::Shutdown;
 
@@ -18,6 +19,8 @@ pub struct Context {
     pub gate: Gate,
     /// Seals what clients carry for us.
     pub keyring: Keyring,
+    /// Who is charged for what is held.
+    pub accounts: Arc<Accounts>,
     /// Bounds and habits.
     pub settings: Settings,
     /// How the process ends.
@@ -29,6 +32,8 @@ pub struct Context {
 pub struct Arrival {
     /// Who sent it.
     pub principal: Arc<Principal>,
+    /// Who is charged for it.
+    pub account: Arc<Account>,
     /// GET, POST or DELETE.
     pub method: Method,
     /// The query of its address.

@@ -14,6 +14,7 @@ use super::modern::Modern;
 use super::reply::{Refusal, Reply};
 use super::settings::LegacySse;
 use crate::auth::{End, Principal};
+use crate::limits::{Account, LARGE, Short};
 use crate::mcp::{EnvelopeError, Era, Message, Params, ProtocolVersion, codes};
 
 /// How long the stream of one modern call may go on after its token has ended.
@@ -39,11 +40,45 @@ impl Front {
         let modern = Modern::new(Arc::clone(&context));
         let beat = Beat::start(&context.shutdown);
         let front = Arc::new(Self { context, legacy, modern, beat });
-        let sweeper = Arc::clone(&front);
+        let (sweeper, store) = (Arc::clone(&front), Arc::clone(&front));
         front.context.shutdown.spawn("expire sessions and suspended calls", async move {
             sweeper.sweep().await;
         });
         front
+            .context
+            .shutdown
+            .spawn("make room", async move { store.make_room_when_pressed().await });
+        front
+    }
+
+    /// The account that a caller's bytes are charged to.
+    #[must_use]
+    pub fn account(&self, principal: &Principal) -> Arc<Account> {
+        self.context.accounts.of(principal.user())
+    }
+
+    /// Forgets what is stored for clients that come back, the oldest first, where something has just been refused for
+    /// want of room.
+    pub fn make_room(&self) {
+        self.legacy.make_room();
+    }
+
+    /// Whether a request may go on, after what can be done without is gone; its own body does not stand in its way.
+    fn admit(&self, Arrival { account, body, .. }: &Arrival) -> Result<(), Short> {
+        let own = if body.len() < LARGE { 0 } else { body.len() };
+        account.admits(own).or_else(|_| {
+            self.make_room();
+            account.admits(own)
+        })
+    }
+
+    async fn make_room_when_pressed(&self) {
+        loop {
+            tokio::select! {
+                () = self.context.shutdown.finishing() => return,
+                () = self.context.accounts.pressed() => self.make_room(),
+            }
+        }
     }
 
     /// Serves one request.
@@ -67,6 +102,9 @@ impl Front {
         let message = match Message::parse(&text) {
             Ok(message) => message,
             Err(EnvelopeError::Batch) => {
+                if let Err(short) = self.admit(&arrival) {
+                    return Reply::short(None, short);
+                }
                 let reply = self.legacy.batch(&arrival, &text);
                 return reply.until(ended(&arrival.principal, Duration::ZERO));
             }
@@ -77,6 +115,12 @@ impl Front {
                 return Reply::bad(id.as_ref(), codes::INVALID_REQUEST, reason);
             }
         };
+        // An answer, or the news that nobody waits any more, may be what makes room.
+        if let Message::Request(request) = &message
+            && let Err(short) = self.admit(&arrival)
+        {
+            return Reply::short(Some(&request.id), short);
+        }
         let id = message.id();
         let params = match Params::read(message.params()) {
             Ok(mut params) => {
@@ -95,6 +139,7 @@ impl Front {
         match era(&message, &params, &arrival.headers) {
             Some(Era::Modern) => {
                 let reply = self.modern.post(&arrival, message, params).await;
+                let reply = reply.charged(&arrival.account);
                 reply.until(ended(&arrival.principal, FINISH_WITHIN))
             }
             Some(Era::Legacy) => {
@@ -141,6 +186,7 @@ impl Front {
                 _ = ticks.tick() => {
                     self.legacy.expire();
                     self.modern.expire();
+                    self.context.accounts.forget_unused();
                 }
             }
         }

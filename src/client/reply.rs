@@ -1,6 +1,7 @@
 //! What goes back to a client, before it becomes HTTP.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,10 +9,14 @@ use futures_core::Stream;
 use futures_util::StreamExt as _;
 
 use crate::gate::{NotAdmitted, Retry};
+use crate::limits::{Account, LARGE, Share, Short, hold};
 use crate::mcp::{ErrorObject, Notification, Raw, Request, RequestId, Response};
 
 /// Payloads above this are not copied into one piece with their envelope.
-const COPIED_BELOW: usize = 16 * 1024;
+const COPIED_BELOW: usize = LARGE;
+
+/// When it may be worth another try after there was no room.
+const ROOM_LIKELY_AFTER: Duration = Duration::from_secs(5);
 
 /// An answer to one HTTP request.
 pub enum Reply {
@@ -136,9 +141,33 @@ impl Reply {
         let status = match (id, refused.retry) {
             // What nobody waits for as a JSON-RPC answer says so by its status.
             (None, Retry::People) => Status::BadRequest,
+            (None, Retry::NewSession) => Status::NotFound,
             (_, retry) => retry.into(),
         };
         Self::error(status, id, refused.error)
+    }
+
+    /// What there is no room for.
+    #[must_use]
+    pub fn short(id: Option<&RequestId>, short: Short) -> Self {
+        Self::error(short.into(), id, ErrorObject::internal(short.to_string()))
+    }
+
+    /// The same reply, whose large parts are charged until they have been read.
+    #[must_use]
+    pub fn charged(self, account: &Arc<Account>) -> Self {
+        match self {
+            Self::Json { status, content, session } => {
+                Self::Json { status, content: content.charged(account), session }
+            }
+            Self::Events { frames, session } => {
+                let account = Arc::clone(account);
+                let frames = frames
+                    .map(move |frame| Frame { content: frame.content.charged(&account), ..frame });
+                Self::Events { frames: Box::pin(frames), session }
+            }
+            other => other,
+        }
     }
 
     /// A method that this address does not know.
@@ -154,6 +183,16 @@ impl From<Retry> for Status {
             Retry::Time(retry_after) => Self::Unavailable { retry_after },
             // Clients throw the text of a 503 away and proxies send the request again; this one has to be read.
             Retry::People => Self::Ok,
+            Retry::NewSession => Self::NotFound,
+        }
+    }
+}
+
+impl From<Short> for Status {
+    fn from(short: Short) -> Self {
+        match short {
+            Short::User => Self::TooMany,
+            Short::Total => Self::Unavailable { retry_after: Some(ROOM_LIKELY_AFTER) },
         }
     }
 }
@@ -196,6 +235,31 @@ impl Content {
         let mut out = Vec::with_capacity(128);
         Request::write(&mut out, id, method, params);
         Self(vec![out.into()])
+    }
+
+    /// The same content, each large piece of which holds its charge until nobody has it any more: whoever reads it,
+    /// stores it or writes it to a socket.
+    #[must_use]
+    pub fn charged(self, account: &Arc<Account>) -> Self {
+        let charge = |piece: Bytes| {
+            if piece.len() < LARGE {
+                return piece;
+            }
+            let mut share = Share::of(account);
+            share.set(piece.len());
+            hold(piece, share)
+        };
+        // Most replies are one small piece, which is not moved.
+        match self.0.iter().any(|piece| piece.len() >= LARGE) {
+            true => Self(self.0.into_iter().map(charge).collect()),
+            false => self,
+        }
+    }
+
+    /// How many bytes it has in pieces that carry no charge of their own.
+    #[must_use]
+    pub fn small_len(&self) -> usize {
+        self.0.iter().map(Bytes::len).filter(|len| *len < LARGE).sum()
     }
 
     /// How many bytes it has.

@@ -32,6 +32,8 @@ pub struct Auth {
     pub algorithms: Vec<Algorithm>,
     /// Scopes that every token must have.
     pub required_scopes: Vec<String>,
+    /// Scopes that clients are told to ask for besides.
+    pub offered_scopes: Vec<String>,
     /// Which claim is the user.
     pub user_claim: Claim,
     /// Which claim is the tenant.
@@ -117,6 +119,7 @@ impl Auth {
             },
             algorithms: algorithms(layers),
             required_scopes: layers.many(&key::REQUIRED_SCOPE, value::word),
+            offered_scopes: layers.many(&key::OFFER_SCOPE, value::word),
             user_claim: claim(layers, &key::USER_CLAIM),
             tenant_claim: claim(layers, &key::TENANT_CLAIM),
             groups_claim: claim(layers, &key::GROUPS_CLAIM),

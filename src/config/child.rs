@@ -17,6 +17,8 @@ use crate::problem::{Origin, Problem, chain};
 pub(super) const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a call may take.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+/// How long a question waits for it to be clear whose it is, and a call for those that it could be confused with.
+pub(super) const HOLD_LIMIT: Duration = Duration::from_secs(5);
 /// How long a child without work lives.
 pub(super) const IDLE: Duration = Duration::from_secs(15 * 60);
 /// The longest line that a child may print.
@@ -41,6 +43,8 @@ pub struct Child {
     pub start_timeout: Duration,
     /// Until a call is answered.
     pub call_timeout: Duration,
+    /// Until a question is refused that could be of several clients' calls; a call waits no longer for theirs.
+    pub hold_limit: Duration,
     /// Until a child without work is stopped.
     pub idle: Duration,
     /// The longest line on the child's stdout.
@@ -104,6 +108,7 @@ impl Child {
             credentials,
             start_timeout: layers.one(&key::START_TIMEOUT, START_TIMEOUT, value::duration),
             call_timeout: layers.one(&key::CALL_TIMEOUT, CALL_TIMEOUT, value::duration),
+            hold_limit: layers.one(&key::HOLD_LIMIT, HOLD_LIMIT, value::duration),
             idle: layers.one(&key::CHILD_IDLE, IDLE, value::duration),
             max_line: layers.one(&key::MAX_LINE, MAX_LINE, value::size),
         }

@@ -7,7 +7,7 @@ use super::child::{Child, CredentialRules};
 use super::file::File;
 use super::http::{self, Http, Listen};
 use super::layers::{Layers, Origins, Typed};
-use super::output::{self, Audit, Trace};
+use super::output::{self, Audit, AuditDurability, Trace};
 use super::wrong::Wrong;
 use super::{key, name, threads, value};
 use crate::credentials::Users;
@@ -35,6 +35,8 @@ pub struct Dev {
     pub print: Option<ClientApp>,
     /// Where audit records go.
     pub audit: Audit,
+    /// How durable a record has to be before its call is dispatched.
+    pub audit_durability: AuditDurability,
     /// What is logged, and how.
     pub log: telemetry::Settings,
     /// Where to keep state; off means in memory alone.
@@ -102,6 +104,7 @@ pub fn dev(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<Dev,
         watch: layers.paths(&key::WATCH),
         print,
         audit: output::audit(&mut layers, Audit::Off),
+        audit_durability: output::audit_durability(&mut layers),
         log: output::log(&mut layers),
         state_dir: layers.path(&key::STATE_DIR),
         threads: threads::resolve(&mut layers),

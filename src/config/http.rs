@@ -12,6 +12,8 @@ use super::wrong::Wrong;
 pub(super) const PATH: &str = "/mcp";
 /// The largest request.
 pub(super) const MAX_BODY: usize = 10 << 20;
+/// What all users may have held for them.
+pub(super) const MEMORY: usize = 512 << 20;
 /// Between two signs of life on a stream.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long a session without requests lives.
@@ -42,6 +44,8 @@ pub enum Port {
 pub struct Http {
     /// The largest request body.
     pub max_body: usize,
+    /// Bytes that may be held for all users together.
+    pub memory: usize,
     /// Between two signs of life on a stream.
     pub keep_alive: Duration,
     /// Origins of web pages that may call, serialised, besides our own.
@@ -103,6 +107,7 @@ impl Http {
         ];
         Self {
             max_body: layers.one(&key::MAX_BODY, MAX_BODY, value::size),
+            memory: layers.one(&key::MEMORY, MEMORY, value::size),
             keep_alive: layers.one(&key::KEEP_ALIVE, KEEP_ALIVE, value::duration),
             allowed_origins: layers.many(&key::ALLOW_ORIGIN, value::origin),
             allowed_hosts: layers.many(&key::ALLOW_HOST, value::host),

@@ -46,6 +46,7 @@ keys! {
     ALLOW_HOST = "allow-host", Commas;
     LEGACY_SSE = "legacy-sse", One;
     MAX_BODY = "max-body", One;
+    MEMORY = "memory", One;
     KEEP_ALIVE = "keep-alive", One;
     SESSION_IDLE = "session-idle", One;
     SEALED_TTL = "sealed-ttl", One;
@@ -56,12 +57,14 @@ keys! {
     CHILD_ERA = "child-era", One;
     START_TIMEOUT = "start-timeout", One;
     CALL_TIMEOUT = "call-timeout", One;
+    HOLD_LIMIT = "hold-limit", One;
     CHILD_IDLE = "child-idle", One;
     MAX_LINE = "max-line", One;
     ROOTS = "roots", Lines;
     STATE_DIR = "state-dir", One;
     THREADS = "threads", One;
     AUDIT = "audit", One;
+    AUDIT_DURABILITY = "audit-durability", One;
     LOG_FORMAT = "log-format", One;
     VERBOSE = "verbose", One;
     TRACE = "trace", One;
@@ -77,9 +80,11 @@ keys! {
     API_URL = "api-url", Commas;
     TOKEN_TYPE = "token-type", Commas;
     KEYS_COOL_DOWN = "keys-cool-down", One;
+    CA_FILE = "ca-file", One;
     AUDIENCE = "audience", Commas;
     ALGORITHM = "algorithm", Commas;
     REQUIRED_SCOPE = "required-scope", Commas;
+    OFFER_SCOPE = "offer-scope", Commas;
     USER_CLAIM = "user-claim", One;
     TENANT_CLAIM = "tenant-claim", One;
     GROUPS_CLAIM = "groups-claim", One;
@@ -98,8 +103,13 @@ keys! {
     MASTER_KEY = "master-key", One;
     MAX_CHILDREN = "max-children", One;
     MAX_CHILDREN_PER_USER = "max-children-per-user", One;
+    MEMORY_PER_USER = "memory-per-user", One;
     ISOLATION = "isolation", One;
     UID_RANGE = "uid-range", One;
+    ALLOW_READ = "allow-read", Lines;
+    ALLOW_WRITE = "allow-write", Lines;
+    HOME_SCOPE = "home-scope", One;
+    HOME_SIZE = "home-size", One;
     COMMAND = "command", Words;
 }
 
@@ -112,6 +122,7 @@ const SHARED: &[Key] = &[
     ALLOW_HOST,
     LEGACY_SSE,
     MAX_BODY,
+    MEMORY,
     KEEP_ALIVE,
     SESSION_IDLE,
     SEALED_TTL,
@@ -122,12 +133,14 @@ const SHARED: &[Key] = &[
     CHILD_ERA,
     START_TIMEOUT,
     CALL_TIMEOUT,
+    HOLD_LIMIT,
     CHILD_IDLE,
     MAX_LINE,
     ROOTS,
     STATE_DIR,
     THREADS,
     AUDIT,
+    AUDIT_DURABILITY,
     LOG_FORMAT,
     VERBOSE,
     COMMAND,
@@ -146,9 +159,11 @@ const SERVE_ONLY: &[Key] = &[
     API_URL,
     TOKEN_TYPE,
     KEYS_COOL_DOWN,
+    CA_FILE,
     AUDIENCE,
     ALGORITHM,
     REQUIRED_SCOPE,
+    OFFER_SCOPE,
     USER_CLAIM,
     TENANT_CLAIM,
     GROUPS_CLAIM,
@@ -167,8 +182,13 @@ const SERVE_ONLY: &[Key] = &[
     MASTER_KEY,
     MAX_CHILDREN,
     MAX_CHILDREN_PER_USER,
+    MEMORY_PER_USER,
     ISOLATION,
     UID_RANGE,
+    ALLOW_READ,
+    ALLOW_WRITE,
+    HOME_SCOPE,
+    HOME_SIZE,
 ];
 
 // === impl Key ===

@@ -30,12 +30,13 @@ pub use dev::{ClientApp, Dev, dev};
 pub use http::{Http, LegacySse, Listen, Port};
 pub use issuer::{Client, Issuer};
 pub use layers::{Origins, Typed};
-pub use output::{Audit, Trace};
+pub use output::{Audit, AuditDurability, Trace};
 pub use secret::{
     Owner, Secret, SecretAction, SecretInput, SecretLocation, TypedOwner, TypedSecret, secret,
 };
 pub use serve::{
-    Credentials, Isolation, IsolationLevel, Limits, MAX_FILE, PublicUrl, Serve, UidRange, serve,
+    Credentials, HomeScope, Isolation, IsolationLevel, Limits, MAX_FILE, PublicUrl, Serve,
+    UidRange, serve,
 };
 pub use state::{Store, store};
 pub use threads::default_threads;

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use crate::process::resolve;
+
 /// What a server is called whose command says nothing.
 const FALLBACK: &str = "mcpwrap";
 const LONGEST: usize = 48;
@@ -16,6 +18,11 @@ const LAUNCHERS: &[&str] = &[
 
 /// The name that is written into client settings: letters, digits, `-` and `_`, because some clients refuse others.
 pub(super) fn from_command(argv: &[OsString]) -> String {
+    if let Some(name) = resolve::installed_name(argv).map(|name| basename(&name))
+        && !name.is_empty()
+    {
+        return name;
+    }
     let words = argv.iter().filter_map(|word| word.to_str());
     let telling = words
         .filter(|word| !word.starts_with('-'))
@@ -61,6 +68,11 @@ mod tests {
             ("npx -y @modelcontextprotocol/server-everything", "server-everything"),
             ("npx -y @modelcontextprotocol/server-everything@2025.1.1 stdio", "server-everything"),
             ("uvx mcp-server-git --repository .", "mcp-server-git"),
+            ("uvx --with mcp<2 mcp-server-sqlite", "mcp-server-sqlite"),
+            ("uvx --python 3.12 tool@latest", "tool"),
+            ("uvx --from git+https://git.test/a.git my-tool --port 1", "my-tool"),
+            ("npx --registry http://127.0.0.1:4873 my-srv", "my-srv"),
+            ("npm exec --loglevel silent -- @scope/srv@1.2 -x", "srv"),
             ("/usr/local/bin/github-mcp-server stdio", "github-mcp-server"),
             ("python3 ./tools/weather_server.py", "weather_server"),
             ("node", "mcpwrap"),

@@ -22,6 +22,15 @@ pub enum Audit {
     File(PathBuf),
 }
 
+/// What has to have happened to a call's first record before the call is dispatched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditDurability {
+    /// It has left the process, and survives it.
+    Written,
+    /// It is on the disk, and survives the machine.
+    Synced,
+}
+
 /// What is shown of the messages that pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trace {
@@ -39,6 +48,12 @@ pub(super) fn audit(layers: &mut Layers<'_>, default: Audit) -> Audit {
         Some(file) if file.as_os_str() == "-" => Audit::Stderr,
         Some(file) => Audit::File(file),
     }
+}
+
+pub(super) fn audit_durability(layers: &mut Layers<'_>) -> AuditDurability {
+    let words = [("written", AuditDurability::Written), ("synced", AuditDurability::Synced)];
+    let read = |text: &str| value::choice(text, &words);
+    layers.one(&key::AUDIT_DURABILITY, AuditDurability::Written, read)
 }
 
 pub(super) fn trace(layers: &mut Layers<'_>) -> Trace {

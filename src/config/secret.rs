@@ -127,12 +127,12 @@ pub fn secret(
             location(&source, owner).map(|location| SecretAction::Set { location, value })
         }
         TypedSecret::Remove { source } => {
-            location(&source, owner).map(|location| SecretAction::Remove { location })
+            kept(&source, owner).map(|location| SecretAction::Remove { location })
         }
         TypedSecret::List if owner == TypedOwner::default() => {
             Ok(SecretAction::List { owner: None })
         }
-        TypedSecret::List => owner.resolve().map(|owner| SecretAction::List { owner: Some(owner) }),
+        TypedSecret::List => owner.named().map(|owner| SecretAction::List { owner: Some(owner) }),
     };
     match (action, store) {
         (Ok(action), Some(store)) => Ok(Secret { action, store }),
@@ -146,16 +146,36 @@ pub fn secret(
 // === impl TypedOwner ===
 
 impl TypedOwner {
+    /// Whoever may get a secret.
     fn resolve(self) -> Result<Owner, Problem> {
+        let owner = self.named()?;
+        match value::secure_url(&owner.issuer) {
+            Ok(_) => Ok(owner),
+            Err(wrong) => {
+                Err(problem("issuer", Origin::Flag, &wrong.what, "write it as in --oidc"))
+            }
+        }
+    }
+
+    /// Whoever may have had one, under whatever rules.
+    fn named(self) -> Result<Owner, Problem> {
         let (Some(issuer), Some(subject)) = (self.issuer, self.subject) else {
             let what = "a secret in the store belongs to one user";
             let hint = "say who: --issuer URL --subject SUB, as his tokens do, and --tenant where one is configured";
             return Err(problem("subject", Origin::Default, what, hint));
         };
-        if let Err(wrong) = value::secure_url(&issuer) {
-            return Err(problem("issuer", Origin::Flag, &wrong.what, "write it as in --oidc"));
-        }
         Ok(Owner { issuer, tenant: self.tenant, subject })
+    }
+}
+
+/// Where a secret may be kept already: what the store lists can be removed, whether or not it could be set today.
+fn kept(source: &str, owner: TypedOwner) -> Result<SecretLocation, Problem> {
+    match source.strip_prefix("store:") {
+        Some(name) if !name.is_empty() => {
+            let owner = owner.named()?;
+            Ok(SecretLocation::Store { name: name.to_owned(), owner })
+        }
+        _ => location(source, owner),
     }
 }
 
@@ -206,6 +226,28 @@ mod tests {
             problems[0].to_string(),
             "--subject (not set): a secret in the store belongs to one user"
         );
+    }
+
+    #[test]
+    fn what_the_store_lists_can_be_removed() {
+        let remove = |source: &str, owner| {
+            let asked = TypedSecret::Remove { source: source.to_owned() };
+            secret(asked, owner, &Typed::default(), |_| None).map(|secret| secret.action)
+        };
+        let old = TypedOwner { issuer: Some("http://idp.example".to_owned()), ..alice() };
+        for (source, owner) in [
+            ("store:github", alice()),
+            ("store:an old name/of ours", alice()),
+            ("store:github", old),
+        ] {
+            assert!(remove(source, owner.clone()).is_ok(), "{source}");
+            let could_be_set = source == "store:github" && owner == alice();
+            assert_eq!(set(source, owner).is_ok(), could_be_set, "{source}");
+        }
+        assert!(remove("store:github", TypedOwner::default()).is_err());
+        for source in ["store:", "vault:x", "keyring:github"] {
+            assert!(remove(source, alice()).is_err(), "{source}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::dev::server_name;
 use super::file::File;
 use super::http::{self, Http, Listen};
 use super::layers::{Layers, Origins, Typed};
-use super::output::{self, Audit};
+use super::output::{self, Audit, AuditDurability};
 use super::value;
 use super::wrong::Wrong;
 use super::{key, state, threads};
@@ -25,8 +25,13 @@ use crate::telemetry;
 pub const MAX_FILE: usize = 1 << 20;
 /// Children in all.
 pub(super) const MAX_CHILDREN: usize = 256;
+/// What one user may have held for him.
+pub(super) const MEMORY_PER_USER: usize = 64 << 20;
 /// Children of one user.
 pub(super) const MAX_CHILDREN_PER_USER: usize = 4;
+
+/// What a home may use of the disk.
+pub(super) const HOME_SIZE: usize = 1 << 30;
 
 /// Many users, each with his own child.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +50,8 @@ pub struct Serve {
     pub http: Http,
     /// Who may come in.
     pub auth: Auth,
+    /// Further certificate authorities for the provider and the vault.
+    pub ca_file: Option<PathBuf>,
     /// Credentials beyond those in the child's environment.
     pub credentials: Credentials,
     /// How many.
@@ -53,8 +60,12 @@ pub struct Serve {
     pub isolation: Isolation,
     /// Where audit records go.
     pub audit: Audit,
+    /// How durable a record has to be before its call is dispatched.
+    pub audit_durability: AuditDurability,
     /// What is logged, and how.
     pub log: telemetry::Settings,
+    /// The file that settings were read from.
+    pub file: Option<PathBuf>,
     /// Where to keep state.
     pub state_dir: PathBuf,
     /// How many threads work on calls.
@@ -94,6 +105,8 @@ pub struct Limits {
     pub max_children: usize,
     /// Children of one user.
     pub max_children_per_user: usize,
+    /// Bytes that may be held for one user.
+    pub memory_per_user: usize,
 }
 
 /// The walls around a child.
@@ -103,6 +116,23 @@ pub struct Isolation {
     pub level: IsolationLevel,
     /// User ids to give to children, one for each; off means that all keep ours.
     pub uids: Option<UidRange>,
+    /// What children may read beside the system and their program.
+    pub readable: Vec<PathBuf>,
+    /// What all children may write to beside their homes.
+    pub writable: Vec<PathBuf>,
+    /// Who shares a home.
+    pub home_scope: HomeScope,
+    /// How many bytes of the disk a home may use.
+    pub home_size: usize,
+}
+
+/// Who shares a home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HomeScope {
+    /// The children of one user with one authority.
+    Authority,
+    /// All children of one user.
+    User,
 }
 
 /// How high the walls must be.
@@ -146,11 +176,14 @@ pub fn serve(
         name: server_name(&mut layers, &child),
         http: Http::resolve(&mut layers),
         auth: Auth::resolve(&mut layers),
+        ca_file: layers.path(&key::CA_FILE),
         credentials: credentials(&mut layers, &rules, &child, shared),
         limits: limits(&mut layers),
         isolation: isolation(&mut layers),
         audit: output::audit(&mut layers, Audit::Stderr),
+        audit_durability: output::audit_durability(&mut layers),
         log: output::log(&mut layers),
+        file: layers.path(&key::CONFIG),
         state_dir: state::dir(&mut layers),
         threads: threads::resolve(&mut layers),
         roots: layers.paths(&key::ROOTS),
@@ -232,6 +265,7 @@ fn limits(layers: &mut Layers<'_>) -> Limits {
             MAX_CHILDREN_PER_USER,
             value::count,
         ),
+        memory_per_user: layers.one(&key::MEMORY_PER_USER, MEMORY_PER_USER, value::size),
     }
 }
 
@@ -241,7 +275,27 @@ fn isolation(layers: &mut Layers<'_>) -> Isolation {
         level: layers
             .one(&key::ISOLATION, IsolationLevel::Strict, |text| value::choice(text, &levels)),
         uids: layers.maybe(&key::UID_RANGE, uid_range),
+        readable: layers.paths(&key::ALLOW_READ),
+        writable: layers.paths(&key::ALLOW_WRITE),
+        home_scope: home_scope(layers),
+        home_size: layers.one(&key::HOME_SIZE, HOME_SIZE, value::size),
     }
+}
+
+fn home_scope(layers: &mut Layers<'_>) -> HomeScope {
+    let scopes = [("authority", HomeScope::Authority), ("user", HomeScope::User)];
+    let key = &key::HOME_SCOPE;
+    let scope = layers.one(key, HomeScope::Authority, |text| value::choice(text, &scopes));
+    if scope == HomeScope::User {
+        let wrong = Wrong::new(
+            "a client that may do little can plant files where the same user's child that may do more finds them",
+        );
+        let wrong =
+            wrong.hint("leave it out, unless the server keeps what all of a user's clients need");
+        let origin = layers.origin(key);
+        layers.warnings.push(wrong.with(key, origin));
+    }
+    scope
 }
 
 fn uid_range(text: &str) -> Result<UidRange, Wrong> {

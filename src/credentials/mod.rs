@@ -27,7 +27,7 @@ pub use sources::{FETCH_DEADLINE, Sources};
 pub use spec::{CredentialSpec, Delivery, check_per_user};
 pub use template::{ParseError, Placeholder, RenderError, Template};
 pub use variable::is_variable;
-pub use vault::{Error as VaultError, Login, SettingsError, Vault, VaultSettings};
+pub use vault::{Error as VaultError, Kept, Login, SettingsError, Vault, VaultSettings};
 
 /// Everything that one user's child is given.
 #[derive(Clone, Debug, Default)]
@@ -180,6 +180,22 @@ impl Error {
             | Self::Backend { .. } => true,
             Self::Source { .. } | Self::Slow | Self::Watch { .. } => false,
             Self::Again(error) => error.needs_people(),
+        }
+    }
+
+    /// The name of the credential, and its source as the operator wrote it, as far as the error is about one.
+    #[must_use]
+    pub fn about(&self) -> (Option<&str>, Option<&str>) {
+        match self {
+            Self::Absent { name, label, .. } | Self::Source { name, label, .. } => {
+                (Some(name), Some(label))
+            }
+            Self::Render { name, .. }
+            | Self::Shared { name }
+            | Self::Watch { name, .. }
+            | Self::Backend { name, .. } => (Some(name), None),
+            Self::Slow => (None, None),
+            Self::Again(error) => error.about(),
         }
     }
 

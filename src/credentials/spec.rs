@@ -1,5 +1,7 @@
 //! One credential: what it is called, how the child gets it, and where it comes from.
 
+use std::path::PathBuf;
+
 use super::source::{Facts, Source, SourceError, Users};
 use crate::problem::Problem;
 
@@ -49,6 +51,12 @@ impl CredentialSpec {
     #[must_use]
     pub fn source_label(&self) -> &str {
         &self.label
+    }
+
+    /// The files of this machine that hold its values, with `*` for what differs between users.
+    #[must_use]
+    pub fn files(&self) -> Option<PathBuf> {
+        self.source.files()
     }
 
     /// Whether a [`Vault`](super::Vault) is needed to fetch it.

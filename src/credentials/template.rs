@@ -164,6 +164,11 @@ impl Template {
         self.fold("x")
     }
 
+    /// The whole text, with `*` for each placeholder.
+    pub(super) fn pattern(&self) -> String {
+        self.fold("*")
+    }
+
     fn fold(&self, stand_in: &str) -> String {
         let mut folded = String::new();
         for part in &self.parts {

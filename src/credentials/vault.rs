@@ -108,16 +108,17 @@ pub enum Error {
 // === impl Vault ===
 
 impl Vault {
-    /// A vault that nobody has talked to yet.
+    /// A vault that nobody has talked to yet, over this client unless it has an authority of its own.
     ///
     /// # Errors
     /// [`Error::Outbound`] when the certificates or the client cannot be set up.
-    pub fn new(settings: VaultSettings) -> Result<Self, Error> {
-        let http = match &settings.ca_pem {
-            Some(pem) => Client::trusting(pem),
-            None => Client::new(),
+    pub fn new(settings: VaultSettings, http: &Client) -> Result<Self, Error> {
+        let outbound = |cause| Error::Outbound { cause };
+        let http = match &settings.authorities {
+            Some(own) => Client::new(own.clone()).map_err(outbound)?,
+            None => http.clone(),
         };
-        let http = http.map_err(|cause| Error::Outbound { cause })?;
+        http.prepare(&settings.address).map_err(outbound)?;
         Ok(Self::with_client(settings, http))
     }
 
@@ -135,8 +136,8 @@ impl Vault {
             .unwrap_or(Err(Error::Slow))
     }
 
-    /// Keeps the token alive, for ever; to be spawned once.
-    pub async fn upkeep(self) {
+    /// Keeps the token alive, for ever, and tells of each try; to be spawned once.
+    pub async fn upkeep(self, told: impl Fn(Kept)) {
         loop {
             let renew_at = {
                 let token = self.inner.token.lock().await;
@@ -148,7 +149,10 @@ impl Vault {
                 continue;
             }
             let renewed = tokio::time::timeout(DEADLINE, self.inner.renew()).await;
-            if !matches!(renewed, Ok(Ok(()))) {
+            if matches!(renewed, Ok(Ok(()))) {
+                told(Kept::Renewed);
+            } else {
+                told(Kept::Failed);
                 tracing::warn!("the vault's token could not be renewed");
                 tokio::time::sleep(PAUSE).await;
             }
@@ -160,6 +164,15 @@ impl std::fmt::Debug for Vault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Vault").finish_non_exhaustive()
     }
+}
+
+/// What became of the vault's token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It lives longer now.
+    Renewed,
+    /// It does not, and is tried again.
+    Failed,
 }
 
 // === impl Inner ===

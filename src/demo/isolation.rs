@@ -1,17 +1,15 @@
 //! Which isolation the demo asks for: the highest walls that can be built here, and user ids that nobody has.
 
-use std::fs;
-
 use nix::unistd::geteuid;
 
 use super::Error;
 use crate::process::walls::Form;
-use crate::process::{Deadlines, Program, Spawner, probe};
+use crate::process::{Deadlines, Program, Spawner, probe, uids};
 
 /// How many user ids a demo takes: more than it has users.
 const IDS: u32 = 10;
 /// Where ranges of them begin, and how many ranges there are; containers often have none above 65535.
-const RANGES: [(u32, u32); 2] = [(240_000, 2_000), (61_000, 300)];
+const RANGES: [(u32, u32); 2] = [(1_879_500_000, 2_000), (30_000, 300)];
 
 /// What the children are given.
 pub(super) struct Isolation {
@@ -55,54 +53,16 @@ impl Isolation {
     }
 }
 
-/// The first id of a range that this system has and that no account has; two demos at once rarely share one.
+/// The first id of a range that this system has and keeps for nobody; two demos at once rarely share one.
 fn unused_ids() -> Result<u32, Error> {
-    let maps = ["/proc/self/uid_map", "/proc/self/gid_map"]
-        .map(|path| fs::read_to_string(path).unwrap_or_default());
-    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
     for (start, count) in RANGES {
         let chance = getrandom::u32().map_err(|cause| Error::Random { cause })?;
         for offset in 0..count {
             let first = start + (chance.wrapping_add(offset) % count) * IDS;
-            let mapped = maps.iter().all(|map| is_mapped(map, first, first + IDS - 1));
-            if mapped && !is_taken(&passwd, first, first + IDS - 1) {
+            if uids::is_free(&(first..=first + IDS - 1)) {
                 return Ok(first);
             }
         }
     }
     Ok(RANGES[0].0)
-}
-
-fn is_mapped(map: &str, first: u32, last: u32) -> bool {
-    let inside = |line: &str| {
-        let mut numbers = line.split_whitespace().map(str::parse::<u64>);
-        let (Some(Ok(from)), Some(Ok(_)), Some(Ok(count))) =
-            (numbers.next(), numbers.next(), numbers.next())
-        else {
-            return false;
-        };
-        from <= u64::from(first) && u64::from(last) < from + count
-    };
-    map.lines().any(inside)
-}
-
-fn is_taken(passwd: &str, first: u32, last: u32) -> bool {
-    let uid = |line: &str| line.split(':').nth(2)?.parse::<u32>().ok();
-    passwd.lines().filter_map(uid).any(|uid| (first..=last).contains(&uid))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_must_be_mapped_and_nobodys() {
-        assert!(is_mapped("         0          0 4294967295\n", 240_000, 240_009));
-        assert!(!is_mapped("         0     100000      65536\n", 240_000, 240_009));
-        assert!(is_mapped("         0     100000      65536\n", 61_000, 61_009));
-        assert!(!is_mapped("", 1, 2));
-        let passwd = "root:x:0:0::/:/bin/sh\nx:x:240005:1::/:/bin/sh\n";
-        assert!(is_taken(passwd, 240_000, 240_009));
-        assert!(!is_taken(passwd, 240_010, 240_019));
-    }
 }

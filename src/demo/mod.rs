@@ -186,7 +186,7 @@ async fn served(
     let isolation = Isolation::highest().await?;
     let config = options(directory, &issuer, &isolation, rounds)?;
     let secrets = fill_store(&config, &issuer).await?;
-    let client = outbound_client()?;
+    let client = outbound_client(None)?;
     let Built { url, listeners, gate, news, .. } = build(&config, shutdown, &client).await?;
     provider.serve_tokens_for(&url);
     let cautions = news.into_iter().filter_map(|news| match news {

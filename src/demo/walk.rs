@@ -226,10 +226,11 @@ impl<T: Fn(News)> Walk<T> {
     }
 }
 
-/// How many records are of this user.
+/// How many records are of calls of this user.
 fn named(log: &str, user: &str) -> usize {
     let of = |line: &&str| {
-        serde_json::from_str::<Value>(line).is_ok_and(|entry| entry["who"]["subject"] == user)
+        serde_json::from_str::<Value>(line)
+            .is_ok_and(|entry| entry["event"] == "begin" && entry["who"]["subject"] == user)
     };
     log.lines().filter(of).count()
 }

@@ -26,8 +26,9 @@ mod bridge;
 pub use access::Access;
 pub use bridge::{
     ANNOTATION, Annotated, Ask, AskKey, Canceller, Catalogue, Confinement, Event, Freshness,
-    Isolated, Keep, Launcher, MOST_URIS, Mailbox, Member, Notice, Outcome, Remaining, Retry, Role,
-    Settings as PoolSettings, Trace, Undeclared, is_covered, stand_in_answer,
+    HomeLimit, HomeScope, Homes, Isolated, Keep, Launcher, MOST_URIS, Mailbox, Member, Notice,
+    Opened, Outcome, Remaining, Retry, Role, Settings as PoolSettings, Trace, Undeclared,
+    is_covered, stand_in_answer,
 };
 pub use call::Call;
 pub use not_admitted::NotAdmitted;

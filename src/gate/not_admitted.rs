@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::bridge::{Retry, Unavailable};
 use crate::audit;
-use crate::mcp::ErrorObject;
+use crate::mcp::{ErrorObject, codes};
 use crate::policy;
 
-/// How soon a call that found the audit log full is worth another try.
+/// How soon a call that could not be recorded is worth another try.
 const AUDIT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Something that did not reach a child.
@@ -26,9 +26,9 @@ impl From<policy::Refused> for NotAdmitted {
     }
 }
 
-impl From<audit::Full> for NotAdmitted {
-    fn from(full: audit::Full) -> Self {
-        Self::for_now(&full, Some(AUDIT_PAUSE))
+impl From<audit::NotRecorded> for NotAdmitted {
+    fn from(why: audit::NotRecorded) -> Self {
+        Self::for_now(&why, Some(AUDIT_PAUSE))
     }
 }
 
@@ -42,6 +42,13 @@ impl NotAdmitted {
     /// It may pass later, after this time where it is known.
     pub(super) fn for_now(why: &impl std::fmt::Display, retry_after: Option<Duration>) -> Self {
         Self { error: ErrorObject::internal(why.to_string()), retry: Retry::Time(retry_after) }
+    }
+
+    /// The session that wanted it is over (checklist 2.3).
+    #[must_use]
+    pub fn session_over() -> Self {
+        let error = ErrorObject::new(codes::INVALID_REQUEST, "session not found");
+        Self { error, retry: Retry::NewSession }
     }
 
     /// A seat that is somebody else's, which no path of ours leads to.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::access::Access;
 use super::bridge::{self, Launcher, Member, Outcome, Pool, recording};
 use super::call::Call;
@@ -55,6 +57,8 @@ enum Kind<'a> {
     Subscribe(&'a Member),
     /// A subscription, which is quiet by nature.
     Listen,
+    /// A session's subscription, which keeps no child.
+    Follow,
     /// News whose answer nobody waits for.
     Farewell,
 }
@@ -153,17 +157,40 @@ impl Gate {
         self.pass(access, seat, operation, Kind::Listen).await
     }
 
+    /// Opens a modern server's own subscription for a session, whose child it does not keep.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn follow(
+        &self,
+        access: &Access,
+        seat: &Seat,
+        operation: Operation,
+    ) -> Result<Call, NotAdmitted> {
+        self.pass(access, seat, operation, Kind::Follow).await
+    }
+
     /// Sends an operation whose answer nobody waits for, if the child still runs.
     pub fn say_farewell(&self, access: &Access, seat: &Seat, operation: Operation) {
         let Some(child) = seat.running().filter(|_| own(access, seat.key()).is_ok()) else {
             return;
         };
-        // At once, so that nothing that the caller says afterwards can come before it.
-        let Ok(admitted) = self.admit(access, child, operation) else { return };
-        let mut call = self.dispatch(admitted, seat, Kind::Farewell);
-        self.shutdown.spawn_work(async move {
-            while !matches!(call.next().await, bridge::Event::Done(_)) {}
-        });
+        let Ok(permitted) = self.policy.authorize(access.principal(), operation) else { return };
+        // In its turn, so that nothing that the caller says afterwards can come before it; on a runtime's thread or
+        // on that of the log.
+        let (gate, seat, runtime) = (self.clone(), seat.clone(), Handle::current());
+        let working = seat.inner.working();
+        let (told, to) = (permitted.clone(), child.clone());
+        let turn = move |record| {
+            let _context = runtime.enter();
+            let admitted = Admitted { child: to, permitted: told, record, _share: None };
+            let mut call = gate.dispatch(admitted, &seat, working, Kind::Farewell);
+            gate.shutdown.spawn_work(async move {
+                while !matches!(call.next().await, bridge::Event::Done(_)) {}
+            });
+        };
+        // What cannot be recorded is left unsaid.
+        let _ = recording::begin_in_turn(&self.audit, &permitted, &child, turn);
     }
 
     /// Sets the level from which on a member wants to hear what the server logs. A modern server learns it with each
@@ -178,10 +205,12 @@ impl Gate {
         (member, level): (&Member, LogLevel),
         operation: Operation,
     ) -> Result<Outcome, NotAdmitted> {
+        let _working = seat.inner.working();
         let child = self.child(access, seat).await?;
         // The rest of a call's bounds does not hold for it.
         let _share = child.share().ok_or_else(|| NotAdmitted::for_now(&Busy, None))?;
-        let Admitted { child, permitted, record, .. } = self.admit(access, child, operation)?;
+        let Admitted { child, permitted, record, .. } =
+            self.admit(access, child, operation).await?;
         let of_all = member.set_level(level);
         let outcome = match child.hello().era() {
             Era::Modern => Outcome::Result(Raw::empty_object()),
@@ -203,9 +232,10 @@ impl Gate {
         seat: &Seat,
         operation: Operation,
     ) -> Result<Admitted, NotAdmitted> {
+        let _working = seat.inner.working();
         let child = self.child(access, seat).await?;
         let share = child.share().ok_or_else(|| NotAdmitted::for_now(&Busy, None))?;
-        Ok(Admitted { _share: Some(share), ..self.admit(access, child, operation)? })
+        Ok(Admitted { _share: Some(share), ..self.admit(access, child, operation).await? })
     }
 
     /// The order: connect (in [`Access`]) → child → authorize → audit `begin` → dispatch. Outcome and audit `end` are
@@ -217,9 +247,15 @@ impl Gate {
         operation: Operation,
         kind: Kind<'_>,
     ) -> Result<Call, NotAdmitted> {
+        // Before the child is looked for, so that it does not go meanwhile.
+        let working = seat.inner.working();
         let child = self.child(access, seat).await?;
-        let admitted = self.admit(access, child, operation)?;
-        Ok(self.dispatch(admitted, seat, kind))
+        let admitted = self.admit(access, child, operation).await?;
+        let seat_of_call = match kind {
+            Kind::Follow => seat.inner.clone(),
+            _ => working,
+        };
+        Ok(self.dispatch(admitted, seat, seat_of_call, kind))
     }
 
     /// The seat's child, for somebody who may use it.
@@ -229,22 +265,34 @@ impl Gate {
         seat: &Seat,
     ) -> Result<bridge::Child, NotAdmitted> {
         own(access, seat.key())?;
-        Ok(self.pool.ready(&seat.inner).await?)
+        let ready = self.pool.ready(&seat.inner).await;
+        match ready {
+            // Before anything is sent to it: a session goes on with a successor that keeps its word, and with no other.
+            Ok(child) if seat.suits(&child) => Ok(child),
+            Err(why) if !seat.is_lost() => Err(why.into()),
+            Ok(_) | Err(_) => Err(NotAdmitted::session_over()),
+        }
     }
 
-    /// Policy, then the first of two audit records.
-    fn admit(
+    /// Policy, then the first of two audit records, written.
+    async fn admit(
         &self,
         access: &Access,
         child: bridge::Child,
         operation: Operation,
     ) -> Result<Admitted, NotAdmitted> {
         let permitted = self.policy.authorize(access.principal(), operation)?;
-        let record = recording::begin(&self.audit, &permitted, &child)?;
+        let record = recording::begin(&self.audit, &permitted, &child).await?;
         Ok(Admitted { child, permitted, record, _share: None })
     }
 
-    fn dispatch(&self, admitted: Admitted, seat: &Seat, kind: Kind<'_>) -> Call {
+    fn dispatch(
+        &self,
+        admitted: Admitted,
+        seat: &Seat,
+        seat_of_call: bridge::Seat,
+        kind: Kind<'_>,
+    ) -> Call {
         let Admitted { child, permitted, record, .. } = admitted;
         self.lower_level(&permitted, seat, &child);
         let subscribing = match (kind, &permitted.operation().params.uri) {
@@ -255,10 +303,10 @@ impl Gate {
         let patience = match kind {
             Kind::Plain | Kind::Subscribe(_) => Some(self.call_timeout),
             Kind::Farewell => Some(FAREWELL_WITHIN.min(self.call_timeout)),
-            Kind::Listen => None,
+            Kind::Listen | Kind::Follow => None,
         };
         let conversation = child.converse(permitted, patience);
-        Call::new(conversation, record, subscribing, seat.inner.clone())
+        Call::new(conversation, record, subscribing, seat_of_call)
     }
 
     /// A modern client names its level with each request; a legacy server has one for all who share it.
@@ -302,6 +350,12 @@ impl Gate {
     /// Records what a caller did that he must not do.
     pub fn report(&self, access: &Access, incident: &Incident) {
         self.audit.incident(&access.principal().as_ref().into(), incident);
+    }
+
+    /// Records that a session was opened, and its end when what is returned is told or dropped.
+    #[must_use]
+    pub fn record_session(&self, access: &Access, name: &str) -> audit::OpenSession {
+        self.audit.session(|| access.principal().as_ref().into(), name)
     }
 
     /// Starts successors of all running children and puts them in their places; sessions stay.

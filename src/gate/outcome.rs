@@ -1,8 +1,10 @@
 //! What a server's answer becomes before a client's era puts it into words: the one place where results are shaped.
 
+use serde_json::json;
+
 use super::bridge::{ANNOTATION, Changed, Outcome, without_broken_annotations};
 use crate::audit::Ending;
-use crate::mcp::{Era, Object, Raw};
+use crate::mcp::{Era, ErrorObject, Object, Raw};
 use crate::policy::Permitted;
 
 /// The answer that the client gets, and how the call's end is recorded.
@@ -10,9 +12,18 @@ pub(super) fn outcome(permitted: &Permitted, outcome: Outcome) -> (Outcome, Endi
     let ending = ending(&outcome);
     let outcome = match outcome {
         Outcome::Result(result) => Outcome::Result(shaped(permitted, result)),
+        Outcome::Lost(error) => Outcome::Lost(unknown(error)),
+        Outcome::Unsent(error) => Outcome::Unsent(error.with_data(&json!({ "outcome": "unsent" }))),
         other => other,
     };
     (outcome, ending)
+}
+
+/// The error of a call that left for its server and was never answered: a client that sends it again may have it done
+/// twice, so it is told that.
+fn unknown(error: ErrorObject) -> ErrorObject {
+    let message = format!("{}; whether the call was carried out is not known", error.message);
+    ErrorObject { message, ..error }.with_data(&json!({ "outcome": "unknown" }))
 }
 
 /// How the end of a call is recorded.
@@ -21,6 +32,7 @@ pub(super) fn ending(outcome: &Outcome) -> Ending {
         Outcome::Result(_) => Ending::Result,
         Outcome::Error(_) => Ending::Error,
         Outcome::Lost(_) => Ending::Lost,
+        Outcome::Unsent(_) => Ending::Unsent,
         Outcome::Cancelled => Ending::Cancelled,
     }
 }
@@ -54,7 +66,7 @@ mod tests {
 
     use super::*;
     use crate::auth::Principal;
-    use crate::mcp::{ErrorObject, Params};
+    use crate::mcp::Params;
     use crate::policy::{ClientSide, Operation, Policy};
 
     const BROKEN: &str = r#"{"tools":[{"name":"t","inputSchema":{"properties":{"a":{"type":"array","x-mcp-header":"A"}}}}],"nextCursor":"2"}"#;
@@ -92,6 +104,7 @@ mod tests {
         assert_eq!(ending(Outcome::Result(Raw::empty_object())), Ending::Result);
         assert_eq!(ending(Outcome::Error(error())), Ending::Error);
         assert_eq!(ending(Outcome::Lost(error())), Ending::Lost);
+        assert_eq!(ending(Outcome::Unsent(error())), Ending::Unsent);
         assert_eq!(ending(Outcome::Cancelled), Ending::Cancelled);
     }
 }

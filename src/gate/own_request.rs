@@ -21,6 +21,7 @@ impl Gate {
         seat: &Seat,
         freshness: Freshness,
     ) -> Result<Arc<Catalogue>, NotAdmitted> {
+        let _working = seat.inner.working();
         let child = self.child(access, seat).await?;
         let record =
             || recording::own_request(&self.audit, access.principal(), "tools/list", &child);

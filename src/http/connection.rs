@@ -37,7 +37,7 @@ pub(super) type Answer =
 pub struct Limits {
     /// How many there may be; further ones wait in the system's queue.
     pub most: usize,
-    /// How many of them one network may have; loopback and trusted proxies, which speak for many, may have all.
+    /// How many of them one network may have, loopback too; trusted proxies, which speak for many, may have all.
     pub most_of_one: usize,
     /// How long the first request of a connection may take to get its head together.
     pub first: Duration,

@@ -59,9 +59,12 @@ impl Endpoint {
         })
     }
 
+    fn network(&self, peer: IpAddr, headers: &HeaderMap) -> Network {
+        Network::around(self.proxies.client(peer, headers))
+    }
+
     fn refused(&self, peer: IpAddr, headers: &HeaderMap, reason: &'static str) {
-        let from = Network::around(self.proxies.client(peer, headers));
-        self.refusals.count(from.to_string(), reason);
+        self.refusals.count(self.network(peer, headers).to_string(), reason);
     }
 }
 
@@ -79,24 +82,35 @@ async fn answer(
     }
     match endpoint.routes.find(&parts.method, parts.uri.path()) {
         Some(Route::Mcp) => {}
-        Some(Route::ProtectedResourceMetadata(metadata)) => return Ok(status::document(metadata)),
+        Some(Route::ProtectedResourceMetadata(metadata)) => {
+            return Ok(status::document(metadata.document.clone()));
+        }
+        Some(Route::AuthorizationServerMetadata) => {
+            let document = endpoint.authenticator.server_metadata().await;
+            return document.map(status::document).ok_or(Rejection::NoServerMetadata);
+        }
         None => return Err(Rejection::Path),
     }
-    let principal =
-        match endpoint.authenticator.authenticate(&parts.headers, parts.uri.query()).await {
-            Ok(principal) => principal,
-            Err(denied) => {
-                endpoint.refused(peer, &parts.headers, denied.reason().label());
-                return Ok(status::denied(&denied, endpoint.challenge.as_ref()));
-            }
-        };
+    let from = endpoint.network(peer, &parts.headers).first();
+    let query = parts.uri.query();
+    let principal = match endpoint.authenticator.authenticate(&parts.headers, query, from).await {
+        Ok(principal) => principal,
+        Err(denied) => {
+            endpoint.refused(peer, &parts.headers, denied.reason().label());
+            return Ok(status::denied(&denied, endpoint.challenge.as_ref()));
+        }
+    };
+    let account = endpoint.front.account(&principal);
     let body = match parts.method {
         Method::POST if !is_json(&parts.headers) => return Err(Rejection::ContentType),
-        Method::POST => body::read(body, endpoint.max_body).await?,
+        Method::POST => {
+            body::read(body, endpoint.max_body, &account, || endpoint.front.make_room()).await?
+        }
         _ => bytes::Bytes::new(),
     };
     let query = parts.uri.query().map(str::to_owned);
-    let arrival = Arrival { principal, method: parts.method, query, headers: parts.headers, body };
+    let (method, headers) = (parts.method, parts.headers);
+    let arrival = Arrival { principal, account, method, query, headers, body };
     let reply = endpoint.front.serve(arrival).await;
     Ok(status::write(reply, endpoint.keep_alive))
 }

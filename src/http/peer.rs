@@ -10,6 +10,7 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 /// Addresses of one household or office share these many bits.
 const V4_PREFIX: u8 = 24;
 const V6_PREFIX: u8 = 48;
+const V4_LOOPBACK: u8 = 8;
 
 /// A network: an address and how many of its bits count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,8 +45,19 @@ impl Network {
     #[must_use]
     pub fn around(address: IpAddr) -> Self {
         let address = address.to_canonical();
-        let prefix = if address.is_ipv4() { V4_PREFIX } else { V6_PREFIX };
+        let prefix = match address {
+            // All of it is this machine.
+            IpAddr::V4(v4) if v4.is_loopback() => V4_LOOPBACK,
+            IpAddr::V4(_) => V4_PREFIX,
+            IpAddr::V6(_) => V6_PREFIX,
+        };
         Self { address: masked(address, prefix), prefix }
+    }
+
+    /// Its first address, by which those tell it apart who know nothing of networks.
+    #[must_use]
+    pub fn first(&self) -> IpAddr {
+        masked(self.address, self.prefix)
     }
 }
 
@@ -195,6 +207,7 @@ mod tests {
             ("203.0.113.9", "203.0.113.0/24"),
             ("::ffff:203.0.113.9", "203.0.113.0/24"),
             ("2001:db8:1:2::3", "2001:db8:1::/48"),
+            ("127.5.6.7", "127.0.0.0/8"),
         ] {
             assert_eq!(Network::around(address.parse().unwrap()).to_string(), around);
         }

@@ -2,11 +2,11 @@
 
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
 use super::rejection::Rejection;
-use super::route::Metadata;
 use super::{content, sse};
 use crate::auth::{self, Denied};
 use crate::client::{Content, Refusal, Reply, SESSION_ID, Status};
@@ -40,6 +40,14 @@ pub(super) fn write(reply: Reply, keep_alive: std::time::Duration) -> Response {
 pub(super) fn rejected(why: Rejection) -> Response {
     let (status, code, message) = match why {
         Rejection::Path => return empty(StatusCode::NOT_FOUND),
+        Rejection::NoServerMetadata => {
+            let mut response = empty(StatusCode::SERVICE_UNAVAILABLE);
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+            return response;
+        }
+        Rejection::NoRoom(short) => {
+            return write(Reply::short(None, short), std::time::Duration::ZERO);
+        }
         Rejection::Foreign => (
             StatusCode::FORBIDDEN,
             codes::INVALID_REQUEST,
@@ -109,9 +117,9 @@ fn with_session(mut response: Response, session: Option<&str>, status: Status) -
     response
 }
 
-/// Writes the metadata document: for every origin, and cached for a short while (checklist 7.3).
-pub(super) fn document(metadata: &Metadata) -> Response {
-    let mut response = Response::new(Body::from(metadata.document.clone()));
+/// Writes a metadata document: for every origin, and cached for a short while (checklist 7.3).
+pub(super) fn document(document: Bytes) -> Response {
+    let mut response = Response::new(Body::from(document));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=300"));
@@ -134,6 +142,7 @@ pub(super) fn denied(denied: &Denied, challenge: Option<&Challenge>) -> Response
         Denied::Missing | Denied::Invalid { .. } => StatusCode::UNAUTHORIZED,
         Denied::Malformed { .. } => StatusCode::BAD_REQUEST,
         Denied::Scope { .. } | Denied::Forbidden { .. } => StatusCode::FORBIDDEN,
+        Denied::Slowed => StatusCode::TOO_MANY_REQUESTS,
         Denied::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
     };
     let error = ErrorObject::new(codes::INVALID_REQUEST, denied.sentence());
@@ -144,8 +153,13 @@ pub(super) fn denied(denied: &Denied, challenge: Option<&Challenge>) -> Response
     if let Some(value) = value {
         headers.insert(WWW_AUTHENTICATE, value);
     }
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    let wait = match denied {
+        Denied::Slowed => Some("1"),
+        Denied::Unavailable { .. } => Some("5"),
+        _ => None,
+    };
+    if let Some(wait) = wait {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static(wait));
     }
     response
 }

@@ -15,8 +15,10 @@ const EDGE: usize = 64;
 pub enum Line {
     /// A line without its end; never empty.
     Text(Bytes),
-    /// A line longer than the bound, thrown away.
+    /// A line that was thrown away.
     TooLong {
+        /// Why it was thrown away.
+        why: Skip,
         /// How long it was, in bytes.
         bytes: usize,
         /// Its first bytes.
@@ -24,6 +26,16 @@ pub enum Line {
         /// Its last bytes.
         tail: Bytes,
     },
+}
+
+/// Why a line was thrown away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Skip {
+    /// It was longer than the bound.
+    #[default]
+    Longest,
+    /// Its reader had no room for it ([`Lines::skip`]).
+    NoRoom,
 }
 
 /// Splits a byte stream into lines; [`next`](Self::next) may be dropped and called again.
@@ -40,8 +52,18 @@ pub struct Lines<R> {
     max: usize,
 }
 
+/// What a read brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filled {
+    /// Bytes.
+    More,
+    /// The end of the stream.
+    End,
+}
+
 #[derive(Debug, Default)]
 struct Skipped {
+    why: Skip,
     bytes: usize,
     head: Vec<u8>,
     tail: Vec<u8>,
@@ -73,13 +95,38 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             if let Some(line) = self.take() {
                 return Ok(Some(line));
             }
-            // Grow the reads with the line, so that a large result costs few of them.
-            let room = self.buffer.len().max(self.last).clamp(FIRST_READ, LARGEST_READ);
-            self.buffer.reserve(room);
-            if self.reader.read_buf(&mut self.buffer).await? == 0 {
+            if self.fill().await? == Filled::End {
                 return Ok(None);
             }
         }
+    }
+
+    /// Reads once; what has arrived whole can be [taken](Self::take) then. May be dropped and called again.
+    ///
+    /// # Errors
+    /// Whatever the reader says.
+    pub async fn fill(&mut self) -> io::Result<Filled> {
+        // Grow the reads with the line, so that a large result costs few of them.
+        let room = self.buffer.len().max(self.last).clamp(FIRST_READ, LARGEST_READ);
+        self.buffer.reserve(room);
+        match self.reader.read_buf(&mut self.buffer).await? {
+            0 => Ok(Filled::End),
+            _ => Ok(Filled::More),
+        }
+    }
+
+    /// How much of a line has arrived that is not whole yet.
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Throws the line away that is not whole yet, and the rest of it as it comes.
+    pub fn skip(&mut self) {
+        let begun = std::mem::take(&mut self.buffer);
+        self.scanned = 0;
+        let why = Skip::NoRoom;
+        self.skipped.get_or_insert_with(|| Skipped { why, ..Skipped::default() }).add(&begun);
     }
 
     /// A line that has arrived already, without waiting.
@@ -101,8 +148,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             if self.skipped.is_some() || line.len() > self.max {
                 let mut skipped = self.skipped.take().unwrap_or_default();
                 skipped.add(&line);
-                let Skipped { bytes, head, tail } = skipped;
-                return Some(Line::TooLong { bytes, head: head.into(), tail: tail.into() });
+                let Skipped { why, bytes, head, tail } = skipped;
+                return Some(Line::TooLong { why, bytes, head: head.into(), tail: tail.into() });
             }
             if line.last() == Some(&b'\r') {
                 line.truncate(line.len() - 1);
@@ -152,7 +199,8 @@ mod tests {
         bytes.extend_from_slice(b"\nok\n");
         let lines = split(bytes, 777, 1000).await;
         let edge = Bytes::from(vec![b'x'; EDGE]);
-        let long = Line::TooLong { bytes: 100_000, head: edge.clone(), tail: edge };
+        let long =
+            Line::TooLong { why: Skip::Longest, bytes: 100_000, head: edge.clone(), tail: edge };
         assert_eq!(lines, [long, Line::Text(Bytes::from("ok"))]);
     }
 

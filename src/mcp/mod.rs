@@ -17,7 +17,7 @@ mod revision;
 pub use envelope::{EnvelopeError, Message, Notification, Request, Response};
 pub use error::ErrorObject;
 pub use id::RequestId;
-pub use lines::{Line, Lines};
+pub use lines::{Filled, Line, Lines, Skip};
 pub use object::{Object, ObjectError};
 pub use params::{Params, ParamsError};
 pub use raw::Raw;

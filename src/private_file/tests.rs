@@ -76,6 +76,26 @@ fn what_an_operator_gives_us_may_be_a_link_and_for_other_readers() {
     assert!(read_secret(&own, Readers::Owner).is_ok());
 }
 
+/// Its owner could change it, or make it readable for himself again.
+#[cfg(unix)]
+#[test]
+fn what_belongs_to_somebody_else_is_not_believed() {
+    use std::os::unix::fs::MetadataExt as _;
+    let dir = Scratch::new();
+    let path = file(&dir, "given", b"s", 0o400);
+    let own = fs::metadata(&path).unwrap();
+    let root = nix::unistd::geteuid().is_root();
+    assert!(is_ours(&own));
+    // Only root can give a file away; everybody else finds one that is neither his nor root's nowhere for certain.
+    if root {
+        std::os::unix::fs::chown(&path, Some(own.uid() + 54_321), None).unwrap();
+        for readers in [Readers::Owner, Readers::Others] {
+            let read = read_secret(&path, readers);
+            assert!(matches!(read, Err(Error::Foreign { .. })), "{readers:?}");
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn what_is_no_secret_is_refused() {

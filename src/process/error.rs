@@ -99,6 +99,12 @@ pub enum ExecFailure {
     /// The file may not be executed.
     #[error("the program is not executable")]
     NotExecutable,
+    /// Something on the way to the program keeps the child out.
+    #[error("the child may not enter {path}, which is on the way to the program")]
+    Unreachable {
+        /// The directory, or the program itself.
+        path: String,
+    },
     /// The working directory could not be entered.
     #[error("the working directory cannot be entered: {}", described(*errno))]
     WorkingDirectory {

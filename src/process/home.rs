@@ -1,7 +1,12 @@
 //! The directories of one user: his home, his temporary files, his caches. Knows users only by their digests.
 //!
+//! A home belongs to one authority of its user: what a client that may only read leaves there never comes before a
+//! child of the same user that may do more.
+//!
 //! Every step is taken from the open parent directory and refuses symbolic links, so nothing that a child left behind
 //! can lead mcpwrap, which may be root, to another place.
+
+mod usage;
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
@@ -14,10 +19,16 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{Gid, Uid, fchown, geteuid};
 
+pub use usage::free_space;
+
 /// Where the homes are, beneath the state directory.
 pub(super) const HOMES: &str = "homes";
 /// Where the credential files of a user are, beneath his root.
 pub(super) const CREDENTIALS: &str = "credentials";
+/// Where the homes of a user's authorities are, beneath his root.
+const AUTHORITIES: &str = "authorities";
+/// So much of an authority's digest names its home: paths of sockets in it have 108 bytes in all.
+const SHORT: usize = 16;
 /// The tenant of users that have none; no digest looks like this.
 const NO_TENANT: &str = "_";
 /// The longest digest.
@@ -28,6 +39,17 @@ const PRIVATE: u32 = 0o700;
 const PASSABLE: u32 = 0o711;
 /// One group may pass through.
 const GROUP_ONLY: u32 = 0o710;
+
+/// Whose a home is, by digests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whose<'a> {
+    /// The user.
+    pub user: &'a str,
+    /// His tenant, if he has one.
+    pub tenant: Option<&'a str>,
+    /// What the children in it may do; absent where all of the user's share one home.
+    pub authority: Option<&'a str>,
+}
 
 /// The directories of one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,13 +124,9 @@ struct Entered {
 /// # Errors
 ///
 /// If a digest is no plain name, a directory cannot be made, is a symbolic link, or belongs to somebody else.
-pub fn prepare(
-    state_dir: &Path,
-    user: &str,
-    tenant: Option<&str>,
-    ids: Option<(u32, u32)>,
-) -> Result<Home, Error> {
-    for digest in [Some(user), tenant].into_iter().flatten() {
+pub fn prepare(state_dir: &Path, whose: Whose<'_>, ids: Option<(u32, u32)>) -> Result<Home, Error> {
+    let Whose { user, tenant, authority } = whose;
+    for digest in [Some(user), tenant, authority].into_iter().flatten() {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if digest.is_empty() || digest.len() > DIGEST || !digest.bytes().all(plain) {
             return Err(Error::Digest { digest: digest.to_owned() });
@@ -122,11 +140,19 @@ pub fn prepare(
     let tenants = state.directory(HOMES, above, own)?;
     let users = tenants.directory(tenant.unwrap_or(NO_TENANT), above, own)?;
     // Only the user's own group passes: what he opens to everybody is still not open to his neighbours.
-    let root = match ids {
-        Some((_, gid)) => users.directory(user, GROUP_ONLY, Owner { gid: Some(gid), ..own })?,
-        None => users.directory(user, PRIVATE, own)?,
+    let (mode, passed_by) = match ids {
+        Some((_, gid)) => (GROUP_ONLY, Owner { gid: Some(gid), ..own }),
+        None => (PRIVATE, own),
     };
-    let make = |name| Ok(root.directory(name, PRIVATE, user_own)?.path);
+    let root = users.directory(user, mode, passed_by)?;
+    let around = match authority {
+        None => &root,
+        Some(authority) => {
+            let all = root.directory(AUTHORITIES, mode, passed_by)?;
+            &all.directory(&authority[..authority.len().min(SHORT)], mode, passed_by)?
+        }
+    };
+    let make = |name| Ok(around.directory(name, PRIVATE, user_own)?.path);
     Ok(Home {
         home: make("home")?,
         tmp: make("tmp")?,
@@ -231,38 +257,4 @@ impl Entered {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::scratch::Scratch;
-
-    #[test]
-    fn every_directory_is_for_its_owner_alone() {
-        let dir = Scratch::new();
-        let home = prepare(&dir, "abc", Some("t1"), None).unwrap();
-        for path in [&home.root, &home.home, &home.tmp, &home.runtime, &home.state_dir] {
-            let mode = std::fs::metadata(path).unwrap().mode();
-            assert_eq!(mode & 0o777, 0o700, "{}", path.display());
-        }
-        assert_eq!(prepare(&dir, "abc", Some("t1"), None).unwrap(), home);
-        assert_ne!(prepare(&dir, "abc", None, None).unwrap().root, home.root);
-    }
-
-    #[test]
-    fn a_name_that_leads_elsewhere_is_refused() {
-        let dir = Scratch::new();
-        for name in ["", ".", "..", "a/b", "_", "a\0", &"x".repeat(DIGEST + 1)] {
-            assert!(matches!(prepare(&dir, name, None, None), Err(Error::Digest { .. })));
-            assert!(matches!(prepare(&dir, "a", Some(name), None), Err(Error::Digest { .. })));
-        }
-        assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn a_symbolic_link_is_refused() {
-        let dir = Scratch::new();
-        let home = prepare(&dir, "abc", None, None).unwrap();
-        std::fs::remove_dir(&home.tmp).unwrap();
-        std::os::unix::fs::symlink("/etc", &home.tmp).unwrap();
-        assert!(matches!(prepare(&dir, "abc", None, None), Err(Error::Directory { .. })));
-    }
-}
+mod tests;

@@ -39,6 +39,7 @@ mod exit;
 pub mod home;
 #[cfg(unix)]
 pub mod leftovers;
+mod own_environment;
 #[cfg(unix)]
 pub mod resolve;
 mod running;
@@ -61,9 +62,10 @@ use portable as system;
 pub use command::{ChildCommand, Environment, Program};
 pub use error::{Error, ExecFailure};
 pub use exit::Exit;
+pub use own_environment::own_variable;
 pub use running::Process;
 pub use settings::Deadlines;
 pub use system::{
-    ProcessHandle, Spawner, Stderr, Stdin, Stdout, may_execute_in, probe, raise_open_files,
-    stage_main,
+    ProcessHandle, Spawner, Stderr, Stdin, Stdout, conceal_variables, may_execute_in, probe,
+    protect_memory, raise_open_files, stage_main,
 };

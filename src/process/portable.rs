@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +70,24 @@ pub fn raise_open_files() -> usize {
     USUAL_OPEN_FILES
 }
 
+/// Nothing is done here, where only a developer serves himself.
+///
+/// # Errors
+///
+/// Never, here.
+pub fn protect_memory() -> io::Result<()> {
+    Ok(())
+}
+
+/// Nothing is done here, where only a developer serves himself.
+///
+/// # Errors
+///
+/// Never, here.
+pub fn conceal_variables(_: &[String]) -> io::Result<()> {
+    Ok(())
+}
+
 // === impl Spawner ===
 
 impl Spawner {
@@ -118,6 +136,17 @@ impl Spawner {
         tokio::spawn(keep(child, pid, inbox, sender));
         let handle = ProcessHandle { orders, state, deadlines: Arc::new(self.deadlines) };
         Ok(Process { stdin, stdout, stderr, handle, pid })
+    }
+}
+
+impl Spawner {
+    /// There is nothing to look from behind.
+    ///
+    /// # Errors
+    ///
+    /// Always.
+    pub async fn look(&self, _: &ChildCommand, _: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+        Err(Error::NoWalls)
     }
 }
 

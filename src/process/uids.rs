@@ -2,9 +2,11 @@
 //!
 //! The numbers are never given anew, not even those of users who are long gone: a file of theirs may still be there.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod reserved;
+
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -12,33 +14,47 @@ use std::sync::PoisonError;
 
 use crate::private_file;
 
+pub use reserved::Reserved;
+
 /// The file in the state directory: a line for every user, number first.
 const FILE: &str = "uids";
 /// A million users; what is larger was not written by us.
 const MAX_FILE: u64 = 256 * 1024 * 1024;
-/// Whom the system itself knows.
-const PASSWD: &str = "/etc/passwd";
-const GROUP: &str = "/etc/group";
 
 /// Gives every user an id of his own.
 #[derive(Debug)]
 pub struct Uids {
     range: RangeInclusive<u32>,
     path: PathBuf,
-    file: Mutex<File>,
+    list: Mutex<List>,
+}
+
+/// The file as far as it has been read: nothing in it ever changes, and others only add to it.
+#[derive(Debug)]
+struct List {
+    file: File,
+    /// How many bytes, all of them whole lines.
+    read: u64,
+    lines: usize,
+    given: HashMap<Box<str>, u32>,
+    taken: HashSet<u32>,
+    /// No id of the range before this is free.
+    next: u32,
 }
 
 /// Why there is no id.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The system has a user or a group in the range.
-    #[error("the id {uid} of the range belongs to the system's user or group {name}")]
+    /// The system gives some of the range to somebody else.
+    #[error("the range from {first} to {last} is not free: {by}")]
     Taken {
-        /// The first such id.
-        uid: u32,
-        /// Whose it is.
-        name: String,
+        /// The first of the range.
+        first: u32,
+        /// The last of the range.
+        last: u32,
+        /// Whose some of it is.
+        by: Reserved,
     },
     /// Every id of the range has been given to somebody.
     #[error("all {count} user ids from {first} to {last} are given to users")]
@@ -92,6 +108,12 @@ pub enum Error {
     },
 }
 
+/// Whether these ids are there, and kept for nobody.
+#[must_use]
+pub fn is_free(range: &RangeInclusive<u32>) -> bool {
+    reserved::fits(range, &reserved::all(), &reserved::mapped())
+}
+
 // === impl Uids ===
 
 impl Uids {
@@ -101,21 +123,33 @@ impl Uids {
     ///
     /// If the system has a user in the range, or the file cannot be opened or was damaged.
     pub fn open(state_dir: &Path, range: RangeInclusive<u32>) -> Result<Self, Error> {
-        // Whoever gets an id gets the group of the same number with it.
-        for file in [PASSWD, GROUP] {
-            if let Some((uid, name)) = known(&fs::read_to_string(file).unwrap_or_default(), &range)
-            {
-                return Err(Error::Taken { uid, name });
-            }
+        if let Some(by) = reserved::all().into_iter().find(|one| one.overlaps(&range)) {
+            return Err(Error::Taken { first: *range.start(), last: *range.end(), by });
         }
         let path = state_dir.join(FILE);
         let file = private_file::open_or_create(&path).map_err(|source| Error::Open { source })?;
-        let uids = Self { range, path, file: Mutex::new(file) };
-        uids.locked(|uids, file| uids.given(file).map(drop))?;
+        let list = Mutex::new(List::new(file, *range.start()));
+        let uids = Self { range, path, list };
+        let mut list = uids.list.lock().unwrap_or_else(PoisonError::into_inner);
+        uids.locked(&mut list, |list| list.catch_up(&uids.path))?;
+        drop(list);
         Ok(uids)
     }
 
-    /// The id of a user; the first time it is written down before it is told.
+    /// A range that nobody has, where mcpwrap is root and may give ids: from the lowest that was given to a user before,
+    /// so that a restart finds the same.
+    #[must_use]
+    pub fn default_range(state_dir: &Path) -> Option<RangeInclusive<u32>> {
+        if !nix::unistd::geteuid().is_root() {
+            return None;
+        }
+        let text = fs::read_to_string(state_dir.join(FILE)).unwrap_or_default();
+        let given = text.lines().filter_map(|line| line.split_once(' ')?.0.parse().ok()).min();
+        reserved::free(given, &reserved::all(), &reserved::mapped())
+    }
+
+    /// The id of a user; the first time it is written down before it is told. What it costs does not depend on how many
+    /// users there are.
     ///
     /// # Errors
     ///
@@ -124,55 +158,50 @@ impl Uids {
         if digest.is_empty() || digest.contains(char::is_whitespace) {
             return Err(Error::Digest { digest: digest.to_owned() });
         }
+        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        // An id once given is never taken back, so there is nothing to look up.
+        let known = list.given.get(digest).copied();
+        let uid = match known {
+            Some(uid) => uid,
+            None => self.locked(&mut list, |list| {
+                list.catch_up(&self.path)?;
+                match list.given.get(digest) {
+                    Some(uid) => Ok(*uid),
+                    None => self.give(list, digest),
+                }
+            })?,
+        };
         let (first, last) = (*self.range.start(), *self.range.end());
-        self.locked(|uids, file| {
-            let given = uids.given(file)?;
-            if let Some(&uid) = given.get(digest) {
-                let inside = uids.range.contains(&uid);
-                return if inside { Ok(uid) } else { Err(Error::Elsewhere { uid, first, last }) };
-            }
-            let taken: BTreeSet<u32> = given.into_values().collect();
-            let free = uids.range.clone().find(|uid| !taken.contains(uid));
-            let count = u64::from(last - first) + 1;
-            let uid = free.ok_or(Error::Exhausted { count, first, last })?;
-            let written = file.write_all(format!("{uid} {digest}\n").as_bytes());
-            written.and_then(|()| file.sync_data()).map_err(|source| uids.failed(source))?;
-            Ok(uid)
-        })
+        let inside = self.range.contains(&uid);
+        if inside { Ok(uid) } else { Err(Error::Elsewhere { uid, first, last }) }
     }
 
-    /// Two processes may share a state directory, so the file is locked, for the few reads and writes of one look-up.
+    fn give(&self, list: &mut List, digest: &str) -> Result<u32, Error> {
+        let (first, last) = (*self.range.start(), *self.range.end());
+        let free = (list.next..=last).find(|uid| !list.taken.contains(uid));
+        let count = u64::from(last - first) + 1;
+        let uid = free.ok_or(Error::Exhausted { count, first, last })?;
+        let line = format!("{uid} {digest}\n");
+        let written = list.file.write_all(line.as_bytes());
+        written.and_then(|()| list.file.sync_data()).map_err(|source| self.failed(source))?;
+        list.read += line.len() as u64;
+        list.lines += 1;
+        list.taken.insert(uid);
+        list.given.insert(digest.into(), uid);
+        list.next = uid.saturating_add(1);
+        Ok(uid)
+    }
+
+    /// Two processes may share a state directory, so the file is locked while it is read on and written.
     fn locked<T>(
         &self,
-        work: impl FnOnce(&Self, &mut File) -> Result<T, Error>,
+        list: &mut List,
+        work: impl FnOnce(&mut List) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.lock().map_err(|source| self.failed(source))?;
-        let done = work(self, &mut file);
-        file.unlock().map_err(|source| self.failed(source))?;
+        list.file.lock().map_err(|source| self.failed(source))?;
+        let done = work(list);
+        list.file.unlock().map_err(|source| self.failed(source))?;
         done
-    }
-
-    fn given(&self, file: &mut File) -> Result<BTreeMap<String, u32>, Error> {
-        let mut text = String::new();
-        let read = file.rewind().and_then(|()| file.take(MAX_FILE).read_to_string(&mut text));
-        read.map_err(|source| self.failed(source))?;
-        // A crash may have cut the last line, whose number was then never told to anybody.
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        if whole < text.len() {
-            file.set_len(whole as u64).map_err(|source| self.failed(source))?;
-        }
-        let mut given = BTreeMap::new();
-        let mut taken = BTreeSet::new();
-        for (index, line) in text[..whole].lines().enumerate() {
-            let damaged = || Error::Damaged { path: self.path.clone(), line: index + 1 };
-            let (uid, digest) = line.split_once(' ').ok_or_else(damaged)?;
-            let uid: u32 = uid.parse().map_err(|_| damaged())?;
-            if !taken.insert(uid) || given.insert(digest.to_owned(), uid).is_some() {
-                return Err(damaged());
-            }
-        }
-        Ok(given)
     }
 
     fn failed(&self, source: io::Error) -> Error {
@@ -180,14 +209,47 @@ impl Uids {
     }
 }
 
-/// Somebody in the range whom the system knows.
-fn known(passwd: &str, range: &RangeInclusive<u32>) -> Option<(u32, String)> {
-    passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        let uid = fields.nth(1)?.parse().ok()?;
-        range.contains(&uid).then(|| (uid, name.to_owned()))
-    })
+// === impl List ===
+
+impl List {
+    fn new(file: File, first: u32) -> Self {
+        let (given, taken) = (HashMap::new(), HashSet::new());
+        Self { file, read: 0, lines: 0, given, taken, next: first }
+    }
+
+    /// Reads what has been added since.
+    fn catch_up(&mut self, path: &Path) -> Result<(), Error> {
+        let failed = |source| Error::File { path: path.to_owned(), source };
+        let length = self.file.metadata().map_err(failed)?.len();
+        if length < self.read {
+            // Somebody else wrote it anew: whatever he wrote has to make sense from the start.
+            (self.read, self.lines) = (0, 0);
+            self.given.clear();
+            self.taken.clear();
+        }
+        let mut text = String::new();
+        self.file.seek(SeekFrom::Start(self.read)).map_err(failed)?;
+        (&self.file).take(MAX_FILE).read_to_string(&mut text).map_err(failed)?;
+        // A crash may have cut the last line, whose number was then never told to anybody.
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        if whole < text.len() {
+            self.file.set_len(self.read + whole as u64).map_err(failed)?;
+        }
+        for line in text[..whole].lines() {
+            let damaged = || Error::Damaged { path: path.to_owned(), line: self.lines + 1 };
+            let (uid, digest) = line.split_once(' ').ok_or_else(damaged)?;
+            let uid: u32 = uid.parse().map_err(|_| damaged())?;
+            if self.taken.contains(&uid) || self.given.contains_key(digest) {
+                return Err(damaged());
+            }
+            self.taken.insert(uid);
+            self.given.insert(digest.into(), uid);
+            self.lines += 1;
+            self.read += line.len() as u64 + 1;
+        }
+        self.file.seek(SeekFrom::Start(self.read)).map_err(failed)?;
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -227,10 +289,23 @@ mod tests {
         }
     }
 
+    /// Nothing that has been read is read again, however many users there are.
     #[test]
-    fn a_user_of_the_system_is_no_stranger() {
-        let passwd = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n";
-        assert_eq!(known(passwd, &(900..=1100)), Some((1000, "alice".to_owned())));
-        assert_eq!(known(passwd, &(200_000..=300_000)), None);
+    fn a_look_up_reads_only_what_others_have_added() {
+        let dir = Scratch::new();
+        let (ours, theirs) = {
+            let open = || Uids::open(&dir, 300_000..=300_009).unwrap();
+            (open(), open())
+        };
+        assert_eq!(ours.allocate("alice").unwrap(), 300_000);
+        assert_eq!(theirs.allocate("bob").unwrap(), 300_001);
+        assert_eq!(ours.allocate("carol").unwrap(), 300_002);
+        assert_eq!(ours.allocate("bob").unwrap(), 300_001);
+        // Of the same length, so that whoever looked at it again would stumble.
+        let text = fs::read_to_string(dir.join(FILE)).unwrap();
+        fs::write(dir.join(FILE), "?".repeat(text.len())).unwrap();
+        assert_eq!(ours.allocate("alice").unwrap(), 300_000);
+        assert_eq!(ours.allocate("dave").unwrap(), 300_003);
+        assert!(matches!(theirs.allocate("erin"), Err(Error::Damaged { .. })));
     }
 }

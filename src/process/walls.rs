@@ -1,8 +1,18 @@
 //! How a child is walled in, as its owner chooses it. Knows neither how the walls are built nor who the user is.
 
+#[cfg(unix)]
+mod denied;
+#[cfg(unix)]
+mod hidden;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+#[cfg(unix)]
+pub use denied::Denied;
+#[cfg(unix)]
+pub use hidden::{Hidden, Showing, real};
 
 #[cfg(unix)]
 use super::home::Home;
@@ -59,8 +69,11 @@ pub struct Paths {
     pub tmp: Option<PathBuf>,
     /// Where a child without a directory of its own starts.
     pub start: Option<PathBuf>,
-    /// Never seen, even beneath something readable, but for what is named above: the state directory.
+    /// Never seen, even beneath something readable, but for what is named above: the state directory, and whatever
+    /// else holds a secret.
     pub hidden: Vec<PathBuf>,
+    /// How many bytes the largest file has that the child may write; no limit of ours, where absent.
+    pub largest_file: Option<u64>,
 }
 
 /// The kinds of walls that a machine may permit, from the highest to the lowest.
@@ -98,7 +111,12 @@ pub struct Refusal {
 
 /// What a form leaves open: from which version of Landlock on it is closed, for whom it is open, and what it is.
 const OPEN: &[(i32, &[Form], &str)] = &[
-    (i32::MAX, ALL, "children share the network, loopback and its ports included"),
+    (
+        i32::MAX,
+        ALL,
+        "children share the network, loopback and its ports included, and see its connections in /proc/net",
+    ),
+    (i32::MAX, ALONE, "children see what is mounted on the machine, and where"),
     (6, ALL, "children can connect to each other's abstract sockets"),
     (6, &[Form::Basic], "children can signal each other and mcpwrap"),
     (i32::MAX, ALONE, "children see each other's processes and command lines"),
@@ -146,7 +164,6 @@ const SYSTEM: &[&str] = &[
     "/libx32",
     "/bin",
     "/sbin",
-    "/opt",
     "/nix/store",
     "/gnu/store",
     "/sys/devices/system/cpu",
@@ -260,15 +277,20 @@ impl Paths {
     /// The system, the trees of the program, and the user's home; the state directory is hidden.
     #[must_use]
     pub fn for_home(home: &Home, trees: &[PathBuf]) -> Self {
-        let mut readable = Self::system().readable;
-        readable.extend_from_slice(trees);
-        Self {
-            readable,
-            writable: home.writable().map(Path::to_owned).into(),
-            tmp: Some(home.tmp.clone()),
-            start: Some(home.home.clone()),
-            hidden: vec![home.state_dir.clone()],
-        }
+        let mut paths = Self::system();
+        paths.readable.extend_from_slice(trees);
+        paths.in_home(home)
+    }
+
+    #[cfg(unix)]
+    /// With the user's home; the state directory around it is hidden.
+    #[must_use]
+    pub fn in_home(mut self, home: &Home) -> Self {
+        self.writable.extend(home.writable().map(Path::to_owned));
+        self.tmp = Some(home.tmp.clone());
+        self.start = Some(home.home.clone());
+        self.hidden.push(home.state_dir.clone());
+        self
     }
 }
 
@@ -287,5 +309,10 @@ mod tests {
         assert!(count(7, Form::UidAlone) < count(7, Form::Basic));
         assert!(count(9, Form::Basic) < count(6, Form::Basic));
         assert_eq!(on(0).strict(), None);
+        let all = vec![Form::Basic, Form::UidAlone, Form::Uid, Form::Namespaces];
+        let highest = Findings { possible: all.clone(), ..on(7) };
+        assert_eq!(highest.strict(), Some(Form::Uid));
+        let further = all.into_iter().filter(|form| *form != Form::Uid).collect();
+        assert_eq!(Findings { possible: further, ..on(7) }.strict(), Some(Form::Namespaces));
     }
 }

@@ -51,6 +51,18 @@ proptest! {
     }
 }
 
+/// A nonce that comes twice tells which values are equal, and more.
+#[test]
+fn the_same_value_is_sealed_differently_each_time() {
+    let keys = Keyring::ephemeral().unwrap();
+    let nonces: std::collections::HashSet<Vec<u8>> = (0..100)
+        .map(|_| keys.seal(b"a", b"the same").unwrap()[HEADER_LEN..][..NONCE_LEN].to_vec())
+        .collect();
+    assert_eq!(nonces.len(), 100);
+    let (one, two) = (keys.seal(b"a", b"the same").unwrap(), keys.seal(b"a", b"the same").unwrap());
+    assert_ne!(one[HEADER_LEN + NONCE_LEN..], two[HEADER_LEN + NONCE_LEN..]);
+}
+
 #[test]
 fn another_keyring_opens_nothing() {
     let sealed = Keyring::ephemeral().unwrap().seal(b"", b"x").unwrap();

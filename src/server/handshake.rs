@@ -4,6 +4,9 @@
 //! legacy and gets `initialize`. One that stays silent gets `initialize` behind the probe, and whichever
 //! answer comes first decides, so that a slow start is never mistaken for an old server. One that exits on
 //! the probe is started again without it, by the caller.
+//!
+//! A server that is modern may speak the legacy era too. For a legacy client it is greeted with `initialize`, and with
+//! the probe where it does not know that (or behind it, where it stays silent).
 
 use std::time::Duration;
 
@@ -16,6 +19,8 @@ use crate::mcp::{Era, ErrorObject, Line, Lines, Object, ProtocolVersion, Raw, co
 
 /// How long a server may keep silent about the probe before `initialize` is sent behind it.
 const PROBE_PATIENCE: Duration = Duration::from_secs(5);
+/// The method that finds out how a server speaks.
+pub const PROBE: &str = "server/discover";
 const DISCOVER: u64 = 0;
 const INITIALIZE: u64 = 1;
 
@@ -26,6 +31,8 @@ pub enum EraChoice {
     Probe,
     /// It is certain.
     Known(Era),
+    /// It is modern, and is to be spoken to in the legacy era if it knows that as well.
+    LegacyFirst,
 }
 
 /// How the handshake ended well.
@@ -94,10 +101,11 @@ where
     let silent = |_| Failed::Silent { seconds: limit.as_secs() };
     let hello = timeout_at(deadline, async {
         let mut wire = Wire { lines, writer };
-        if choice == EraChoice::Known(Era::Legacy) {
-            wire.initialize(profile).await?;
-        } else {
-            wire.discover().await?;
+        match choice {
+            EraChoice::Known(Era::Legacy) | EraChoice::LegacyFirst => {
+                wire.initialize(profile).await?;
+            }
+            EraChoice::Known(Era::Modern) | EraChoice::Probe => wire.discover().await?,
         }
         wire.introduced(choice, profile).await
     })
@@ -117,16 +125,15 @@ where
     W: AsyncWrite + Unpin,
 {
     async fn introduced(&mut self, choice: EraChoice, profile: &Profile) -> Result<Hello, Failed> {
-        let mut asked_both = choice == EraChoice::Known(Era::Legacy);
+        let mut asked_both = matches!(choice, EraChoice::Known(_));
         let patience = Instant::now() + PROBE_PATIENCE;
         loop {
-            let probing = choice == EraChoice::Probe && !asked_both;
-            let line = if probing {
+            let line = if !asked_both {
                 match timeout_at(patience, self.lines.next()).await {
                     Ok(line) => line,
                     Err(_) => {
                         asked_both = true;
-                        self.initialize(profile).await?;
+                        self.ask_otherwise(choice, profile).await?;
                         continue;
                     }
                 }
@@ -142,14 +149,26 @@ where
                         None if choice == EraChoice::Known(Era::Modern) => {
                             return Err(refused(outcome));
                         }
+                        // It knows neither.
+                        None if choice == EraChoice::LegacyFirst => return Err(refused(outcome)),
                         None if asked_both => {}
                         None => {
                             asked_both = true;
-                            self.initialize(profile).await?;
+                            self.ask_otherwise(choice, profile).await?;
                         }
                     },
                     Incoming::Response { id: INITIALIZE, outcome } => {
-                        let hello = read_initialize(outcome)?;
+                        let hello = match read_initialize(outcome) {
+                            Ok(hello) => hello,
+                            Err(_) if choice == EraChoice::LegacyFirst => {
+                                if !asked_both {
+                                    asked_both = true;
+                                    self.ask_otherwise(choice, profile).await?;
+                                }
+                                continue;
+                            }
+                            Err(failed) => return Err(failed),
+                        };
                         let mut out = Vec::new();
                         notify(&mut out, "notifications/initialized", None);
                         self.send(&out).await?;
@@ -173,10 +192,18 @@ where
         }
     }
 
+    /// Greets the server in the other way than at first.
+    async fn ask_otherwise(&mut self, choice: EraChoice, profile: &Profile) -> Result<(), Failed> {
+        match choice {
+            EraChoice::LegacyFirst => self.discover().await,
+            EraChoice::Probe | EraChoice::Known(_) => self.initialize(profile).await,
+        }
+    }
+
     async fn discover(&mut self) -> Result<(), Failed> {
         let version = ProtocolVersion::NEWEST_MODERN.as_str();
         let params = serde_json::json!({ "_meta": modern_meta(version) }).to_string();
-        self.request(DISCOVER, "server/discover", params).await
+        self.request(DISCOVER, PROBE, params).await
     }
 
     async fn initialize(&mut self, profile: &Profile) -> Result<(), Failed> {

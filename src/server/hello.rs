@@ -15,9 +15,12 @@ pub struct Hello {
     pub result: Raw,
 }
 
-/// What a legacy server is told at `initialize`. A modern one learns it with each request and needs none.
+/// Whom a child is for: clients of one era, and what a legacy server is told of them at `initialize`. A modern one learns
+/// it with each request and needs none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Profile {
+    /// The era of the clients, in which a server that speaks both is spoken to.
+    pub era: Era,
     /// The revision that mcpwrap asks for.
     pub version: ProtocolVersion,
     /// `ClientCapabilities` with sorted keys, so that equal ones are equal text.
@@ -39,6 +42,21 @@ impl Hello {
         self.version.era()
     }
 
+    /// Whether a server that introduces itself as `now` offers a session all that this one promised it: the revision,
+    /// which a modern server does not agree with a session, and the capabilities.
+    #[must_use]
+    pub fn is_kept_by(&self, now: &Self) -> bool {
+        let read =
+            |hello: &Self| hello.capabilities.read::<serde_json::Value>().unwrap_or_default();
+        let version = match self.era() {
+            Era::Legacy => self.version == now.version,
+            Era::Modern => now.era() == Era::Modern,
+        };
+        version
+            && (self.capabilities.as_str() == now.capabilities.as_str()
+                || contains(&read(now), &read(self)))
+    }
+
     /// Whether the server announced the capability `name`, e.g. `tools`.
     #[must_use]
     pub fn offers(&self, name: &str) -> bool {
@@ -56,26 +74,40 @@ impl Hello {
 // === impl Profile ===
 
 impl Profile {
-    /// The profile of a client that can do nothing special.
+    /// The same profile, which does not keep the request that it came in.
+    #[must_use]
+    pub fn detached(mut self) -> Self {
+        self.client.0 = self.client.0.map(|client| client.detached());
+        self
+    }
+
+    /// The profile of a legacy client that can do nothing special.
     #[must_use]
     pub fn plain() -> Self {
         Self::new(ProtocolVersion::NEWEST_LEGACY, &Raw::empty_object(), None)
     }
 
-    /// The profile of a client.
+    /// The profile of a legacy client.
     #[must_use]
     pub fn new(version: ProtocolVersion, capabilities: &Raw, info: Option<Raw>) -> Self {
         let sorted = capabilities
             .read::<serde_json::Value>()
             .map_or_else(|_| "{}".to_owned(), |value| sorted(&value).to_string());
-        Self { version, capabilities: sorted, client: ClientName(info) }
+        Self { era: Era::Legacy, version, capabilities: sorted, client: ClientName(info) }
     }
 
-    /// What a legacy server is told of a modern client: it never gives that one tasks (checklist 9.9).
+    /// The profile of a modern client, and what a legacy server is told of it: such a server never gives it tasks
+    /// (checklist 9.9).
     #[must_use]
     pub fn of_modern(capabilities: &Raw, info: Option<Raw>) -> Self {
         let capabilities = Raw::of(&super::without_tasks(capabilities));
-        Self::new(ProtocolVersion::NEWEST_LEGACY, &capabilities, info)
+        Self { era: Era::Modern, ..Self::new(ProtocolVersion::NEWEST_LEGACY, &capabilities, info) }
+    }
+
+    /// Whether a legacy server is told the same.
+    #[must_use]
+    pub fn tells_like(&self, other: &Self) -> bool {
+        self.version == other.version && self.capabilities == other.capabilities
     }
 
     /// Whether everything that `self` promises is also promised by `other`.
@@ -142,6 +174,30 @@ mod tests {
     #[test]
     fn equal_capabilities_are_one_profile_in_any_order() {
         assert_eq!(profile(r#"{"a":{},"b":{"c":1}}"#), profile(r#"{"b":{"c":1},"a":{}}"#));
+    }
+
+    #[test]
+    fn a_session_goes_on_with_a_server_that_offers_as_much() {
+        let hello = |version, capabilities: &str| Hello {
+            version,
+            info: None,
+            capabilities: Raw::parse(capabilities).unwrap(),
+            result: Raw::empty_object(),
+        };
+        let newest = ProtocolVersion::V2025_11_25;
+        let was = hello(newest, r#"{"tools":{"listChanged":true},"logging":{}}"#);
+        for (capabilities, kept) in [
+            (r#"{"logging":{},"tools":{"listChanged":true}}"#, true),
+            (r#"{"logging":{},"tools":{"listChanged":true},"prompts":{}}"#, true),
+            (r#"{"tools":{"listChanged":true}}"#, false),
+            (r#"{"logging":{},"tools":{"listChanged":false}}"#, false),
+            (r#"{"logging":{},"tools":{}}"#, false),
+        ] {
+            assert_eq!(was.is_kept_by(&hello(newest, capabilities)), kept, "{capabilities}");
+        }
+        let same = was.capabilities.as_str();
+        assert!(!was.is_kept_by(&hello(ProtocolVersion::V2025_06_18, same)));
+        assert!(!was.is_kept_by(&hello(ProtocolVersion::NEWEST_MODERN, same)));
     }
 
     #[test]

@@ -7,10 +7,12 @@ mod handshake;
 mod hello;
 mod incoming;
 mod outgoing;
+mod speech;
 mod tasks;
 
-pub use handshake::{EraChoice, Failed, Verdict, handshake};
+pub use handshake::{EraChoice, Failed, PROBE, Verdict, handshake};
 pub use hello::{Hello, Profile};
 pub use incoming::{Incoming, ListKind};
 pub use outgoing::{Internal, call, cancel, internal, notify, reply};
+pub use speech::Speech;
 pub use tasks::{TASKS, declares_tasks, without_tasks};

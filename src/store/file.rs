@@ -238,7 +238,7 @@ fn tenant_text(user: &UserRef) -> String {
     user.tenant.as_ref().map_or_else(String::new, |tenant| format!("={tenant}"))
 }
 
-fn row_binding(user: &UserRef, name: &str, version: u64, updated: u64) -> Vec<u8> {
+pub(super) fn row_binding(user: &UserRef, name: &str, version: u64, updated: u64) -> Vec<u8> {
     bound(
         ROW_BINDING,
         &[

@@ -82,11 +82,11 @@ impl KeySource {
         }
     }
 
-    /// Fetches the key.
+    /// Fetches the key; `variable` knows the wrapper's own environment.
     ///
     /// # Errors
     /// Everything but [`Error::Unknown`].
-    pub async fn load(&self) -> Result<Keyring, Error> {
+    pub async fn load(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Keyring, Error> {
         let text = match self {
             Self::Keyring { service, account } => os_keyring::get(service, account)
                 .await
@@ -94,9 +94,9 @@ impl KeySource {
                 .ok_or_else(|| Error::Absent { place: format!("keyring:{service}/{account}") })?,
             Self::File(path) => private_file::read_secret(path, Readers::Owner)
                 .map_err(|cause| Error::File { cause })?,
-            Self::Env(name) => std::env::var(name)
+            Self::Env(name) => variable(name)
                 .map(SecretString::from)
-                .map_err(|_| Error::Absent { place: format!("env:{name}") })?,
+                .ok_or_else(|| Error::Absent { place: format!("env:{name}") })?,
         };
         decode(text.expose_secret().trim()).map(Keyring::from_key)
     }

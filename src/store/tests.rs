@@ -134,6 +134,59 @@ async fn changes_from_outside_are_refused() {
     }
 }
 
+/// A value is somebody's: under another name nobody gets it, whichever part of the name is another.
+#[tokio::test]
+async fn a_row_belongs_to_its_user_and_name() {
+    let alice = UserRef { tenant: Some("t".into()), ..user(None, "alice") };
+    let others = [
+        (
+            "issuer",
+            "https://idp.other",
+            UserRef { issuer: "https://idp.other".into(), ..alice.clone() },
+        ),
+        ("tenant", "=u", UserRef { tenant: Some("u".into()), ..alice.clone() }),
+        ("tenant", "", UserRef { tenant: None, ..alice.clone() }),
+        ("subject", "mallory", UserRef { subject: "mallory".into(), ..alice.clone() }),
+        ("name", "OTHER", alice.clone()),
+    ];
+    for (column, value, other) in others {
+        let fixture = Fixture::new();
+        let store = fixture.open().unwrap();
+        store.set(&alice, "T", &secret("for alice")).await.unwrap();
+        // It is the only row: neither the order nor the number of rows gives the change away.
+        let change = format!("UPDATE secret SET {column} = ?");
+        assert_eq!(fixture.raw().execute(&change, [value]).unwrap(), 1);
+        let name = if column == "name" { value } else { "T" };
+        let got = store.get(&other, name).await;
+        assert!(matches!(got, Err(Error::Tampered { .. })), "{column}: {got:?}");
+    }
+}
+
+/// The row's own seal holds without the head's: what was sealed for one opens for nobody else.
+#[test]
+fn a_sealed_value_is_bound_to_its_user() {
+    let row = |user: &UserRef, name| file::row_binding(user, name, 1, 2);
+    let alice = user(Some("t"), "alice");
+    let own = row(&alice, "T");
+    let others = [
+        row(&UserRef { issuer: "https://idp.other".into(), ..alice.clone() }, "T"),
+        row(&user(Some("u"), "alice"), "T"),
+        row(&user(Some(""), "alice"), "T"),
+        row(&user(None, "alice"), "T"),
+        row(&user(Some("t"), "bob"), "T"),
+        row(&user(Some("tal"), "ice"), "T"),
+        row(&alice, "OTHER"),
+        file::row_binding(&alice, "T", 2, 2),
+        file::row_binding(&alice, "T", 1, 3),
+    ];
+    let keys = Keyring::ephemeral().unwrap();
+    let sealed = keys.seal(&own, b"for alice").unwrap();
+    assert!(keys.open(&own, &sealed).is_ok());
+    for (at, other) in others.iter().enumerate() {
+        assert!(keys.open(other, &sealed).is_err(), "{at}");
+    }
+}
+
 #[tokio::test]
 async fn an_old_version_put_back_is_refused() {
     let fixture = Fixture::new();

@@ -9,13 +9,14 @@ use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use nix::libc::{self, c_long};
 use nix::sys::ptrace;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::kill;
 use nix::sys::stat::utimes;
 use nix::sys::time::TimeVal;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
-use nix::unistd::{Pid, Uid, setuid};
+use nix::unistd::{AccessFlags, Pid, Uid, access, setuid};
 
 use crate::neighbour::{BREACH, PLANTED, TARGETS, TRIED, Targets};
 
@@ -33,6 +34,7 @@ pub(crate) fn attack() {
     println!();
     descriptors(&mut tally);
     escapes(&mut tally, &targets);
+    calls(&mut tally);
     let own = std::process::id().cast_signed();
     let listed: Vec<i32> = fs::read_dir("/proc")
         .map(|entries| {
@@ -71,7 +73,7 @@ fn process(tally: &mut Tally, number: i32, ours: bool) {
         // Reading memory at address 0 fails, but only after the permission has been granted.
         let granted = match read {
             Ok(count) => count > 0,
-            Err(error) => error.raw_os_error() == Some(nix::libc::EIO),
+            Err(error) => error.raw_os_error() == Some(libc::EIO),
         };
         tally.note(kind, &place, granted);
     }
@@ -80,6 +82,8 @@ fn process(tally: &mut Tally, number: i32, ours: bool) {
         tally.note("link", &format!("{place}/{name}"), fs::read_link(file(name)).is_ok());
     }
     tally.note("root", &place, fs::read_dir(file("root/")).is_ok());
+    let mounts = fs::read(file("mountinfo")).is_ok_and(|bytes| !bytes.is_empty());
+    tally.note("mounts", &place, mounts);
     let cmdline = fs::read(file("cmdline")).is_ok_and(|bytes| !bytes.is_empty());
     tally.note("cmdline", &place, cmdline && number != 1);
     let pid = Pid::from_raw(number);
@@ -127,7 +131,9 @@ fn escapes(tally: &mut Tally, targets: &Targets) {
     if targets.uid != Uid::current().as_raw() {
         tally.note("setuid", "victim", setuid(Uid::from_raw(targets.uid)).is_ok());
     }
-    tally.run("mount", "/mnt", "mount", &["-t", "tmpfs", "tmpfs", "/mnt"]);
+    let mnt = targets.tree.display().to_string();
+    tally.run("mount", &mnt, "mount", &["-t", "tmpfs", "tmpfs", &mnt]);
+    let _ = Command::new("umount").arg(&mnt).stderr(Stdio::null()).status();
     for path in ["/etc/shadow", "/root/.bashrc", "/proc/kcore", "/dev/mem", "/proc/1/environ"] {
         tally.note(
             "system",
@@ -135,9 +141,55 @@ fn escapes(tally: &mut Tally, targets: &Targets) {
             File::open(path).and_then(|mut file| file.read(&mut [0; 16])).is_ok(),
         );
     }
-    for path in ["/usr/planted", "/etc/planted", "/planted", "/bin/planted", "/opt/planted"] {
-        tally.note("plant", path, File::create(path).is_ok());
-        let _ = fs::remove_file(path);
+    for path in ["/usr", "/etc", "/", "/bin", "/opt"] {
+        // Asked, not done: without walls it would be the machine's own directory.
+        let open = access(path, AccessFlags::W_OK).is_ok();
+        tally.note("plant", path, open);
+    }
+    // Everybody may write to this one but for the walls.
+    let planted = targets.tree.join(PLANTED);
+    tally.note("planted in a tree", &planted.display().to_string(), File::create(&planted).is_ok());
+    let _ = fs::remove_file(&planted);
+    let file = targets.tree.join("file");
+    let write = OpenOptions::new().append(true).open(&file).is_ok();
+    tally.note("planted in a tree", &file.display().to_string(), write);
+    let emptied = OpenOptions::new().write(true).truncate(true).open(&file).is_ok();
+    tally.note("planted in a tree", "emptied", emptied);
+}
+
+/// Calls of the kernel that no server needs, each with what the walls say to it: any other answer is the kernel's own.
+fn calls(tally: &mut Tally) {
+    let (new_user, child) = (libc::CLONE_NEWUSER, libc::SIGCHLD);
+    let clone = format!("{}, 0, 0, 0, 0", new_user | child);
+    let clone3 = format!("my $a = pack('Q8', {new_user}, 0, 0, 0, {child}, 0, 0, 0), 64");
+    let of = |family: i32, rest: &str| format!("{family}, {rest}");
+    let mut calls: Vec<(&str, c_long, String, i32)> = vec![
+        ("io_uring", libc::SYS_io_uring_setup, "0, 0".to_owned(), libc::ENOSYS),
+        ("clone", libc::SYS_clone, clone, libc::EPERM),
+        ("clone3", libc::SYS_clone3, clone3, libc::ENOSYS),
+        ("tiocsti", libc::SYS_ioctl, format!("0, {}, my $c = 'x'", libc::TIOCSTI), libc::EPERM),
+        ("netlink", libc::SYS_socket, of(libc::AF_NETLINK, "3, 4"), libc::EAFNOSUPPORT),
+        ("vsock", libc::SYS_socket, of(libc::AF_VSOCK, "1, 0"), libc::EAFNOSUPPORT),
+        ("packet", libc::SYS_socket, of(libc::AF_PACKET, "3, 768"), libc::EAFNOSUPPORT),
+        (
+            "pair",
+            libc::SYS_socketpair,
+            of(libc::AF_INET, "1, 0, my $f = ' ' x 8"),
+            libc::EAFNOSUPPORT,
+        ),
+    ];
+    if cfg!(target_arch = "x86_64") {
+        let number = 0x4000_0000 | libc::SYS_getpid;
+        calls.push(("x32", number, String::new(), libc::EPERM));
+    }
+    for (name, number, args, refusal) in calls {
+        let args = if args.is_empty() { args } else { format!(", {args}") };
+        // A new process has nothing to do.
+        let script = format!(
+            "my $r = syscall({number}{args}); exit 0 if $r == 0; wait if $r > 0; \
+             exit($r < 0 && $! == {refusal})"
+        );
+        tally.run(&format!("call {name}"), name, "perl", &["-e", &script]);
     }
 }
 

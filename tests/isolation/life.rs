@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 
 use crate::children::{output, parent_of, spawner, start};
 use crate::proc::{Marker, field};
-use crate::users::{Kind, State, alone, as_ordinary, is_root, permitted};
+use crate::users::{Kind, State, alone, as_ordinary, as_root, permitted};
 use crate::wait::eventually;
 
 /// Every kind of walls that whoever runs this can have, in one test for root and one for everybody else.
@@ -165,7 +165,7 @@ async fn a_state_directory_in_the_tree_of_the_program_is_not_there() {
 
 #[tokio::test]
 async fn root_gets_no_walls_that_leave_it_root() {
-    if !is_root() {
+    if !as_root() {
         return;
     }
     let state = State::new();

@@ -10,9 +10,13 @@
 )]
 
 mod attacks;
+mod hidden;
 mod life;
+mod machine;
+mod memory;
 mod neighbour;
 mod programs;
+mod status;
 mod users;
 mod walls;
 

@@ -45,6 +45,8 @@ pub(crate) struct Targets {
     pub(crate) abstract_socket: String,
     pub(crate) shared_memory: String,
     pub(crate) uid: u32,
+    /// What everybody's walls show to be read, and nothing else forbids to write.
+    pub(crate) tree: PathBuf,
 }
 
 /// A neighbour that is up and holds its secrets.
@@ -88,6 +90,7 @@ impl Victim {
         fs::set_permissions(&store, Permissions::from_mode(0o600)).unwrap();
         targets.files.push(store);
         targets.directories.push(state.path.clone());
+        targets.tree = state.tree();
         let pid = process.pid.cast_signed();
         let own = std::process::id().cast_signed();
         targets.pids.extend(ancestors(pid, own).into_iter().chain([own]));

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,7 +11,7 @@ use mcpwrap::process::resolve::{self, Error, Resolved};
 use mcpwrap::process::walls::{Identity, Paths, Walls};
 
 use crate::children::{output, spawner};
-use crate::users::{Kind, State, as_ordinary, notice, permitted};
+use crate::users::{Kind, State, again, as_ordinary, is_root, notice, permitted};
 
 const MANIFEST: &str = r#"{
     "name": "@isolation/server",
@@ -71,7 +72,7 @@ async fn resolved(
 ) -> Result<Resolved, Error> {
     let words = ["npx", "-y"].iter().chain(program).map(OsString::from);
     let argv: Vec<OsString> = words.chain([file.into(), "--".into(), "one".into()]).collect();
-    resolve::program(spawner, &argv, &state.path, Some(identity)).await
+    resolve::program(spawner, &argv, &state.path, Some(identity), &[]).await
 }
 
 #[tokio::test]
@@ -104,6 +105,55 @@ async fn a_package_is_installed_once_and_run_from_a_tree_that_nobody_can_change(
     assert_eq!(said["seen"]["token"], serde_json::Value::Null);
     assert_eq!(said["seen"]["user"], "installer");
     assert_eq!(said["seen"]["readable"], serde_json::json!([]));
+}
+
+/// Set for a run in which an `npm` comes first that works for its owner alone.
+const SHIM: &str = "ISOLATION_SHIM";
+
+/// A version manager's wrapper works for whoever starts mcpwrap, and not behind walls: the next one in `PATH` is taken,
+/// and where there is none, start-up says what it is.
+#[tokio::test]
+async fn a_wrapper_that_works_outside_alone_is_passed_over_or_named() {
+    const TEST: &str = "programs::a_wrapper_that_works_outside_alone_is_passed_over_or_named";
+    let kind = if is_root() { Kind::Uid } else { Kind::Namespaces };
+    let again_as = std::env::var(SHIM);
+    if !permitted(kind).await || again_as.is_err() && !present("npm") {
+        return;
+    }
+    let (state, source) = (State::new(), State::new());
+    let shim = source.path.join("bin/npm");
+    let Ok(behind) = again_as else {
+        let path = std::env::var("PATH").unwrap();
+        fs::create_dir(source.path.join("bin")).unwrap();
+        fs::create_dir(source.path.join("hidden")).unwrap();
+        fs::write(source.path.join("hidden/npm"), "#!/bin/sh\nexec npm \"$@\"\n").unwrap();
+        let script = format!("#!/bin/sh\nexec {}/hidden/npm \"$@\"\n", source.path.display());
+        fs::write(&shim, script).unwrap();
+        for file in [&shim, &source.path.join("hidden/npm")] {
+            fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        for (behind, path) in [
+            ("npm", format!("{}:{path}", shim.parent().unwrap().display())),
+            ("none", shim.parent().unwrap().display().to_string()),
+        ] {
+            let status = again(TEST).env(SHIM, behind).env("PATH", path).status().unwrap();
+            assert!(status.success(), "with {behind} behind it: {status}");
+        }
+        return;
+    };
+    let file = source.path.join("server.tgz");
+    let identity = installer(&state, kind);
+    let resolved = resolved(&spawner(), &file, &[], &state, identity).await.unwrap_err();
+    if behind == "none" {
+        let Error::Installer { installer: "npm", tried } = &resolved else { panic!("{resolved}") };
+        assert!(tried.contains("hidden/npm") && tried.contains("bin/npm exited"), "{tried}");
+    } else {
+        // It got as far as the package, which is not there.
+        assert!(
+            matches!(&resolved, Error::Install { said, .. } if said.contains("server.tgz")),
+            "{resolved}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -144,7 +194,7 @@ async fn a_python_tool_is_installed_and_run_the_same_way() {
     assert!(made.success());
     let argv = ["uvx", "--from", wheel.to_str().unwrap(), "isolation-server", "one"];
     let argv = argv.map(OsString::from);
-    let tool = resolve::program(&spawner(), &argv, &state.path, Some(identity)).await.unwrap();
+    let tool = resolve::program(&spawner(), &argv, &state.path, Some(identity), &[]).await.unwrap();
     let mut user = state.user("alice", 1, kind);
     if let Walls::Strict { paths, .. } = &mut user.walls {
         *paths = Paths::for_home(&user.home, &tool.trees);

@@ -1,29 +1,36 @@
 //! Two users with their homes, and children of theirs behind walls.
 
 use std::ffi::OsString;
+use std::fs::{self, Permissions};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use mcpwrap::process::home::{self, Home};
+use mcpwrap::process::home::{self, Home, Whose};
 use mcpwrap::process::walls::{Form, Identity, Paths, Walls};
 use mcpwrap::process::{ChildCommand, environment, probe};
 use nix::unistd::geteuid;
 
 use crate::children::{output, spawner};
+use crate::machine;
 use crate::scratch::Scratch;
 
 /// Somebody who owns nothing.
 pub(crate) const ORDINARY: u32 = 65_534;
 /// Set in a run of this binary for one test.
 const ALONE: &str = "ISOLATION_ALONE";
+/// A group for a child to lose.
+pub(crate) const GROUP: &str = "54321";
 
 /// A state directory that goes with its test.
 pub(crate) struct State {
     pub(crate) path: PathBuf,
     scratch: Arc<Scratch>,
+    /// What is shown to every child, beside the state directory.
+    beside: Arc<Scratch>,
     /// No two tests share a user id, or their children could meet.
     first_uid: u32,
 }
@@ -53,13 +60,28 @@ impl State {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let scratch = Arc::new(Scratch::new());
         let path = scratch.to_path_buf();
-        Self { path, scratch, first_uid: 200_000 + number * 10 }
+        let beside = Arc::new(Scratch::new());
+        Self { path, scratch, beside, first_uid: 200_000 + number * 10 }
     }
 
     /// A state directory inside this one.
     pub(crate) fn within(&self, name: &str) -> Self {
         let scratch = Arc::clone(&self.scratch);
-        Self { path: self.path.join(name), scratch, first_uid: self.first_uid }
+        let beside = Arc::clone(&self.beside);
+        Self { path: self.path.join(name), scratch, beside, first_uid: self.first_uid }
+    }
+
+    /// A directory that is shown to every child, with a file in it, and whose permissions let everybody write.
+    pub(crate) fn tree(&self) -> PathBuf {
+        let tree = self.beside.join("tree");
+        if !tree.exists() {
+            fs::create_dir(&tree).unwrap();
+            fs::write(tree.join("file"), "text").unwrap();
+            for path in [tree.clone(), tree.join("file")] {
+                fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
+            }
+        }
+        tree
     }
 
     pub(crate) fn user(&self, name: &'static str, nth: u32, kind: Kind) -> User {
@@ -70,9 +92,10 @@ impl State {
             Kind::Namespaces => Some(Identity::Namespaces),
             Kind::Basic | Kind::None => None,
         };
-        let home = home::prepare(&self.path, name, None, identity.and_then(Identity::ids)).unwrap();
+        let whose = Whose { user: name, tenant: None, authority: None };
+        let home = home::prepare(&self.path, whose, identity.and_then(Identity::ids)).unwrap();
         let own = std::env::current_exe().unwrap();
-        let paths = Paths::for_home(&home, &[own.parent().unwrap().to_owned()]);
+        let paths = Paths::for_home(&home, &[own.parent().unwrap().to_owned(), self.tree()]);
         let walls = match (identity, kind) {
             (Some(identity), _) => Walls::Strict { identity, paths },
             (None, Kind::Basic) => Walls::Basic { paths },
@@ -101,7 +124,8 @@ impl User {
     }
 }
 
-/// Whether the kernel permits this kind of walls; a refusal is said, never passed over.
+/// Whether this machine permits this kind of walls; a refusal is said, never passed over. What it permits must be found
+/// possible by mcpwrap too.
 pub(crate) async fn permitted(kind: Kind) -> bool {
     let form = match kind {
         Kind::Uid => Form::Uid,
@@ -110,11 +134,12 @@ pub(crate) async fn permitted(kind: Kind) -> bool {
         Kind::Basic => Form::Basic,
         Kind::None => return true,
     };
-    let findings = probe(&spawner(), Some(200_000)).await;
-    if let Some(refusal) = findings.refusals.into_iter().find(|refusal| refusal.form == form) {
-        notice(&format!("{kind:?} is refused here: {}", refusal.reason));
+    if !machine::permits(kind) {
+        notice(&format!("this machine does not permit {kind:?}"));
         return false;
     }
+    let findings = probe(&spawner(), Some(200_000)).await;
+    assert!(findings.possible.contains(&form), "{kind:?} can be had here: {findings:#?}");
     true
 }
 
@@ -127,6 +152,14 @@ pub(crate) fn is_root() -> bool {
     geteuid().is_root()
 }
 
+/// Whether this run can do what only root can; that it cannot is said.
+pub(crate) fn as_root() -> bool {
+    if !is_root() {
+        notice("this needs root");
+    }
+    is_root()
+}
+
 /// Runs a test of this binary once more as somebody who is not root, and tells whether this is that run.
 pub(crate) fn as_ordinary(test: &str) -> bool {
     if !is_root() {
@@ -135,8 +168,7 @@ pub(crate) fn as_ordinary(test: &str) -> bool {
     let mut again = again(test);
     // Nothing of root's may be needed, and what must not pass to children is there to be passed.
     again.env("HOME", "/nonexistent").env("SECRET_TOKEN", "hunter2").current_dir("/");
-    let status = again.uid(ORDINARY).gid(ORDINARY).status().unwrap();
-    assert!(status.success(), "as uid {ORDINARY}: {status}");
+    passed(again.uid(ORDINARY).gid(ORDINARY), &format!("as uid {ORDINARY}"));
     false
 }
 
@@ -146,13 +178,32 @@ pub(crate) fn alone(test: &str) -> bool {
     if std::env::var_os(ALONE).is_some() {
         return true;
     }
-    let status = again(test).env(ALONE, "1").status().unwrap();
-    assert!(status.success(), "alone: {status}");
+    passed(again(test).env(ALONE, "1"), "alone");
     false
 }
 
-fn again(test: &str) -> std::process::Command {
+/// Runs a test of this binary once more as root with a group more than root needs, and tells whether this is that run.
+pub(crate) fn with_a_group(test: &str) -> bool {
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let again = again(test);
+    let mut grouped = std::process::Command::new("setpriv");
+    grouped.args(["--groups", GROUP]).arg(again.get_program()).args(again.get_args());
+    passed(grouped.env(ALONE, "1"), "with a group");
+    false
+}
+
+pub(crate) fn again(test: &str) -> std::process::Command {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture"]);
     command
+}
+
+/// The run succeeds, and there was a test of that name in it.
+fn passed(run: &mut std::process::Command, how: &str) {
+    let output = run.stderr(std::process::Stdio::inherit()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{how}: {}\n{said}", output.status);
+    assert!(said.contains("ok. 1 passed"), "{how}: there is no such test\n{said}");
 }

@@ -1,7 +1,4 @@
 //! Connections that go away, fall silent or do not read: what that means for the call, and for nobody else.
-
-use std::time::Duration;
-
 use mcpwrap::mcp::Era;
 
 use crate::support::*;
@@ -152,13 +149,17 @@ async fn an_idle_child_is_stopped_and_started_again() {
     let first = modern.pid().await;
     eventually("the end of the idle child", || !is_alive(first)).await;
     assert_ne!(modern.pid().await, first);
-    // A session needs its child, so that one stays.
-    let session = Session::new(&served).await;
+    // Whoever waits for news of a resource needs the child that reports it, so that one stays when another is stopped
+    // that was used after it.
+    let session = Session::able(&served).await;
+    let stream = session.listen().await;
+    session.get("resources/subscribe", json!({ "uri": "test://a" })).await;
     let kept = session.pid().await;
-    let mut tick = tokio::time::interval(Duration::from_millis(250));
-    for _ in 0..10 {
-        tick.tick().await;
-        assert!(is_alive(kept));
-    }
+    let idle = modern.pid().await;
+    assert_ne!(idle, kept);
+    eventually("the end of the idle child", || !is_alive(idle)).await;
     assert_eq!(session.pid().await, kept);
+    drop(stream);
+    eventually("the end of the child that nobody waits for", || !is_alive(kept)).await;
+    assert_ne!(session.pid().await, kept);
 }

@@ -1,56 +1,90 @@
-//! A child that dies: those who wait are told, sessions begin anew, the next call has a fresh child.
+//! A child that dies: those who wait are told, the next call has a fresh child. What becomes of sessions is next door.
 
 use crate::support::*;
 
-/// 4.32, 2.3: seen in a peer: after a killed child every session broken for good.
-#[tokio::test]
-async fn after_a_killed_child_sessions_are_404_and_a_new_one_works() {
-    let served = Mcpwrap::dev().start().await;
-    let (session, other) = (Session::new(&served).await, Session::new(&served).await);
-    let mut stream = session.listen().await;
-    let hold = session.begin(json!(1), "hold", json!({}));
-    let kill = async {
-        other.call("held", json!({ "count": 1 })).await;
-        kill_hard(other.pid().await);
-    };
-    let (reply, ()) = futures_util::future::join(hold, kill).await;
-    let answer = reply.answer().await;
-    let (code, message) = error(&answer);
-    assert_eq!(code, -32603);
-    assert!(message.contains("killed") || message.contains("signal"), "{message}");
-    assert!(message.contains("while it worked on this call"), "{message}");
-    assert_eq!(stream.message().await, None, "the stream of a lost session ends");
-    for lost in [&session, &other] {
-        lost.ask(json!(2), "tools/list", json!({})).await.expect(404);
-    }
-    let fresh = Session::new(&served).await;
-    assert!(fresh.call("echo", json!({})).await["result"].is_object());
-}
-
 /// 4.31, 6.20: modern clients have nothing to lose but the call.
 #[tokio::test]
-async fn a_modern_client_gets_503_and_calls_again() {
+async fn a_modern_client_is_told_and_calls_again() {
     for setup in [Mcpwrap::dev(), Mcpwrap::dev().modern()] {
         let served = setup.start().await;
         let modern = Modern::new(&served);
         let first = modern.pid().await;
-        let reply = modern.begin(json!(1), "exit", json!({ "code": 7 })).await.expect(503);
+        let reply = modern.begin(json!(1), "exit", json!({ "code": 7 })).await.expect(200);
         let answer = reply.json().await;
-        assert_eq!(error(&answer).0, -32603);
         assert!(error(&answer).1.contains('7'), "{answer}");
+        is_unknown(&answer);
         assert_ne!(modern.pid().await, first);
     }
 }
 
-/// Sessions are ours where the child is modern: they survive it.
+/// Whether the call was carried out is not known, and the client is told so.
+fn is_unknown(answer: &Value) {
+    assert_eq!(error(answer).0, -32603);
+    assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}");
+    assert!(error(answer).1.contains("whether the call was carried out is not known"), "{answer}");
+}
+
+/// Seen from outside: proxies and clients send again what was answered with a 503, and a write ran twice. What has left for
+/// the server is never a 503: in a document, on a stream, in a batch.
 #[tokio::test]
-async fn a_session_on_a_modern_child_survives_it() {
-    let served = Mcpwrap::dev().modern().start().await;
-    let session = Session::new(&served).await;
-    let first = session.pid().await;
-    let lost = session.call("exit", json!({ "code": 7 })).await;
-    assert_eq!(error(&lost).0, -32603);
-    assert_ne!(session.pid().await, first);
+async fn a_call_that_may_have_been_carried_out_is_not_invited_again() {
+    let served = Mcpwrap::dev().start().await;
+    let modern = Modern::new(&served);
+    let child = modern.pid().await;
+    let progress = json!({
+        "jsonrpc": "2.0", "method": "notifications/progress",
+        "params": { "progressToken": "$token", "progress": 1 },
+    });
+    let params = json!({
+        "name": "say", "arguments": { "lines": [progress] }, "_meta": { "progressToken": 1 },
+    });
+    let mut stream = modern.ask(json!(1), "tools/call", params).await.expect(200).events();
+    stream.expect("notifications/progress").await;
+    kill_hard(child);
+    is_unknown(&stream.message().await.unwrap());
+
+    for version in ["2025-03-26", "2025-11-25"] {
+        let served = Mcpwrap::dev().start().await;
+        let session = Session::with(&served, version, json!({})).await;
+        let call = |id: u8, tool: &str| {
+            let params = json!({ "name": tool, "arguments": {} });
+            json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params })
+        };
+        let body = match version {
+            "2025-03-26" => json!([call(1, "never"), call(2, "exit")]),
+            _ => call(1, "exit"),
+        };
+        let reply = session.post(&body).await.expect(200);
+        let answers = match reply.is_stream() {
+            true => reply.events().rest().await,
+            false => vec![reply.json().await],
+        };
+        assert_eq!(answers.len(), body.as_array().map_or(1, Vec::len), "{answers:?}");
+        answers.iter().for_each(is_unknown);
+    }
+}
+
+/// Behind a server that does not read: what has left in part may be done, what has not may be sent again.
+#[tokio::test]
+async fn only_what_has_not_left_is_a_503() {
+    let served = Mcpwrap::dev().flags(["--trace"]).start().await;
+    let modern = Modern::new(&served);
+    let child = modern.pid().await;
+    assert_eq!(text(&modern.call("deaf", json!({})).await), "deaf now");
+    let large = modern.begin(json!(1), "echo", json!({ "padding": "x".repeat(1 << 20) }));
+    let small = async {
+        served.stderr.wait("→ tools/call echo").await;
+        modern.begin(json!(2), "held", json!({})).await
+    };
+    let end = async {
+        served.stderr.wait("→ tools/call held").await;
+        kill_hard(child);
+    };
+    let (large, small, ()) = futures_util::future::join3(large, small, end).await;
+    is_unknown(&large.expect(200).json().await);
+    let small = small.expect(503);
+    assert_eq!(small.header("retry-after"), Some("1"));
+    assert_eq!(small.json().await["error"]["data"]["outcome"], "unsent");
 }
 
 /// Half an answer is no answer, and what was whole before it counts.
@@ -58,7 +92,9 @@ async fn a_session_on_a_modern_child_survives_it() {
 async fn a_child_that_dies_within_an_answer() {
     let served = Mcpwrap::dev().start().await;
     let modern = Modern::new(&served);
-    modern.begin(json!(1), "exit", json!({ "when": "half" })).await.expect(503);
+    is_unknown(
+        &modern.begin(json!(1), "exit", json!({ "when": "half" })).await.expect(200).json().await,
+    );
     let answer = modern.call("exit", json!({ "when": "after" })).await;
     assert_eq!(text(&answer), "goodbye");
     eventually_works(&modern).await;
@@ -108,8 +144,8 @@ async fn a_child_killed_while_it_is_greeted() {
 async fn crash_loops_back_off_and_say_so() {
     let served = Mcpwrap::dev().start().await;
     let modern = Modern::new(&served);
-    modern.begin(json!(1), "exit", json!({ "code": 7 })).await.expect(503);
-    modern.begin(json!(1), "exit", json!({ "code": 7 })).await.expect(503);
+    modern.begin(json!(1), "exit", json!({ "code": 7 })).await.expect(200);
+    modern.begin(json!(1), "exit", json!({ "code": 7 })).await.expect(200);
     let reply = modern.begin(json!(1), "echo", json!({})).await.expect(503);
     let wait: u64 = reply.header("retry-after").expect("when to come back").parse().unwrap();
     assert!((1..=2).contains(&wait), "{wait}");
@@ -152,11 +188,9 @@ async fn a_command_that_does_not_exist_is_said() {
 
 /// Asks until the answer is one, as often as the answer says.
 async fn eventually_works(modern: &Modern) {
-    let mut tick = tokio::time::interval(std::time::Duration::from_millis(100));
-    soon("a child that works", async {
-        while modern.begin(json!(1), "echo", json!({})).await.status != 200 {
-            tick.tick().await;
-        }
+    until("a child that works", async || {
+        let reply = modern.begin(json!(1), "echo", json!({})).await;
+        (reply.status == 200).then_some(())
     })
     .await;
 }

@@ -218,3 +218,16 @@ async fn no_process_outlives_it() {
         }
     }
 }
+
+/// A single result may be larger than everything that may be held: its reader has nothing else.
+#[tokio::test]
+async fn a_lone_large_result_passes_whatever_the_budget() {
+    let served = Mcpwrap::dev().flags(["--memory", "1MiB"]).start().await;
+    let bytes = 20 << 20;
+    for answer in [
+        Session::new(&served).await.call("big", json!({ "bytes": bytes })).await,
+        Modern::new(&served).call("big", json!({ "bytes": bytes })).await,
+    ] {
+        assert_eq!(text(&answer).len(), bytes);
+    }
+}

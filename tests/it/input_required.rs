@@ -50,6 +50,16 @@ async fn a_question_becomes_input_required_and_the_retry_resumes() {
     assert_eq!(structured(&seen)["lines"].as_array().unwrap().len(), 4);
 }
 
+/// A server may leave a question's parameters out; go-sdk 1.8 cannot read one without.
+#[tokio::test]
+async fn a_question_without_parameters_gets_empty_ones() {
+    for setup in [Mcpwrap::dev(), Mcpwrap::dev().modern()] {
+        let served = setup.start().await;
+        let answer = Modern::able(&served).call("ask", json!({ "kind": "roots" })).await;
+        assert_eq!(wanted(&answer).0[0].1, json!({ "method": "roots/list", "params": {} }));
+    }
+}
+
 /// 5.13: answers that are missing are asked for again; unknown ones are ignored.
 #[tokio::test]
 async fn partial_answers_are_kept_and_the_rest_is_asked_again() {
@@ -191,6 +201,20 @@ async fn a_modern_childs_state_is_sealed_on_the_way() {
     let last = modern.retry("ask", &arguments, &state, answers.clone()).await;
     let seen = structured(&last);
     assert_eq!((&seen["requestState"], &seen["inputResponses"]), (&json!("state 2"), &answers));
+}
+
+/// 5.17: no process holds a modern child's call while its client answers: the time that stands inside the state ends it.
+#[tokio::test]
+async fn an_expired_state_of_a_modern_child_is_refused() {
+    let served = Mcpwrap::dev().modern().flags(["--sealed-ttl", "1s"]).start().await;
+    let modern = Modern::able(&served);
+    let (_, state) = wanted(&modern.call("ask", json!({})).await);
+    let answers = json!({ "own-0-1": accepted(1) });
+    let refusal = until("the end of the state", async || {
+        let answer = modern.retry("ask", &json!({}), &state, answers.clone()).await;
+        answer["error"].is_object().then_some(answer)
+    });
+    invalid(&refusal.await);
 }
 
 /// 6.27: a modern child that asks what the client cannot do breaks the protocol.

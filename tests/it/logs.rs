@@ -7,6 +7,15 @@ fn log(level: &str, text: &str) -> Value {
     json!({ "level": level, "text": text })
 }
 
+/// How many messages came before the answer.
+async fn heard(reply: Reply) -> usize {
+    let reply = reply.expect(200);
+    match reply.is_stream() {
+        true => reply.events().rest().await.len() - 1,
+        false => 0,
+    }
+}
+
 #[tokio::test]
 async fn a_log_line_travels_on_the_stream_of_its_call() {
     let served = Mcpwrap::dev().start().await;
@@ -39,7 +48,40 @@ async fn each_session_has_its_own_level() {
     assert_eq!(error(&wrong).0, -32602);
 }
 
-/// Seen in a peer: a log line of one session sent to another.
+/// Seen from outside: with two calls in flight modern clients heard nothing. Each call that asked for the level hears it,
+/// whichever client's it is, and a session hears it once.
+#[tokio::test]
+async fn every_call_that_asked_for_the_level_hears_a_log_line() {
+    for setup in [Mcpwrap::dev(), Mcpwrap::dev().modern()] {
+        let served = setup.start().await;
+        let (modern, session) = (Modern::new(&served), Session::new(&served).await);
+        session.get("logging/setLevel", json!({ "level": "warning" })).await;
+        let asking = async |level: Option<&str>, name: &str, arguments: Value| {
+            let mut params = json!({ "name": name, "arguments": arguments });
+            if let Some(level) = level {
+                params["_meta"] = json!({ "io.modelcontextprotocol/logLevel": level });
+            }
+            heard(modern.ask(json!(1), "tools/call", params).await).await
+        };
+        let of_session = async |id| heard(session.begin(json!(id), "hold", json!({})).await).await;
+        let logging = async {
+            modern.call("held", json!({ "count": 5 })).await;
+            let info = asking(Some("info"), "log", log("info", "a")).await;
+            let warning = asking(Some("info"), "log", log("warning", "b")).await;
+            modern.call("release", json!({})).await;
+            info + warning
+        };
+        let hold = |level| asking(level, "hold", json!({}));
+        let (info, error, deaf) = (hold(Some("info")), hold(Some("error")), hold(None));
+        let held = futures_util::future::join3(info, error, deaf);
+        let sessions = futures_util::future::join(of_session(1), of_session(2));
+        let (held, one, logging) = futures_util::future::join3(held, sessions, logging).await;
+        assert_eq!((held, one.0 + one.1, logging), ((2, 0, 0), 1, 2));
+    }
+}
+
+/// Seen in a peer: a log line of one session sent to another. One that has asked for no level is told only what can be
+/// of no other's call.
 #[tokio::test]
 async fn a_log_line_that_could_be_anybodys_reaches_nobody() {
     let served = Mcpwrap::dev().start().await;
@@ -82,11 +124,7 @@ async fn a_modern_request_hears_what_it_asked_for() {
         if let Some(level) = level {
             params["_meta"] = json!({ "io.modelcontextprotocol/logLevel": level });
         }
-        let reply = modern.ask(json!(1), "tools/call", params).await.expect(200);
-        match reply.is_stream() {
-            true => reply.events().rest().await.len() - 1,
-            false => 0,
-        }
+        heard(modern.ask(json!(1), "tools/call", params).await).await
     };
     assert_eq!(ask(None, "emergency").await, 0);
     assert_eq!(ask(Some("warning"), "info").await, 0);

@@ -12,8 +12,10 @@
 // Elsewhere than on Linux there is `dev` alone.
 #![cfg_attr(mcpwrap_portable, allow(dead_code, unused_imports, reason = "for the tests of serve"))]
 
+mod audit_file;
 mod audit_queue;
 mod batches;
+mod both_eras;
 mod connections;
 mod crashes;
 mod dev_mode;
@@ -24,11 +26,13 @@ mod legacy_client_modern_child;
 mod logs;
 mod malformed;
 mod mapping;
+mod masking;
 mod modern_requests;
 mod noise;
 mod questions;
 mod resume;
 mod retries;
+mod session_survival;
 mod sessions;
 mod stubborn;
 mod subscriptions;

@@ -187,6 +187,42 @@ async fn what_does_not_exist_is_invalid_params_with_200() {
     }
 }
 
+/// Seen with go-sdk 1.8: its modern client sends the two methods that it shares with older ones without `_meta`.
+#[tokio::test]
+async fn ping_and_set_level_without_meta_are_answered() {
+    let served = Mcpwrap::dev().start().await;
+    let send = async |method: &str, params: Value, header: &str| {
+        let mut body = json!({ "jsonrpc": "2.0", "id": 1, "method": method });
+        if !params.is_null() {
+            body["params"] = params;
+        }
+        let request = Request::post(body.to_string())
+            .header("mcp-protocol-version", "2026-07-28")
+            .header("mcp-method", header);
+        let reply = served.send(&request).await;
+        (reply.status, reply.json().await)
+    };
+    for (method, params) in [
+        ("ping", Value::Null),
+        ("ping", json!({ "_meta": { "progressToken": 1 } })),
+        ("logging/setLevel", json!({ "level": "debug" })),
+    ] {
+        let (status, answer) = send(method, params, method).await;
+        assert_eq!(status, 200, "{answer}");
+        assert_eq!(answer["result"], json!({ "resultType": "complete" }), "{method}");
+    }
+    for (method, params, header, status, code) in [
+        ("logging/setLevel", json!({ "level": "loud" }), "logging/setLevel", 400, -32602),
+        ("logging/setLevel", json!({}), "logging/setLevel", 400, -32602),
+        ("ping", Value::Null, "tools/list", 400, -32020),
+        ("tools/list", Value::Null, "tools/list", 400, -32602),
+        ("ping", json!({ "_meta": Modern::new(&served).meta() }), "ping", 404, -32601),
+    ] {
+        let (found, answer) = send(method, params, header).await;
+        assert_eq!((found, error(&answer).0), (status, code), "{method}: {answer}");
+    }
+}
+
 /// 3.16 to 3.18: notifications are taken and dropped, answers refused, sessions and GETs unknown.
 #[tokio::test]
 async fn only_requests_have_a_place() {

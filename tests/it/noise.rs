@@ -59,6 +59,10 @@ async fn floods_stall_nobody() {
         let arguments = json!({ "stream": stream, "bytes": 20_000_000 });
         assert_eq!(text(&session.call("flood", arguments).await), "after the flood");
     }
+    // Something of either is shown, and that the rest is not.
+    for said in ["stdout: flood ...", "| flood ...", "lines dropped)"] {
+        served.stderr.wait(said).await;
+    }
     let shown = served.stderr.lines().iter().filter(|line| line.contains("flood ...")).count();
     assert!(shown < 2_000, "{shown} of 44000 lines were shown");
 }

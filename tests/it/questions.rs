@@ -89,34 +89,64 @@ async fn two_clients_are_asked_their_own_questions() {
     futures_util::future::join_all(asked).await;
 }
 
+/// Two clients whose calls of one child are under way: those of tools that have ended without a question are not kept
+/// apart. `one`'s call asks when its key is released.
+struct Together {
+    served: Served,
+    one: Session,
+    other: Session,
+}
+
+impl Together {
+    async fn new(limit: &str) -> Self {
+        let setup = Mcpwrap::dev().flags(["--trace", "--hold-limit", limit]);
+        let served = setup.start().await;
+        let (one, other) = (Session::able(&served).await, Session::able(&served).await);
+        let together = Self { served, one, other };
+        let learn = async {
+            together.one.call("held", json!({ "count": 1 })).await;
+            together.release("x").await;
+        };
+        futures_util::future::join(together.one.call("hold", json!({ "key": "x" })), learn).await;
+        together
+    }
+
+    async fn release(&self, key: &str) {
+        let params = json!({ "ref": {}, "argument": { "name": "key", "value": key } });
+        self.one.get("completion/complete", params).await;
+    }
+
+    /// The answers to both calls, of which the first has asked; `then` follows.
+    async fn ask(&self, then: impl Future<Output = ()>) -> (Reply, Reply) {
+        let asks = self.one.begin(json!(1), "hold", json!({ "key": "ask" }));
+        let holds = async {
+            self.one.call("held", json!({ "count": 1 })).await;
+            self.other.begin(json!(1), "hold", json!({ "key": "y" })).await
+        };
+        let released = async {
+            self.one.call("held", json!({ "count": 2 })).await;
+            self.release("ask").await;
+            self.served.stderr.wait("elicitation/create (asks)").await;
+            then.await;
+        };
+        let (asked, held, ()) = futures_util::future::join3(asks, holds, released).await;
+        (asked, held)
+    }
+}
+
 /// 5.42: where two clients' calls could have asked, the question is held until only one is left; never guessed.
 #[tokio::test]
 async fn a_question_that_could_be_of_two_clients_is_held_not_guessed() {
-    let served = Mcpwrap::dev().flags(["--trace"]).start().await;
-    let (one, other) = (Session::able(&served).await, Session::able(&served).await);
-    let release = |key: &'static str| {
-        let params = json!({ "ref": {}, "argument": { "name": "key", "value": key } });
-        one.get("completion/complete", params)
-    };
-    // Tools that have ended without a question are not kept apart.
-    let learn = async {
-        one.call("held", json!({ "count": 1 })).await;
-        release("x").await;
-    };
-    futures_util::future::join(one.call("hold", json!({ "key": "x" })), learn).await;
-    let asks = one.begin(json!(1), "hold", json!({ "key": "ask" }));
-    let holds = async {
-        one.call("held", json!({ "count": 1 })).await;
-        other.begin(json!(1), "hold", json!({ "key": "y" })).await
-    };
-    let released = async {
-        one.call("held", json!({ "count": 2 })).await;
-        release("ask").await;
-        served.stderr.wait("elicitation/create (asks)").await;
-        release("y").await;
-    };
-    let (asked, held, ()) = futures_util::future::join3(asks, holds, released).await;
-    assert_eq!(structured(&held.expect(200).json().await)["key"], "y");
+    let together = Together::new("60s").await;
+    let one = &together.one;
+    let (asked, held) = together
+        .ask(async {
+            // A call of a tool that asks nothing waits for none of it, whichever client's it is.
+            together.other.call("held", json!({ "count": 1 })).await;
+            together.release("y").await;
+        })
+        .await;
+    assert_eq!(structured(&held.expect(200).answer().await)["key"], "y");
     let mut events = asked.expect(200).events();
     let question = events.expect("elicitation/create").await;
     one.answer(&question, json!({ "action": "accept" })).await;
@@ -124,6 +154,23 @@ async fn a_question_that_could_be_of_two_clients_is_held_not_guessed() {
         structured(&events.message().await.unwrap())["answers"][0]["result"]["action"],
         "accept"
     );
+}
+
+/// Seen from outside: a question waited 14.8 s for another client's call of 15 s. It is refused in time, with the reason.
+#[tokio::test]
+async fn a_question_that_stays_unclear_is_refused() {
+    let together = Together::new("1ms").await;
+    let (asked, held) = together
+        .ask(async {
+            together.served.stderr.wait("no call could be matched to").await;
+            together.release("y").await;
+        })
+        .await;
+    assert_eq!(structured(&held.expect(200).answer().await)["key"], "y");
+    let answer = asked.expect(200).answer().await;
+    let refusal = &structured(&answer)["answers"][0]["error"];
+    let why = refusal["message"].as_str().unwrap_or_else(|| panic!("{answer}"));
+    assert!(why.contains("it cannot be told which of them asks"), "{why}");
 }
 
 /// 10.11: outside any call the only session is asked on its GET stream; of two sessions neither is.

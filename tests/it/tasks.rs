@@ -23,39 +23,45 @@ async fn greeting(modern: &Modern) -> Value {
 /// 9.5: who declared the extension gets tasks as the child makes them, and everything about them is forwarded.
 #[tokio::test]
 async fn tasks_pass_between_modern_peers() {
-    let served = with_extensions(Mcpwrap::dev().modern()).start().await;
-    let modern = Modern::with(&served, declared());
-    let found = modern.get("server/discover", json!({})).await;
-    assert_eq!(found["result"]["capabilities"]["extensions"][TASKS], json!({}));
-    let answer = modern.call("say", answer_with(&created())).await;
-    assert_eq!(answer["result"], created());
-    for method in ["tasks/get", "tasks/update", "tasks/cancel"] {
-        let params = json!({ "taskId": "t-1", "inputResponses": { "a": { "action": "accept" } } });
-        let answer = modern.get(method, params.clone()).await;
-        let seen = &answer["result"];
-        assert_eq!((&seen["method"], &seen["params"]["taskId"]), (&json!(method), &json!("t-1")));
-        // The routing header says what the body says.
-        let body = modern.body(json!(1), method, params);
-        for wrong in [
-            modern.request(&body).without("mcp-name"),
-            modern.request(&body).with("mcp-name", "t-2"),
-        ] {
-            let refused = served.send(&wrong).await.expect(400).json().await;
-            assert_eq!(error(&refused).0, -32020);
+    for setup in [Mcpwrap::dev().modern(), Mcpwrap::dev().child(["--dual"])] {
+        let served = with_extensions(setup).start().await;
+        let modern = Modern::with(&served, declared());
+        let found = modern.get("server/discover", json!({})).await;
+        assert_eq!(found["result"]["capabilities"]["extensions"][TASKS], json!({}));
+        let answer = modern.call("say", answer_with(&created())).await;
+        assert_eq!(answer["result"], created());
+        for method in ["tasks/get", "tasks/update", "tasks/cancel"] {
+            let params =
+                json!({ "taskId": "t-1", "inputResponses": { "a": { "action": "accept" } } });
+            let answer = modern.get(method, params.clone()).await;
+            let seen = &answer["result"];
+            assert_eq!(
+                (&seen["method"], &seen["params"]["taskId"]),
+                (&json!(method), &json!("t-1"))
+            );
+            // The routing header says what the body says.
+            let body = modern.body(json!(1), method, params);
+            for wrong in [
+                modern.request(&body).without("mcp-name"),
+                modern.request(&body).with("mcp-name", "t-2"),
+            ] {
+                let refused = served.send(&wrong).await.expect(400).json().await;
+                assert_eq!(error(&refused).0, -32020);
+            }
         }
+        let mut events = modern.listen(json!("l"), json!({ "taskIds": ["t-1"] })).await;
+        let first = events.expect("notifications/subscriptions/acknowledged").await;
+        assert_eq!(first["params"]["notifications"]["taskIds"], json!(["t-1"]));
+        let note = json!({
+            "jsonrpc": "2.0", "method": "notifications/tasks",
+            "params": { "taskId": "t-1", "status": "completed", "_meta": { TAG: "$listen" } },
+        });
+        let done = json!({ "jsonrpc": "2.0", "id": "$id", "result": { "resultType": "complete" } });
+        modern.call("say", say(json!([note, done]))).await;
+        let told = events.expect("notifications/tasks").await;
+        assert_eq!(told["params"]["status"], "completed");
+        assert_eq!(told["params"]["_meta"][TAG], "l");
     }
-    let mut events = modern.listen(json!("l"), json!({ "taskIds": ["t-1"] })).await;
-    let first = events.expect("notifications/subscriptions/acknowledged").await;
-    assert_eq!(first["params"]["notifications"]["taskIds"], json!(["t-1"]));
-    let note = json!({
-        "jsonrpc": "2.0", "method": "notifications/tasks",
-        "params": { "taskId": "t-1", "status": "completed", "_meta": { TAG: "$listen" } },
-    });
-    let done = json!({ "jsonrpc": "2.0", "id": "$id", "result": { "resultType": "complete" } });
-    modern.call("say", say(json!([note, done]))).await;
-    let told = events.expect("notifications/tasks").await;
-    assert_eq!(told["params"]["status"], "completed");
-    assert_eq!(told["params"]["_meta"][TAG], "l");
 }
 
 /// An answer to a task's question reaches the child: `inputResponses` of `tasks/update` are no retry of ours.
@@ -170,25 +176,27 @@ async fn tasks_of_a_modern_child_are_hidden_from_legacy_clients() {
 /// 9.2: between legacy peers the older design passes as it is, also the child's questions about a task.
 #[tokio::test]
 async fn tasks_pass_between_legacy_peers() {
-    let served = with_extensions(Mcpwrap::dev()).start().await;
-    let session = Session::with(&served, "2025-11-25", declared()).await;
-    assert!(session.hello["result"]["capabilities"]["tasks"]["list"].is_object());
-    let listed = session.get("tools/list", json!({})).await.to_string();
-    assert!(listed.contains(r#""taskSupport":"required""#), "{listed}");
-    let params = json!({ "name": "echo", "task": { "ttl": 1 } });
-    let answer = session.get("tools/call", params.clone()).await;
-    assert_eq!(structured(&answer)["params"], params);
-    for method in ["tasks/get", "tasks/list", "tasks/cancel", "tasks/result"] {
-        let answer = session.get(method, json!({ "taskId": "t-1" })).await;
-        assert_eq!(answer["result"]["params"]["taskId"], "t-1", "{method}");
+    for setup in [Mcpwrap::dev(), Mcpwrap::dev().child(["--dual"])] {
+        let served = with_extensions(setup).start().await;
+        let session = Session::with(&served, "2025-11-25", declared()).await;
+        assert!(session.hello["result"]["capabilities"]["tasks"]["list"].is_object());
+        let listed = session.get("tools/list", json!({})).await.to_string();
+        assert!(listed.contains(r#""taskSupport":"required""#), "{listed}");
+        let params = json!({ "name": "echo", "task": { "ttl": 1 } });
+        let answer = session.get("tools/call", params.clone()).await;
+        assert_eq!(structured(&answer)["params"], params);
+        for method in ["tasks/get", "tasks/list", "tasks/cancel", "tasks/result"] {
+            let answer = session.get(method, json!({ "taskId": "t-1" })).await;
+            assert_eq!(answer["result"]["params"]["taskId"], "t-1", "{method}");
+        }
+        let mut standalone = session.listen().await;
+        let status = json!({
+            "jsonrpc": "2.0", "method": "notifications/tasks/status",
+            "params": { "taskId": "t-1", "status": "working" },
+        });
+        let done = json!({ "jsonrpc": "2.0", "id": "$id", "result": { "content": [] } });
+        session.call("say", say(json!([status, done]))).await;
+        let told = standalone.expect("notifications/tasks/status").await;
+        assert_eq!(told["params"], status["params"]);
     }
-    let mut standalone = session.listen().await;
-    let status = json!({
-        "jsonrpc": "2.0", "method": "notifications/tasks/status",
-        "params": { "taskId": "t-1", "status": "working" },
-    });
-    let done = json!({ "jsonrpc": "2.0", "id": "$id", "result": { "content": [] } });
-    session.call("say", say(json!([status, done]))).await;
-    let told = standalone.expect("notifications/tasks/status").await;
-    assert_eq!(told["params"], status["params"]);
 }

@@ -9,8 +9,9 @@ use tokio::io::AsyncReadExt;
 
 use crate::children::{parent_of, start};
 use crate::parent::{IGNORANT, KILLED_SUPERVISOR, Parent, SLEEPERS, STOPPED_SUPERVISOR, WAIT};
-use crate::proc::Marker;
+use crate::proc::{Marker, cmdline, field, pids};
 use crate::trees::{TREES, command, gone, shell, tree};
+use crate::wait::eventually;
 
 #[tokio::test]
 async fn a_start_that_nobody_waits_for_leaves_nothing() {
@@ -70,6 +71,65 @@ async fn a_stopped_supervisor_does_not_keep_its_tree() {
 #[tokio::test]
 async fn a_killed_supervisor_takes_its_tree_along() {
     Parent::plays(KILLED_SUPERVISOR).finishes().await;
+}
+
+/// mcpwrap cannot sweep while it is stopped, so what ends its commands is that their supervisor has gone.
+#[tokio::test]
+async fn a_command_ends_with_its_supervisor_whatever_mcpwrap_does() {
+    let mut parent = Parent::plays(WAIT).await_trees(SLEEPERS).await;
+    let mcpwrap = i32::try_from(parent.child.id().unwrap()).unwrap();
+    let below =
+        |pid: i32| pids().into_iter().filter(move |one| field(*one, "PPid") == pid.to_string());
+    kill(Pid::from_raw(mcpwrap), Signal::SIGSTOP).unwrap();
+    let supervisors: Vec<i32> =
+        below(mcpwrap).filter(|pid| cmdline(*pid).contains("__supervisor")).collect();
+    let commands: Vec<i32> = supervisors.iter().flat_map(|pid| below(*pid)).collect();
+    assert_eq!(supervisors.len(), TREES.len());
+    assert!(commands.len() >= TREES.len(), "{commands:?}");
+    let own: Vec<i32> = supervisors.iter().filter_map(|pid| below(*pid).min()).collect();
+    for supervisor in supervisors {
+        kill(Pid::from_raw(supervisor), Signal::SIGKILL).unwrap();
+    }
+    eventually("the commands end", || own.iter().all(|pid| cmdline(*pid).is_empty())).await;
+    kill(Pid::from_raw(mcpwrap), Signal::SIGCONT).unwrap();
+    gone(&parent.marker).await;
+    parent.child.start_kill().unwrap();
+    parent.child.wait().await.unwrap();
+}
+
+/// Whoever loses his parent comes to the supervisor and not to mcpwrap, which would take him for nobody's.
+#[tokio::test]
+async fn orphans_stay_below_their_supervisor() {
+    let marker = Marker::new();
+    let mut command = shell("(sleep $M &); exec sleep $M");
+    command.env.set("M", marker.0.clone());
+    let process = start(command).await;
+    let own = process.pid.cast_signed();
+    let mut orphan = None;
+    eventually("the orphan", || {
+        orphan =
+            marker.carriers().into_iter().find(|pid| *pid != own && !cmdline(*pid).contains("sh"));
+        orphan.is_some_and(|pid| parent_of(pid) == parent_of(own))
+    })
+    .await;
+    assert_eq!(process.handle.kill().await, Exit::Signal(9));
+    assert_eq!(marker.carriers(), Vec::<i32>::new());
+}
+
+/// One look at the tree misses whoever is born just then; here somebody always is.
+#[tokio::test]
+async fn a_tree_that_goes_on_forking_is_killed_until_it_is_gone() {
+    for round in 0..10 {
+        let marker = Marker::new();
+        // Each shell starts its successor and ends.
+        let mut command = shell("(sh -c \"$S\" \"$S\" $M &); exec sleep $M");
+        command.env.set("S", "sh -c \"$0\" \"$0\" \"$1\" &");
+        command.env.set("M", marker.0.clone());
+        let process = start(command).await;
+        eventually("it forks", || marker.carriers().len() >= 2).await;
+        assert_eq!(process.handle.kill().await, Exit::Signal(9), "{round}");
+        assert_eq!(marker.carriers(), Vec::<i32>::new(), "{round}");
+    }
 }
 
 #[tokio::test]

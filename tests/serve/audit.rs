@@ -34,7 +34,9 @@ async fn a_call_is_a_pair_of_records() {
     let secret = json!({ "password": "hunter2-hunter2" });
     let answer = caller.call("echo", secret.clone()).await;
     assert!(structured(&answer)["params"].is_object());
-    let records = served.audited(1).await;
+    let mut records = served.audited(1).await;
+    // What happened to his process and his credential has tests of its own.
+    records.retain(|record| record.get("method").is_some() || record["event"] == "end");
     // What mcpwrap asks the server for itself is no call, and on record under whoever caused it.
     let [own, begin, end] = &records[..] else { panic!("{records:?}") };
     assert_eq!((&own["event"], &own["method"]), (&json!("own_request"), &json!("tools/list")));
@@ -146,6 +148,82 @@ async fn a_call_that_is_not_admitted_is_not_recorded_as_one() {
             (&json!(count), &json!("127.0.0.0/24"))
         );
     }
+}
+
+fn of_event<'r>(records: &'r [Value], event: &str) -> Vec<&'r Value> {
+    records.iter().filter(|record| record["event"] == event).collect()
+}
+
+/// What happened around the calls: his session, his process, his credential.
+#[tokio::test]
+async fn sessions_processes_and_credentials_are_on_record_from_beginning_to_end() {
+    let (provider, served) = served().await;
+    let caller = alice(&provider, &served);
+    let session = caller.session().await;
+    session.call("echo", json!({})).await;
+    assert_eq!(session.delete().await.status, 204);
+    caller.call("exit", json!({ "code": 3 })).await;
+    let carol = provider.token_with(json!({ "sub": "carol", "org": "acme" }));
+    served.caller(&carol).call("echo", json!({})).await;
+    let id = session.id.clone();
+    let text = served.stop().await;
+    let records = lines_of(&text);
+    let [opened] = of_event(&records, "session_opened")[..] else { panic!("{records:?}") };
+    let [ended] = of_event(&records, "session_ended")[..] else { panic!("{records:?}") };
+    assert_eq!((&opened["session"], &opened["who"]), (&ended["session"], &ended["who"]));
+    assert_eq!(
+        (&ended["why"], &ended["who"]["subject"]),
+        (&json!("its client ended it"), &json!("alice"))
+    );
+    let started = of_event(&records, "child_started");
+    let over = of_event(&records, "child_ended");
+    assert!(!started.is_empty(), "{records:?}");
+    let numbers = |all: &[&Value]| -> std::collections::BTreeSet<u64> {
+        all.iter().map(|record| record["child"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(numbers(&started), numbers(&over), "each that started ended");
+    let crashed = over.iter().find(|record| record["why"].as_str().unwrap().contains("code 3"));
+    assert!(crashed.is_some(), "{over:?}");
+    let credentials = of_event(&records, "credential");
+    let fate = |subject: &str| {
+        let his = credentials.iter().find(|one| one["who"]["subject"] == subject).unwrap();
+        assert_eq!(his["name"], "T");
+        assert!(his["source"].as_str().unwrap().starts_with("file:"), "{his}");
+        his["outcome"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((fate("alice"), fate("carol")), ("fetched".to_owned(), "failed".to_owned()));
+    assert_eq!(of_event(&records, "child_failed").len(), 1);
+    // A session's name lets its owner in, and a credential is nobody's business.
+    assert!(!text.contains(&id) && !text.contains(ALICES), "{text}");
+}
+
+fn lines_of(text: &str) -> Vec<Value> {
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// Somebody with a good token who is not let in is named, once for many requests.
+#[tokio::test]
+async fn whoever_is_not_let_in_is_named() {
+    let provider = Provider::start().await;
+    let served = Mcpwrap::serve().oidc(&provider).flags(["--allow-user", "alice"]).start().await;
+    let mallory = served.caller(&provider.token("mallory"));
+    for _ in 0..2 {
+        assert_eq!(mallory.status().await, 403);
+    }
+    let records = lines_of(&served.stop().await);
+    let forbidden = of_event(&records, "forbidden");
+    let count: u64 = forbidden.iter().map(|record| record["count"].as_u64().unwrap()).sum();
+    assert_eq!(count, 2, "{records:?}");
+    assert!(forbidden.iter().all(|record| record["who"]["subject"] == "mallory"));
+    assert!(forbidden.iter().all(|record| record["reason"] == "not_allowed"));
+}
+
+/// A child that fills the disk of its home would stop everybody's calls.
+#[tokio::test]
+async fn an_audit_log_on_the_disk_of_the_homes_is_said_at_the_start() {
+    let provider = Provider::start().await;
+    let served = Mcpwrap::serve().oidc(&provider).start().await;
+    served.stderr.wait("is on the same filesystem as the homes of children").await;
 }
 
 /// Many at once: each pair is whole, and names its own user.

@@ -187,3 +187,55 @@ async fn the_metadata_say_where_a_token_is_to_be_had() {
         Request { target: "/.well-known/oauth-protected-resource".into(), ..Request::new("GET") };
     assert_eq!(foreign.header("host", "evil.test").send(served.at).await.status, 403);
 }
+
+/// Clients of 2025-03-26 take our origin for the authorization server, and ask it for that server's metadata.
+#[tokio::test]
+async fn the_only_issuer_s_metadata_are_found_on_our_origin() {
+    const PLACES: [&str; 2] =
+        ["/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server/mcp"];
+    let at = |path: &str| Request { target: path.to_owned(), ..Request::new("GET") };
+    let (one, two) = (Provider::start().await, Provider::start().await);
+    let told = with(
+        one.metadata(),
+        json!({ "authorization_endpoint": "https://login.test/a", "token_endpoint": "https://login.test/t" }),
+    );
+    one.server.answer(Provider::METADATA, Answer::Json(told.clone()));
+    let served = Mcpwrap::serve().oidc(&one).start().await;
+    for path in PLACES {
+        let reply = at(path).send(served.at).await.expect(200);
+        assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
+        assert_eq!(reply.json().await, told, "{path}");
+    }
+    // Known from then on, whatever becomes of the provider, and asked for once.
+    one.server.everywhere(Answer::Status(500));
+    let asked = one.server.hits(Provider::METADATA);
+    assert_eq!(at(PLACES[0]).send(served.at).await.expect(200).json().await, told);
+    assert_eq!(one.server.hits(Provider::METADATA), asked);
+    let foreign = at(PLACES[0]).header("host", "evil.test");
+    assert_eq!(foreign.send(served.at).await.status, 403);
+    // A provider that is down is no server without metadata.
+    let down = Mcpwrap::serve().oidc(&one).start().await;
+    let reply = at(PLACES[0]).send(down.at).await;
+    assert_eq!((reply.status, reply.header("retry-after")), (503, Some("5")));
+    // Whose would they be?
+    let both = Mcpwrap::serve().oidc(&two).flags(["--oidc", &format!("b={}", one.issuer())]);
+    let both = both.start().await;
+    assert_eq!(at(PLACES[0]).send(both.at).await.status, 404);
+}
+
+/// A provider that denies log-ins without a scope needs one that clients know of.
+#[tokio::test]
+async fn offered_scopes_are_told_and_not_required() {
+    let provider = Provider::start().await;
+    let setup = Mcpwrap::serve().oidc(&provider).flags(["--offer-scope", "openid"]);
+    let served = setup.flags(["--offer-scope", "api"]).start().await;
+    let request = Request::new("GET");
+    let request = Request { target: "/.well-known/oauth-protected-resource".into(), ..request };
+    let document = request.send(served.at).await.expect(200).json().await;
+    assert_eq!(document["scopes_supported"], json!(["openid", "api"]));
+    let reply = served.caller("nonsense").begin(json!(1), "whoami", json!({})).await;
+    let challenge = reply.header("www-authenticate").unwrap();
+    assert!(challenge.contains("scope=\"openid api\""), "{challenge}");
+    // A token without any of them is as good as before.
+    assert_eq!(served.caller(&provider.token("alice")).status().await, 200);
+}

@@ -14,6 +14,8 @@ fn files(dir: &Path) -> String {
     std::fs::create_dir_all(&users).unwrap();
     write_private(&users.join("alice"), ALICES);
     write_private(&users.join("bob"), BOBS);
+    std::fs::create_dir_all(users.join("team")).unwrap();
+    write_private(&users.join("team/bob"), BOBS);
     write_private(&dir.join("tokens/bob"), BOBS);
     users.display().to_string()
 }

@@ -71,6 +71,8 @@ pub(crate) fn odd_subjects() -> Vec<String> {
         "%2e%2e%2fbob",
         "..%2Fbob",
         "bob/",
+        // Nothing but the slash is wrong with it, and there is such a file.
+        "team/bob",
         "/bob",
         "bob ",
         " bob",

@@ -180,6 +180,10 @@ async fn a_token_ends_when_the_issuer_says_so() {
     soon("the end of the token", async { while again.status().await == 200 {} }).await;
     let process = format!("/proc/{child}");
     eventually("the end of the child", || !std::path::Path::new(&process).exists()).await;
+    // Nor is her session: it is over, also for a token that she gets later.
+    provider.vouch("opaque-later", "alice");
+    let later = session.taken_by(&served.caller("opaque-later"));
+    assert_eq!(later.begin(json!(1), "whoami", json!({})).await.status, 404);
     bob.call("changed", json!({ "list": "tools" })).await;
     assert!(going.message().await.is_some(), "nobody else is disturbed");
 }
@@ -192,4 +196,35 @@ async fn no_answer_is_believed_for_long() {
     let ended = setup.refused().await;
     assert_eq!(ended.code, Some(2));
     assert!(ended.err.contains("error: --introspection-cache (command line): "), "{}", ended.err);
+}
+
+/// Whoever makes tokens up is slowed down, by the network that the proxy saw him in; his neighbours elsewhere are not.
+#[tokio::test]
+async fn made_up_tokens_keep_nobody_else_out() {
+    let provider = Provider::start().await;
+    let setup = asking(&provider).flags(["--trusted-proxy", "127.0.0.1/32"]);
+    let served = setup.start().await;
+    provider.vouch("opaque-1", "alice");
+    provider.vouch("opaque-2", "bob");
+    let send = async |token: &str, from: &str| {
+        let caller = served.caller(token);
+        let request = caller.calling("whoami", json!({})).header("x-forwarded-for", from);
+        request.send(served.at).await
+    };
+    assert_eq!(send("opaque-1", "203.0.113.9").await.status, 200);
+    // As many as a network may have refused, and those that it regains while this runs.
+    let mut slowed = None;
+    for n in 0..10_000 {
+        let reply = send(&format!("made-up-{n}"), &format!("203.0.113.{}", n % 250)).await;
+        if reply.status != 401 {
+            slowed = Some((n, reply));
+            break;
+        }
+    }
+    let (sent, reply) = slowed.expect("the network is slowed down");
+    assert_eq!((reply.status, reply.header("retry-after")), (429, Some("1")));
+    assert_eq!(reply.header("www-authenticate"), None, "a new log-in would not help");
+    assert!(sent >= 128, "{sent}");
+    assert_eq!(send("opaque-2", "198.51.100.7").await.status, 200, "from elsewhere");
+    assert_eq!(send("opaque-1", "203.0.113.9").await.status, 200, "known before");
 }

@@ -81,13 +81,11 @@ async fn what_a_stream_said_is_kept_for_its_owner() {
     drop(stream);
     assert_eq!(ones.taken_by(&bob).resume(&first).await.status, 404);
     // Within his own session her number leads to nothing of hers.
-    let reply = others.resume(&first).await;
-    if reply.status == 200 {
-        let mut own = reply.events();
-        bob.call("changed", json!({ "list": "prompts" })).await;
-        let heard = own.message().await.unwrap();
-        assert_eq!(heard["method"], "notifications/prompts/list_changed");
-    }
+    assert_eq!(others.resume(&first).await.status, 400);
+    let mut own = others.listen().await;
+    bob.call("changed", json!({ "list": "prompts" })).await;
+    let heard = own.message().await.unwrap();
+    assert_eq!(heard["method"], "notifications/prompts/list_changed");
     let mut again = ones.resume(&first).await.expect(200).events();
     assert_eq!(again.message().await.unwrap()["method"], "notifications/tools/list_changed");
 }
@@ -134,7 +132,9 @@ async fn a_link_of_the_oldest_transport_is_its_owners() {
     let served = Mcpwrap::serve().oidc(&provider).flags(["--legacy-sse"]).start().await;
     let (alice, bob) =
         (served.caller(&provider.token("alice")), served.caller(&provider.token("bob")));
+    served.stderr.wait(&format!("{} and http://{}/sse", served.url, served.at)).await;
     let open = Request::new("GET").header("accept", "text/event-stream");
+    let open = Request { target: "/sse".to_owned(), ..open };
     assert_eq!(open.clone().send(served.at).await.status, 401);
     let mut stream = alice.send(open).await.expect(200);
     let mut said = String::new();
@@ -188,4 +188,39 @@ async fn streams_end_with_their_token() {
         let heard = stream.message().await.unwrap();
         assert_eq!(heard["method"], "notifications/tools/list_changed");
     }
+}
+
+/// Open sessions and their streams take no place from others: more users than there may be children, all served, again
+/// and again, and each is told when his server was started anew.
+#[tokio::test]
+async fn more_users_than_places_are_served_in_open_sessions() {
+    const PLACES: usize = 2;
+    let provider = Provider::start().await;
+    let served = Mcpwrap::serve().oidc(&provider).flags(["--max-children", "2"]).start().await;
+    let mut users = Vec::new();
+    for number in 0..3 * PLACES {
+        let caller = served.caller(&provider.token(&format!("user-{number}")));
+        let session = caller.session().await;
+        let stream = session.listen().await;
+        session.get("logging/setLevel", json!({ "level": "notice" })).await;
+        session.get("resources/subscribe", json!({ "uri": "test://a" })).await;
+        let first = session.pid().await;
+        users.push((session, stream, first));
+    }
+    for round in 0..2 {
+        for (number, (session, stream, pid)) in users.iter_mut().enumerate() {
+            let next = session.pid().await;
+            assert_ne!(next, *pid, "user {number} in round {round}");
+            *pid = next;
+            stream.expect("notifications/tools/list_changed").await;
+            for told in ["prompts/list_changed", "resources/list_changed", "resources/updated"] {
+                stream.expect(&format!("notifications/{told}")).await;
+            }
+            stream.expect("notifications/message").await;
+            let seen = session.call("journal", json!({ "until": "resources/subscribe" })).await;
+            assert_eq!(structured(&seen)["lines"].as_array().unwrap().len(), 1);
+        }
+    }
+    let alive = users.iter().filter(|(_, _, pid)| is_alive(*pid)).count();
+    assert!(alive <= PLACES, "{alive} children");
 }

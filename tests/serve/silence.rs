@@ -190,3 +190,18 @@ async fn what_a_child_prints_of_its_credential_is_masked() {
     let printed: Vec<&str> = lines.lines().filter(|line| line.contains("my token is ")).collect();
     assert_silent(&printed.join("\n"), &[ALICES.to_owned()]);
 }
+
+/// What a program writes about itself is for its operator: users are told that it ended, and not what it said.
+#[tokio::test]
+async fn the_last_words_of_a_failed_start_are_for_the_operator() {
+    let provider = Provider::start().await;
+    let script = "echo 'Error: cannot open /srv/internal.conf' >&2; exit 3";
+    let served = Mcpwrap::serve().oidc(&provider).command(["sh", "-c", script]).start().await;
+    let caller = served.caller(&provider.token("alice"));
+    let answer = caller.begin(json!(1), "echo", json!({})).await.expect(503).json().await;
+    let told = error(&answer).1;
+    assert!(told.contains("exited during the handshake") && told.contains("code 3"), "{told}");
+    assert!(!answer.to_string().contains("internal.conf"), "{answer}");
+    let line = served.stderr.wait("could not start the server").await;
+    assert!(line.contains("last_words=Error: cannot open /srv/internal.conf"), "{line}");
+}

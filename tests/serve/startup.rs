@@ -134,11 +134,38 @@ async fn a_secret_of_ours_is_read_from_a_safe_file() {
 async fn a_check_finds_what_a_start_would() {
     let provider = Provider::start().await;
     let good = Mcpwrap::serve().oidc(&provider).checked().await;
-    assert_eq!((good.code, good.out.as_str()), (Some(0), ""), "{}", good.err);
+    assert_eq!(good.code, Some(0), "{}", good.err);
+    // What a child sees, and what no child does.
+    for line in ["read /usr", "write the user's own home"] {
+        assert!(good.out.lines().any(|said| said == line), "{line}: {}", good.out);
+    }
+    for name in ["/state", "/audit.log"] {
+        let kept = |line: &str| line.starts_with("never ") && line.ends_with(name);
+        assert!(good.out.lines().any(kept), "{name}: {}", good.out);
+    }
     let shared = Mcpwrap::serve().oidc(&provider);
     let shared = shared.flags(["--credential", "T=file:/run/token"]).checked().await;
     assert_refused(&shared, "does not tell the users apart", "{user}");
     provider.server.everywhere(Answer::Html);
     let down = Mcpwrap::serve().oidc(&provider).checked().await;
     assert_refused(&down, "no keys could be fetched", "the log above says why");
+}
+
+/// Many a provider denies a log-in that asks for no scope, and clients know only of those that we name.
+#[tokio::test]
+async fn a_check_says_when_scopes_are_offered_by_the_provider_alone() {
+    let provider = Provider::start().await;
+    let scopes = json!({ "scopes_supported": ["openid", "mcp"] });
+    let metadata = with(provider.metadata(), scopes);
+    let hint = "has scopes (openid, mcp), and clients are told of none";
+    let plain = Mcpwrap::serve().oidc(&provider).checked().await;
+    assert!(plain.code == Some(0) && !plain.err.contains("--offer-scope"), "{}", plain.err);
+    provider.server.answer(Provider::METADATA, Answer::Json(metadata));
+    let silent = Mcpwrap::serve().oidc(&provider).checked().await;
+    assert_eq!(silent.code, Some(0), "{}", silent.err);
+    assert!(silent.err.contains(hint) && silent.err.contains("--offer-scope"), "{}", silent.err);
+    for flag in ["--offer-scope", "--required-scope"] {
+        let told = Mcpwrap::serve().oidc(&provider).flags([flag, "mcp"]).checked().await;
+        assert!(told.code == Some(0) && !told.err.contains(hint), "{}", told.err);
+    }
 }

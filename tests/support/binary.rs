@@ -17,6 +17,7 @@ pub(crate) struct Mcpwrap {
     pub(crate) dir: Arc<Scratch>,
     listen: Option<String>,
     public_url: Option<&'static str>,
+    isolation: &'static str,
     flags: Vec<String>,
     env: Vec<(String, String)>,
     command: Vec<String>,
@@ -48,6 +49,8 @@ impl Mcpwrap {
             dir: Arc::new(Scratch::new()),
             listen: Some("127.0.0.1:0".to_owned()),
             public_url,
+            // The walls have tests of their own; what every machine permits is enough here.
+            isolation: "basic",
             flags: Vec::new(),
             env: Vec::new(),
             command: Vec::new(),
@@ -88,6 +91,12 @@ impl Mcpwrap {
         self
     }
 
+    /// With the highest walls.
+    pub(crate) fn strict(mut self) -> Self {
+        self.isolation = "strict";
+        self
+    }
+
     /// Arguments of the fixture.
     pub(crate) fn child<const N: usize>(mut self, flags: [&str; N]) -> Self {
         self.child.extend(flags.map(str::to_owned));
@@ -121,8 +130,7 @@ impl Mcpwrap {
             line.args(["--public-url", url]);
         }
         if let Mode::Serve = self.mode {
-            // The walls have tests of their own; what every machine permits is enough here.
-            line.args(["--isolation", "basic", "--child-era", "legacy"]);
+            line.args(["--isolation", self.isolation, "--child-era", "legacy"]);
             line.arg("--state-dir").arg(self.dir.join("state"));
             line.arg("--audit").arg(self.dir.join("audit.log"));
             line.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", &**self.dir);

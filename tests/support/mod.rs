@@ -6,8 +6,8 @@
 //! | what the operator sees on stderr | `stderr` |
 //! | a client | `modern`, `legacy`; what both can is in `client` |
 //! | HTTP as wrong, slow or absent as it likes | `http` |
-//! | an identity provider and its tokens, or a vault | `provider`, `keys`, `vault`, each a `stand_in` |
-//! | to wait for what must come | `wait` |
+//! | an identity provider and its tokens, or a vault | `provider`, `keys`, `vault`, each a `stand_in`; over TLS, `tls` |
+//! | to wait for what must come | `wait`, `until` |
 //! | a directory of its own | `scratch` |
 //! | processes as the system sees them | `proc` |
 //!
@@ -27,6 +27,8 @@ pub(crate) mod scratch;
 pub(crate) mod served;
 pub(crate) mod stand_in;
 pub(crate) mod stderr;
+pub(crate) mod tls;
+pub(crate) mod until;
 pub(crate) mod vault;
 pub(crate) mod wait;
 
@@ -45,6 +47,8 @@ pub(crate) use scratch::Scratch;
 pub(crate) use serde_json::{Value, json};
 pub(crate) use served::{Ended, Served};
 pub(crate) use stand_in::{Answer, Asked, StandIn};
+pub(crate) use tls::Tls;
+pub(crate) use until::until;
 pub(crate) use vault::Vault;
 pub(crate) use wait::{eventually, soon};
 

@@ -6,7 +6,7 @@ use crate::auth::denied::Denied;
 
 /// The `WWW-Authenticate` value that tells a client where to get a token, or a better one.
 ///
-/// `scope` is what to ask for on a first log-in; a [`Denied::Scope`] names its own. `None` where a new
+/// `scope` is what to ask for on a first log-in; a [`Denied::Scope`] names its own before it. `None` where a new
 /// token would not help.
 #[must_use]
 pub fn challenge(
@@ -14,18 +14,24 @@ pub fn challenge(
     resource_metadata_url: &str,
     scope: &[String],
 ) -> Option<HeaderValue> {
-    let scope = match denied {
-        Denied::Forbidden { .. } | Denied::Unavailable { .. } => return None,
-        Denied::Scope { required } => required,
-        Denied::Missing | Denied::Invalid { .. } | Denied::Malformed { .. } => scope,
+    let mut named = Vec::new();
+    let required = match denied {
+        Denied::Forbidden { .. } | Denied::Slowed | Denied::Unavailable { .. } => return None,
+        Denied::Scope { required } => required.as_slice(),
+        Denied::Missing | Denied::Invalid { .. } | Denied::Malformed { .. } => &[],
     };
+    for scope in required.iter().chain(scope) {
+        if !named.contains(&scope.as_str()) {
+            named.push(scope.as_str());
+        }
+    }
     let mut value = String::from("Bearer ");
     if let Some(code) = denied.code() {
         parameter(&mut value, "error", code);
         parameter(&mut value, "error_description", denied.sentence());
     }
-    if !scope.is_empty() {
-        parameter(&mut value, "scope", &scope.join(" "));
+    if !named.is_empty() {
+        parameter(&mut value, "scope", &named.join(" "));
     }
     parameter(&mut value, "resource_metadata", resource_metadata_url);
     HeaderValue::from_str(&value).ok()
@@ -71,9 +77,9 @@ mod tests {
     #[test]
     fn a_scope_challenge_names_every_needed_scope() {
         let denied = Denied::Scope { required: vec!["read".into(), "write".into()] };
-        let value = shown(&denied, &["read"]);
+        let value = shown(&denied, &["read", "offered"]);
         assert!(value.starts_with("Bearer error=\"insufficient_scope\", "));
-        assert!(value.contains("scope=\"read write\""), "{value}");
+        assert!(value.contains("scope=\"read write offered\""), "{value}");
     }
 
     #[test]
@@ -95,6 +101,7 @@ mod tests {
         for denied in [
             Denied::Unavailable { reason: Reason::NoKeys },
             Denied::Forbidden { reason: Reason::NotAllowed },
+            Denied::Slowed,
         ] {
             assert!(challenge(&denied, METADATA, &[]).is_none());
         }

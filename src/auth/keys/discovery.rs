@@ -2,6 +2,7 @@
 //!
 //! Metadata count only if they name exactly the configured issuer. It keeps nothing.
 
+use bytes::Bytes;
 use serde::Deserialize;
 use url::Url;
 
@@ -17,6 +18,10 @@ const MAX_SHOWN: usize = 200;
 pub(super) struct Endpoints {
     pub(super) keys: Option<Url>,
     pub(super) introspection: Option<Url>,
+    /// The scopes that it says it has.
+    pub(super) scopes: Vec<String>,
+    /// The metadata as they came, a JSON object.
+    pub(super) document: Bytes,
 }
 
 #[derive(Deserialize)]
@@ -24,6 +29,7 @@ struct Document {
     issuer: String,
     jwks_uri: Option<String>,
     introspection_endpoint: Option<String>,
+    scopes_supported: Option<Vec<String>>,
 }
 
 /// Asks each well-known place until one has the issuer's metadata.
@@ -102,6 +108,8 @@ async fn read(
     Ok(Endpoints {
         keys: endpoint(document.jwks_uri, "jwks_uri")?,
         introspection: endpoint(document.introspection_endpoint, "introspection_endpoint")?,
+        scopes: document.scopes_supported.unwrap_or_default(),
+        document: reply.body,
     })
 }
 

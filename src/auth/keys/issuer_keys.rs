@@ -1,11 +1,13 @@
 //! One issuer's endpoints and keys: fetched together, refreshed in the background, one fetch at a time.
 //!
-//! A token with an unknown key causes at most one fetch per cool-down, however many such tokens come. While
-//! the provider is down the last keys stay in use up to a limit. It knows nothing of claims.
+//! A token with an unknown key causes at most one fetch per cool-down, however many such tokens come, and soon another
+//! where the fetch failed. While the provider is down the last keys stay in use up to a limit. It knows nothing of
+//! claims.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::discovery::{self, Endpoints};
@@ -21,6 +23,9 @@ use crate::shutdown::Shutdown;
 const ENDPOINTS_FRESH: Duration = Duration::from_secs(60 * 60);
 /// Without any keys nobody can log in, so that the provider is asked more often.
 const EMPTY_COOL_DOWN: Duration = Duration::from_secs(5);
+/// After a fetch that failed the next may come so soon; twice as late after each further one, up to
+/// [`EMPTY_COOL_DOWN`].
+const FAILED_PAUSE: Duration = Duration::from_secs(1);
 /// A provider's wish for the age of its keys is honoured within these.
 const WISH_MIN: Duration = Duration::from_secs(5 * 60);
 const WISH_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -46,6 +51,22 @@ pub(in crate::auth) struct Current {
     pub(in crate::auth) generation: u64,
 }
 
+/// What one more look at the provider brought.
+#[derive(Debug)]
+pub(in crate::auth) enum Look {
+    /// These are its keys, now or within the cool-down.
+    Answered(Current),
+    /// It could not be asked: whether it has a key that is not among ours is unknown.
+    Failed,
+}
+
+/// How long a fetch waits for its turn.
+#[derive(Clone, Copy)]
+struct CoolDown {
+    after_success: Duration,
+    after_failure: Duration,
+}
+
 /// How well an issuer is known, for `check`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerStatus {
@@ -57,6 +78,8 @@ pub struct IssuerStatus {
     pub age: Option<Duration>,
     /// Fetches that failed since the last good one.
     pub failures: u64,
+    /// The scopes that its metadata offer.
+    pub scopes: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -121,27 +144,40 @@ impl IssuerKeys {
         if let Some(current) = self.current() {
             return Some(current);
         }
-        self.refresh(EMPTY_COOL_DOWN.min(self.limits.keys_cool_down)).await;
+        self.refresh().await;
         self.current()
     }
 
-    /// The keys after one more look at the provider, if the cool-down allows it.
-    pub(in crate::auth) async fn again(self: &Arc<Self>) -> Option<Current> {
-        self.refresh(self.limits.keys_cool_down).await;
-        self.current()
+    /// One more look at the provider, if the cool-down allows it; a fetch that failed does not use it up.
+    pub(in crate::auth) async fn again(self: &Arc<Self>) -> Look {
+        self.refresh().await;
+        match self.current() {
+            Some(current) if self.state().failures == 0 => Look::Answered(current),
+            _ => Look::Failed,
+        }
     }
 
     /// Where opaque tokens are checked, as far as the provider says.
     pub(in crate::auth) async fn introspection(self: &Arc<Self>) -> Option<url::Url> {
+        self.learnt(|endpoints| endpoints.introspection.clone()).await
+    }
+
+    /// The provider's own metadata as it wrote them, at most an hour old while it answers.
+    pub(in crate::auth) async fn metadata(self: &Arc<Self>) -> Option<Bytes> {
+        self.learnt(|endpoints| Some(endpoints.document.clone())).await
+    }
+
+    /// Something that the metadata say, which are fetched first if they do not say it yet.
+    async fn learnt<T>(self: &Arc<Self>, what: impl Fn(&Endpoints) -> Option<T>) -> Option<T> {
         let known = || {
             let state = self.state();
             let (endpoints, _) = state.endpoints.as_ref()?;
-            endpoints.introspection.clone()
+            what(endpoints)
         };
-        if let Some(url) = known() {
-            return Some(url);
+        if let Some(known) = known() {
+            return Some(known);
         }
-        self.refresh(self.limits.keys_cool_down).await;
+        self.refresh().await;
         known()
     }
 
@@ -153,7 +189,9 @@ impl IssuerKeys {
             state.keys.is_none() || age >= state.fresh_for
         };
         if due {
-            drop(self.start(EMPTY_COOL_DOWN.max(self.limits.keys_cool_down)));
+            // Nobody waits for it, so that an outage may be told slowly.
+            let pause = EMPTY_COOL_DOWN.max(self.limits.keys_cool_down);
+            drop(self.start(CoolDown { after_success: pause, after_failure: pause }));
         }
     }
 
@@ -165,11 +203,20 @@ impl IssuerKeys {
             keys: current.as_ref().map_or(0, |current| current.keys.len()),
             age: current.map(|_| self.clock.steady().saturating_sub(state.fetched)),
             failures: state.failures,
+            scopes: state
+                .endpoints
+                .as_ref()
+                .map_or_else(Vec::new, |(known, _)| known.scopes.clone()),
         }
     }
 
     /// Waits for the fetch under way, or for a new one unless the last was a moment ago.
-    async fn refresh(self: &Arc<Self>, cool_down: Duration) {
+    async fn refresh(self: &Arc<Self>) {
+        let after_success = self.limits.keys_cool_down;
+        let doublings = u32::try_from(self.state().failures.saturating_sub(1)).unwrap_or(u32::MAX);
+        let pause = FAILED_PAUSE.saturating_mul(2u32.saturating_pow(doublings));
+        let after_failure = pause.min(EMPTY_COOL_DOWN).min(after_success);
+        let cool_down = CoolDown { after_success, after_failure };
         if let Some(mut fetches) = self.start(cool_down) {
             // The fetch has its own deadline and always ends with a change.
             let _ = fetches.changed().await;
@@ -177,13 +224,17 @@ impl IssuerKeys {
     }
 
     /// The fetch outlives the request that caused it: whoever hangs up must not take it from the others.
-    fn start(self: &Arc<Self>, cool_down: Duration) -> Option<watch::Receiver<u64>> {
+    fn start(self: &Arc<Self>, cool_down: CoolDown) -> Option<watch::Receiver<u64>> {
         let mut state = self.state();
         let fetches = self.fetches.subscribe();
         if state.flying {
             return Some(fetches);
         }
         let now = self.clock.steady();
+        let cool_down = match state.failures {
+            0 => cool_down.after_success,
+            _ => cool_down.after_failure,
+        };
         if state.tried.is_some_and(|tried| now.saturating_sub(tried) < cool_down) {
             return None;
         }

@@ -5,6 +5,8 @@
 mod github;
 mod google;
 mod introspection;
+pub(in crate::auth) mod network_shares;
 pub(in crate::auth) mod opaque_token;
+pub(in crate::auth) mod refused_tokens;
 pub(in crate::auth) mod revocation_watch;
 pub(in crate::auth) mod verdict;

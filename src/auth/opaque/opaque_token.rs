@@ -1,7 +1,7 @@
 //! Asks an issuer about a token that only the issuer can read.
 //!
-//! However many such tokens come, only so many checks run at once, each with a deadline. The answer is claims
-//! like those of a signed token; it does not judge them.
+//! However many such tokens come, only so many checks run at once, each with a deadline, and one network has a share of
+//! them. The answer is claims like those of a signed token; it does not judge them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,9 @@ use url::Url;
 use super::github::{GitHub, Organisations};
 use super::google::{Google, Workspace};
 use super::introspection::Introspect;
+use super::network_shares::{Asker, NetworkShares};
 use super::verdict::Verdict;
+use crate::auth::clock::Clock;
 use crate::auth::error::Error;
 use crate::auth::issuer_identifier::IssuerIdentifier;
 use crate::auth::keys::issuer_keys::IssuerKeys;
@@ -20,14 +22,18 @@ use crate::auth::settings::preset::Preset;
 use crate::auth::settings::{Issuer, Settings};
 use crate::outbound;
 
-/// So many checks run at once; the others wait within their deadline.
+/// So many checks of new tokens run at once, and as many of known ones; the others wait within their deadline.
 const MAX_CHECKS: usize = 32;
 
 /// How one issuer's opaque tokens are checked, and within which bounds.
 #[derive(Debug)]
 pub(in crate::auth) struct OpaqueTokens {
     check: Check,
-    running: Semaphore,
+    new: Semaphore,
+    /// Strangers cannot take the places of those who are here already.
+    known: Semaphore,
+    networks: NetworkShares,
+    clock: Clock,
     deadline: Duration,
 }
 
@@ -52,6 +58,7 @@ impl OpaqueTokens {
         settings: &Settings,
         http: &outbound::Client,
         keys: Option<&Arc<IssuerKeys>>,
+        clock: &Clock,
     ) -> Result<Option<Self>, url::ParseError> {
         let api_url = issuer.api_url.as_deref();
         let check = match issuer.idp {
@@ -84,8 +91,14 @@ impl OpaqueTokens {
                 })
             }
         };
-        let running = Semaphore::new(MAX_CHECKS);
-        Ok(Some(Self { check, running, deadline: settings.limits.fetch_deadline }))
+        Ok(Some(Self {
+            check,
+            new: Semaphore::new(MAX_CHECKS),
+            known: Semaphore::new(MAX_CHECKS),
+            networks: NetworkShares::new(),
+            clock: clock.clone(),
+            deadline: settings.limits.fetch_deadline,
+        }))
     }
 
     /// Whether this is the one for an opaque token that looks like this.
@@ -102,10 +115,23 @@ impl OpaqueTokens {
         !matches!(self.check, Check::Introspection(_))
     }
 
-    pub(in crate::auth) async fn ask(&self, token: &str) -> Result<Verdict, Error> {
+    /// A token was refused that was asked about on this account.
+    pub(in crate::auth) async fn refused(&self, asker: Asker) {
+        if let Asker::Network(network) = asker {
+            self.networks.refused(network, self.clock.steady()).await;
+        }
+    }
+
+    pub(in crate::auth) async fn ask(&self, token: &str, asker: Asker) -> Result<Verdict, Error> {
         let deadline = self.deadline;
         let asking = async {
-            let _running = self.running.acquire().await.map_err(|_| Error::Busy)?;
+            let (places, _share) = match asker {
+                Asker::Network(from) => {
+                    (&self.new, Some(self.networks.enter(from, &self.clock).await?))
+                }
+                Asker::Known => (&self.known, None),
+            };
+            let _place = places.acquire().await.map_err(|_| Error::Busy)?;
             match &self.check {
                 Check::Introspection(introspect) => introspect.ask(token).await,
                 Check::Google(google) => google.ask(token).await,

@@ -32,6 +32,8 @@ pub struct Settings {
     pub groups_claim: Option<String>,
     /// Scopes that every token must grant.
     pub required_scopes: Vec<String>,
+    /// Scopes that clients are told to ask for besides, as some providers deny a log-in without any.
+    pub offered_scopes: Vec<String>,
     /// Who of those with a good token is let in.
     pub allow: Allow,
     /// What judges a caller after this module.
@@ -181,6 +183,7 @@ impl Default for Settings {
             tenant_claim: None,
             groups_claim: None,
             required_scopes: Vec::new(),
+            offered_scopes: Vec::new(),
             allow: Allow::default(),
             further: FurtherRules::default(),
             machines: Machines::default(),

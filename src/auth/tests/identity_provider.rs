@@ -177,6 +177,8 @@ pub(in crate::auth) enum Answer {
     Redirect(String),
     /// So many bytes.
     Flood(usize),
+    /// Chunk after chunk of what could become JSON, without an end; after a few megabytes there is silence instead.
+    Endless,
     /// Accepts and never answers.
     Silence,
     /// Answers when told to.
@@ -307,6 +309,7 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>) {
         Some(Answer::Json(status, body)) => (status, String::new(), body.to_string()),
         Some(Answer::Redirect(to)) => (302, format!("location: {to}\r\n"), String::new()),
         Some(Answer::Flood(length)) => (200, String::new(), " ".repeat(length)),
+        Some(Answer::Endless) => return write_without_end(stream).await,
         Some(Answer::Silence) => return std::future::pending().await,
         Some(Answer::Held(told, body)) => {
             told.notified().await;
@@ -319,4 +322,17 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>) {
     );
     let _ = stream.write_all(head.as_bytes()).await;
     let _ = stream.write_all(body.as_bytes()).await;
+}
+
+async fn write_without_end(mut stream: TcpStream) {
+    let chunk = format!("1000\r\n{}\r\n", "[".repeat(0x1000));
+    let head = "HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n";
+    let mut written = stream.write_all(head.as_bytes()).await;
+    for _ in 0..1024 {
+        if written.is_err() {
+            return;
+        }
+        written = stream.write_all(chunk.as_bytes()).await;
+    }
+    std::future::pending::<()>().await;
 }

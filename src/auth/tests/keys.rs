@@ -69,6 +69,31 @@ async fn rotated_keys_are_found_and_removed_ones_stop_at_once() {
     assert_eq!(reason(&verifier, &old_token).await, Reason::UnknownKey);
 }
 
+/// A provider that is down for a second while its keys change must not log anybody out for half a minute.
+#[tokio::test]
+async fn a_key_that_cannot_be_looked_up_is_unavailable_and_soon_looked_up_again() {
+    let (provider, old, verifier, hand) = one().await;
+    check(&verifier, &old.token(&claims(&provider.url))).await.unwrap();
+    let new = Pair::rsa("k2", 1);
+    let token = new.token(&claims(&provider.url));
+    let unknown = Err(Denied::Unavailable { reason: Reason::KeyNotLookedUp });
+    hand.forward(31);
+    provider.answer("/keys", Answer::Json(503, json!({})));
+    let asked = check(&verifier, &token).await.map(drop);
+    assert_eq!((asked, provider.hits("/keys")), (unknown.clone(), 2));
+    let asked = check(&verifier, &token).await.map(drop);
+    assert_eq!((asked, provider.hits("/keys")), (unknown.clone(), 2), "not at once");
+    hand.forward(1);
+    let asked = check(&verifier, &token).await.map(drop);
+    assert_eq!((asked, provider.hits("/keys")), (unknown.clone(), 3));
+    hand.forward(1);
+    let asked = check(&verifier, &token).await.map(drop);
+    assert_eq!((asked, provider.hits("/keys")), (unknown, 3), "later each time");
+    hand.forward(1);
+    provider.keys(&[&new]);
+    assert!(check(&verifier, &token).await.is_ok());
+}
+
 #[tokio::test]
 async fn a_token_without_a_key_id_needs_a_single_key() {
     let (provider, pair, verifier, hand) = one().await;
@@ -171,4 +196,23 @@ async fn a_provider_that_comes_back_is_found_again() {
     assert_eq!(check(&verifier, &token).await.unwrap_err(), NO_KEYS, "a moment ago");
     hand.forward(6);
     assert!(check(&verifier, &token).await.is_ok());
+}
+
+/// No length is announced and no deadline comes: only the client's bound ends it.
+#[tokio::test]
+async fn an_answer_without_end_is_given_up_at_the_bound() {
+    let pair = Pair::rsa("k1", 0);
+    for place in ["/.well-known/oauth-authorization-server", "/keys"] {
+        let provider = Provider::with_keys("", &[&pair]).await;
+        provider.answer(place, Answer::Endless);
+        let never = Duration::from_secs(3600);
+        let mut settings = settings(&[&provider]);
+        settings.limits.fetch_deadline = never;
+        let http = outbound::Client::with_limits(outbound::Authorities::system(), never, 64 * 1024);
+        let verifier =
+            Verifier::build(settings, &http.unwrap(), Clock::system(), &Shutdown::new()).unwrap();
+        let token = pair.token(&claims(&provider.url));
+        let asked = tokio::time::timeout(Duration::from_secs(10), check(&verifier, &token)).await;
+        assert_eq!(asked.expect("the bound ends it").unwrap_err(), NO_KEYS, "{place}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Whole tokens against a provider on loopback.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::*;
@@ -8,6 +9,7 @@ use crate::shutdown::Shutdown;
 use identity_provider::{AUDIENCE, Hand, Pair, Provider, bearer};
 
 pub(in crate::auth) mod identity_provider;
+mod junk;
 mod keys;
 mod opaque;
 mod tokens;
@@ -24,7 +26,7 @@ fn settings(providers: &[&Provider]) -> Settings {
 }
 
 fn verifier(settings: Settings, hand: &Hand) -> Arc<Verifier> {
-    let http = outbound::Client::new().unwrap();
+    let http = outbound::Client::new(outbound::Authorities::system()).unwrap();
     Verifier::build(settings, &http, hand.clock(), &Shutdown::new()).unwrap()
 }
 
@@ -37,8 +39,19 @@ async fn one() -> (Provider, Pair, Arc<Verifier>, Hand) {
     (provider, pair, verifier, hand)
 }
 
+/// Where requests come from that do not say otherwise.
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 0));
+
+async fn check_from(
+    network: IpAddr,
+    verifier: &Verifier,
+    token: &str,
+) -> Result<Arc<Principal>, Denied> {
+    verifier.authenticate(&bearer(token), None, network).await
+}
+
 async fn check(verifier: &Verifier, token: &str) -> Result<Arc<Principal>, Denied> {
-    verifier.authenticate(&bearer(token), None).await
+    check_from(HERE, verifier, token).await
 }
 
 async fn reason(verifier: &Verifier, token: &str) -> Reason {
@@ -54,7 +67,7 @@ const NO_ANSWER: Denied = Denied::Unavailable { reason: Reason::NoAnswer };
 #[tokio::test]
 async fn the_local_developer_needs_no_token() {
     let local = Authenticator::Local;
-    let caller = local.authenticate(&HeaderMap::new(), None).await.unwrap();
+    let caller = local.authenticate(&HeaderMap::new(), None, HERE).await.unwrap();
     assert_eq!(caller.issuer_name(), "local");
     assert!(caller.is_living() && caller.token_fingerprint().is_none());
 }
@@ -63,7 +76,7 @@ async fn the_local_developer_needs_no_token() {
 async fn a_verifier_that_runs_stops_with_the_process() {
     let (provider, ..) = one().await;
     let shutdown = Shutdown::new();
-    let http = outbound::Client::new().unwrap();
+    let http = outbound::Client::new(outbound::Authorities::system()).unwrap();
     let verifier =
         Verifier::start(settings(&[&provider]), &http, Clock::system(), &shutdown).unwrap();
     let status = verifier.warm_up().await;
@@ -75,7 +88,7 @@ async fn a_verifier_that_runs_stops_with_the_process() {
 
 #[tokio::test]
 async fn settings_with_problems_do_not_start() {
-    let http = outbound::Client::new().unwrap();
+    let http = outbound::Client::new(outbound::Authorities::system()).unwrap();
     let refused = Verifier::start(Settings::default(), &http, Clock::system(), &Shutdown::new());
     assert!(!refused.unwrap_err().is_empty());
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::identity_provider::{Answer, START, claims, claims_with};
 use super::*;
 
-fn introspecting(provider: &Provider, when: AskWhen) -> Settings {
+pub(super) fn introspecting(provider: &Provider, when: AskWhen) -> Settings {
     Settings {
         introspection: Some(Introspection {
             issuer: None,
@@ -20,13 +20,13 @@ fn introspecting(provider: &Provider, when: AskWhen) -> Settings {
     }
 }
 
-fn active(provider: &Provider, changes: Value) -> Answer {
+pub(super) fn active(provider: &Provider, changes: Value) -> Answer {
     let mut answer = claims_with(&provider.url, changes);
     answer["active"] = true.into();
     Answer::Json(200, answer)
 }
 
-fn inactive() -> Answer {
+pub(super) fn inactive() -> Answer {
     Answer::Json(200, json!({"active": false}))
 }
 

@@ -194,12 +194,12 @@ async fn requests_that_carry_tokens_wrongly_are_malformed() {
     let mut headers = bearer(&pair.token(&claims(&provider.url)));
     let query = Some("access_token=x");
     let reason = Reason::TokenInQuery;
-    let denied = verifier.authenticate(&headers, query).await;
+    let denied = verifier.authenticate(&headers, query, HERE).await;
     assert_eq!(denied.unwrap_err(), Denied::Malformed { reason });
     headers.append(http::header::AUTHORIZATION, "Bearer x".parse().unwrap());
-    let denied = verifier.authenticate(&headers, None).await;
+    let denied = verifier.authenticate(&headers, None, HERE).await;
     let reason = Reason::SeveralTokens;
     assert_eq!(denied.unwrap_err(), Denied::Malformed { reason });
-    let none = verifier.authenticate(&HeaderMap::new(), None).await;
+    let none = verifier.authenticate(&HeaderMap::new(), None, HERE).await;
     assert_eq!(none.unwrap_err(), Denied::Missing);
 }

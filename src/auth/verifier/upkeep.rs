@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use secrecy::ExposeSecret;
 
 use super::Verifier;
 use crate::auth::clock::Clock;
 use crate::auth::keys::issuer_keys::IssuerStatus;
+use crate::auth::opaque::network_shares::Asker;
 use crate::auth::opaque::revocation_watch::Due;
 use crate::auth::opaque::verdict::Verdict;
 use crate::auth::settings::Settings;
@@ -58,6 +60,15 @@ impl Verifier {
         self.status()
     }
 
+    /// The metadata of the only issuer, as it wrote them; `None` while it cannot be asked, and where there are several or
+    /// it has none.
+    pub async fn server_metadata(&self) -> Option<Bytes> {
+        match &*self.issuers {
+            [issuer] => issuer.keys.as_ref()?.metadata().await,
+            _ => None,
+        }
+    }
+
     /// How well each issuer with keys is known; one without any answers 503 to its users.
     #[must_use]
     pub fn status(&self) -> Vec<IssuerStatus> {
@@ -83,7 +94,7 @@ impl Verifier {
         let issuer = &self.issuers[due.issuer];
         let Some(opaque) = &issuer.opaque else { return };
         let token = due.token.expose_secret();
-        match opaque.ask(token).await {
+        match opaque.ask(token, Asker::Known).await {
             Ok(Verdict::Active(_)) => {
                 let now = self.clock.steady();
                 self.revocations.confirm(due.digest, token, due.issuer, now);

@@ -4,6 +4,7 @@
 //! unwritten it goes on reading, and takes no more commands once too many of them have piled up.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -11,11 +12,14 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::super::trace::{Trace, Tracer};
 use super::handle::{Child, Inbox};
+use super::in_flight::InFlight;
 use super::oversized::id_at_an_end;
+use super::room::{self, LOOK_EVERY, Room};
 use super::state::ChildState;
 use super::stray_output::StrayOutput;
 use super::subscribers::Subscribers;
-use crate::mcp::{ErrorObject, Line, Lines, Raw};
+use crate::limits::Account;
+use crate::mcp::{ErrorObject, Filled, Line, Lines, Raw, Skip};
 use crate::redact::Redactor;
 use crate::server::{Hello, Incoming};
 
@@ -23,12 +27,10 @@ use crate::server::{Hello, Incoming};
 const MOST_OWED: usize = 64 * 1024 * 1024;
 /// More than this unwritten, and no further commands are taken.
 const MOST_UNWRITTEN: usize = 8 * 1024 * 1024;
-/// A write buffer larger than this is given back once it is empty.
-const KEPT_BUFFER: usize = 256 * 1024;
 const COMMANDS_AT_ONCE: usize = 64;
 /// With so many calls in flight, commands are gathered before they are written.
 const BUSY: usize = 2;
-const TICK: Duration = Duration::from_secs(1);
+const TICK: Duration = Duration::from_millis(100);
 
 /// A child's loop and all that it owns; whoever holds the [`Child`] sends it commands.
 #[derive(Debug)]
@@ -36,6 +38,7 @@ pub(in super::super) struct Actor {
     state: ChildState,
     inbox: Inbox,
     stray_output: StrayOutput,
+    room: Room,
 }
 
 /// What a loop needs to know beside what its server said.
@@ -47,6 +50,10 @@ pub(in super::super) struct Setup {
     pub(in super::super) given: Vec<String>,
     /// Calls that it may work on at a time.
     pub(in super::super) most_in_flight: usize,
+    /// Who is charged for what it says and has not read.
+    pub(in super::super) account: Arc<Account>,
+    /// How long a question is held, and a call kept apart.
+    pub(in super::super) hold_limit: Duration,
     /// The configured answer to `roots/list`, if any.
     pub(in super::super) roots: Option<Raw>,
     pub(in super::super) subscribers: Arc<Subscribers>,
@@ -69,6 +76,8 @@ pub(in super::super) enum End {
     Closed,
     /// Nobody may use it any more.
     Withdrawn,
+    /// It uses more than its share of the machine, and of what is said here.
+    Exceeded(String),
 }
 
 // === impl Actor ===
@@ -76,13 +85,14 @@ pub(in super::super) enum End {
 impl Actor {
     /// A loop that does not run yet, and its handle.
     pub(in super::super) fn new(hello: Hello, setup: Setup) -> (Child, Self) {
-        let (child, inbox) =
-            Child::new(setup.number, hello.clone(), setup.given, setup.most_in_flight);
+        let room = Room::new(&setup.account);
+        let in_flight = InFlight::new(setup.most_in_flight, setup.account);
+        let (child, inbox) = Child::new(setup.number, hello.clone(), setup.given, in_flight);
         let tracer = Tracer::new(setup.trace, setup.redactor.clone());
         let stray_output = StrayOutput::new(setup.name, setup.redactor);
-        let state =
-            ChildState::new(setup.number, hello, setup.subscribers, setup.roots, &inbox, tracer);
-        (child, Self { state, inbox, stray_output })
+        let (number, subscribers, limit) = (setup.number, setup.subscribers, setup.hold_limit);
+        let state = ChildState::new(number, hello, subscribers, setup.roots, limit, &inbox, tracer);
+        (child, Self { state, inbox, stray_output, room })
     }
 
     /// Runs until the child or we have had enough. `grace` is how long calls may go on after a `close`.
@@ -96,49 +106,52 @@ impl Actor {
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
-        let Self { state, inbox, stray_output } = self;
+        let Self { state, inbox, stray_output, room } = self;
         let mut batch = Vec::with_capacity(COMMANDS_AT_ONCE);
-        let mut written = 0;
         let mut close_by: Option<Instant> = None;
         let closing = inbox.closing.clone();
         let closing = closing.cancelled();
         tokio::pin!(closing);
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looks = interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The handshake may have read further than its own lines.
+        while let Some(line) = lines.take() {
+            take_in(state, line, stray_output);
+        }
         loop {
+            inbox.asking.store(!state.outside.is_empty(), Ordering::Relaxed);
             let is_done = || state.is_idle() && state.out.is_empty() && inbox.commands.is_empty();
             if close_by.is_some() && is_done() {
                 return End::Closed;
             }
             let accepts = state.out.len() < MOST_UNWRITTEN;
+            let line = room.measure(lines.buffered(), state.out.len());
+            if line == room::Line::IsLost {
+                lines.skip();
+            }
             let last = close_by.unwrap_or_else(Instant::now);
             tokio::select! {
-                result = writer.write(&state.out[written..]), if !state.out.is_empty() => match result {
+                result = writer.write(&state.out[state.written..]), if !state.out.is_empty() => match result {
                     Ok(0) => return End::Exited,
-                    Ok(count) => {
-                        written += count;
-                        if written == state.out.len() {
-                            written = 0;
-                            state.out.clear();
-                            state.out.shrink_to(KEPT_BUFFER);
-                        }
-                    }
+                    Ok(count) => state.wrote(count),
                     // The answers that the child gave before it stopped reading still count.
                     Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
                         return drain(state, lines, stray_output).await;
                     }
                     Err(error) => return End::Broken(error),
                 },
-                line = lines.next(), if state.out.len() < MOST_OWED => match line {
-                    Ok(Some(line)) => {
-                        take_in(state, line, stray_output);
+                read = lines.fill(), if state.out.len() < MOST_OWED && line != room::Line::Waits => match read {
+                    Ok(Filled::More) => {
                         while let Some(line) = lines.take() {
                             take_in(state, line, stray_output);
                         }
                     }
-                    Ok(None) => return End::Exited,
+                    Ok(Filled::End) => return End::Exited,
                     Err(error) => return End::Broken(error),
                 },
+                _ = looks.tick(), if line == room::Line::Waits => {}
                 count = inbox.commands.recv_many(&mut batch, COMMANDS_AT_ONCE), if accepts => {
                     // Others are likely to be on their way: one write for all wakes the child once.
                     if state.calls.len() >= BUSY {
@@ -209,12 +222,18 @@ fn take_in(state: &mut ChildState, line: Line, stray_output: &mut StrayOutput) {
                 }
             }
         }
-        Line::TooLong { bytes, head, tail } => {
+        Line::TooLong { why, bytes, head, tail } => {
             stray_output.too_long(bytes);
             if let Some(id) = id_at_an_end(&head, &tail) {
-                let error = ErrorObject::internal(format!(
-                    "the server's answer of {bytes} bytes is larger than allowed (--max-line)"
-                ));
+                let reason = match why {
+                    Skip::Longest => "is larger than allowed (--max-line)",
+                    Skip::NoRoom => {
+                        "found no room: other results that nobody reads hold the memory there is for them \
+                         (--memory-per-user, --memory)"
+                    }
+                };
+                let error =
+                    ErrorObject::internal(format!("the server's answer of {bytes} bytes {reason}"));
                 state.incoming(Incoming::Response { id, outcome: Err(error) });
             }
         }

@@ -1,10 +1,10 @@
 //! Whose question is it? A legacy server that asks does not say which call made it ask.
 //!
-//! Exact tag, then the only candidate, then the only client, then hold and drain, then refuse: never guess
-//! (checklist 5.41–5.45). Calls of different clients that could ask are kept apart as far as that is known
-//! beforehand ([`habits`](super::habits)). While an ask is held, no further call that could ask is sent; a call
-//! that asked cannot end unanswered, so the last one left is the owner. Which call of one session's several
-//! made the server ask is of no consequence: the same client is asked.
+//! Exact tag, then the only candidate, then the only client, then hold, then refuse: never guess (checklist 5.41–5.45).
+//! Calls of different clients that could ask are kept apart for a while, as far as that is known beforehand
+//! ([`habits`](super::habits)). Candidates are the calls that the child had when it asked: a call that asked cannot end
+//! unanswered, so the last one left of them is the owner, and no later call has to wait for that. Which call of one
+//! session's several made the server ask is of no consequence: the same client is asked.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +22,6 @@ use crate::mcp::{Era, ErrorObject, Object, Raw, RequestId, meta};
 use crate::policy::Operation;
 use crate::server;
 
-/// How long an ask is held for its owner to become clear.
-const HELD_FOR: Duration = Duration::from_secs(15);
-/// How long a call waits for calls of other clients that could ask to end.
-const APART_FOR: Duration = Duration::from_secs(30);
 /// How long a client may take to answer an ask that belongs to no call.
 const OUTSIDE_FOR: Duration = Duration::from_secs(300);
 /// Asks that may wait: for their owner, for the answer of one call, for an answer outside any call.
@@ -33,12 +29,35 @@ const MOST_PENDING: usize = 64;
 /// What the asks of one call may hold; a single one may be larger, as far as a line may be.
 const MOST_PENDING_BYTES: usize = 16 * 1024 * 1024;
 
+/// What a server is told whose question could be of several clients' calls.
+const UNCLEAR: &str = "the user was not asked: calls of several clients are under way, and it cannot be told which of \
+                       them asks; try again";
+
 /// Where an ask belongs.
 #[derive(Debug, PartialEq, Eq)]
 enum Owner {
     Call(u64, Certainty),
     Nobody,
     Unclear,
+}
+
+/// Whose calls of a child could ask.
+enum Company {
+    Nobody,
+    /// This session's alone.
+    Session(u64),
+    /// Several clients', or one's that is not known.
+    Several,
+}
+
+impl Company {
+    fn joined_by(self, call: &Call) -> Self {
+        match (self, call.permitted.operation().client.session) {
+            (Self::Nobody, Some(session)) => Self::Session(session),
+            (Self::Session(own), Some(session)) if own == session => Self::Session(own),
+            _ => Self::Several,
+        }
+    }
 }
 
 impl ChildState {
@@ -58,7 +77,7 @@ impl ChildState {
             server::reply(&mut self.out, &id, &Ok(roots.clone()));
             return;
         }
-        let question = Question { id, method, params, since: Instant::now() };
+        let question = self.question(id, method, params);
         match self.owner(&question) {
             Owner::Call(call, certainty) => self.give(call, certainty, question),
             Owner::Nobody => self.ask_outside(question),
@@ -66,24 +85,29 @@ impl ChildState {
         }
     }
 
-    /// Whether a call has to wait so that every question can be told to belong to one client: while a
-    /// question is held, and while another client's call could ask as well.
+    /// Whether a call has to wait so that every question can be told to belong to one client: while another client's
+    /// call could ask as well, within the limit. A call that cannot ask never does.
     pub(super) fn must_wait(&self, call: &Call) -> bool {
-        if self.hello.era() == Era::Modern || !call.permitted.operation().may_ask() {
-            return false;
-        }
-        if !self.held.is_empty() {
-            return true;
-        }
+        // Most calls are seen not to wait without a look at the others.
+        self.hello.era() == Era::Legacy
+            && self.could_ask(call)
+            && self.waits_for(&self.company(), call)
+    }
+
+    /// Whose calls under way could ask.
+    fn company(&self) -> Company {
+        let could = |call: &&Call| !call.awaits_answers() && self.could_ask(call);
+        self.calls.values().filter(could).fold(Company::Nobody, Company::joined_by)
+    }
+
+    fn waits_for(&self, company: &Company, call: &Call) -> bool {
         let session = call.permitted.operation().client.session;
-        self.could_ask(call)
-            && call.started.elapsed() < APART_FOR
-            && self.calls.values().any(|other| {
-                let theirs = other.permitted.operation().client.session;
-                (session.is_none() || theirs != session)
-                    && !other.awaits_answers()
-                    && self.could_ask(other)
-            })
+        let apart = match company {
+            Company::Nobody => false,
+            Company::Session(own) => session != Some(*own),
+            Company::Several => true,
+        };
+        apart && call.started.elapsed() < self.hold_limit && self.could_ask(call)
     }
 
     fn could_ask(&self, call: &Call) -> bool {
@@ -96,9 +120,9 @@ impl ChildState {
     /// Keeps an ask until its owner is clear, if there is room.
     pub(super) fn hold(&mut self, question: Question) {
         if self.held.len() < MOST_PENDING {
-            self.held.push(question);
+            self.held.push(Question { since: Instant::now(), ..question });
         } else {
-            self.refuse(&question);
+            self.refuse_unclear(&question);
         }
     }
 
@@ -145,12 +169,11 @@ impl ChildState {
     pub(super) fn refuse_overdue(&mut self, now: Instant) {
         let (overdue, rest) = std::mem::take(&mut self.held)
             .into_iter()
-            .partition(|held| now >= held.since + HELD_FOR);
+            .partition(|held| now >= held.since + self.hold_limit);
         self.held = rest;
         let overdue: Vec<Question> = overdue;
         for held in overdue {
-            tracing::warn!(method = %held.method, "refused a question that no call could be matched to");
-            self.refuse(&held);
+            self.refuse_unclear(&held);
         }
         let late = self.outside.extract_if(|_, (_, since)| now >= *since + OUTSIDE_FOR);
         for (key, (id, _)) in late.collect::<Vec<_>>() {
@@ -163,10 +186,17 @@ impl ChildState {
 
     /// Sends the calls that no longer have to wait, in their order.
     pub(super) fn release(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let mut company = self.company();
         for (id, call) in std::mem::take(&mut self.waiting) {
-            if self.must_wait(&call) {
+            if self.waits_for(&company, &call) {
                 self.waiting.push_back((id, call));
             } else {
+                if self.could_ask(&call) {
+                    company = company.joined_by(&call);
+                }
                 self.send(id, call);
             }
         }
@@ -182,7 +212,11 @@ impl ChildState {
             return call.map_or(Owner::Nobody, |(id, _)| Owner::Call(*id, Certainty::Call));
         }
         // A cancelled call that has not ended may still be the one that asks.
-        let may = |call: &Call| call.permitted.operation().may_ask() && !call.awaits_answers();
+        let may = |call: &Call| {
+            call.order <= question.after
+                && call.permitted.operation().may_ask()
+                && !call.awaits_answers()
+        };
         let mut candidates = self.calls.iter().filter(|(_, call)| may(call));
         let Some((first, call)) = candidates.next() else { return Owner::Nobody };
         let session = call.permitted.operation().client.session;
@@ -247,6 +281,12 @@ impl ChildState {
     fn withdraw(&self, key: AskKey) {
         let notice = Notice::Withdrawn { child: self.number, key };
         self.subscribers.tell_only_session(notice, Keep::Always);
+    }
+
+    /// Nobody said no, so the server is told why nobody was asked.
+    fn refuse_unclear(&mut self, question: &Question) {
+        tracing::warn!(method = %question.method, "refused a question that no call could be matched to");
+        server::reply(&mut self.out, &question.id, &Err(ErrorObject::internal(UNCLEAR)));
     }
 
     /// What a client that cannot do it would say (checklist 5.6, 5.7).

@@ -69,7 +69,7 @@ impl Child {
     /// Starts a conversation about what policy permitted; `idle_limit` is how long the server may be quiet.
     #[must_use]
     pub fn converse(&self, permitted: Permitted, idle_limit: Option<Duration>) -> Conversation {
-        let mailbox = Arc::new(Mailbox::default());
+        let mailbox = Arc::new(Mailbox::charged_to(self.account()));
         let now = Instant::now();
         let id = self.call(permitted.clone(), Arc::clone(&mailbox));
         Conversation {
@@ -108,6 +108,8 @@ impl Conversation {
             self.resume();
         }
         let event = match self.mailbox.take() {
+            // However fast it comes, it does not put off the end.
+            Some(Event::Progress(_)) if self.is_too_long() => self.give_up(),
             Some(event) => event,
             None => match self.deadline() {
                 None => self.mailbox.next().await,
@@ -131,6 +133,11 @@ impl Conversation {
             Event::TurnEnded { state } => {
                 self.state = State::Suspended;
                 self.turn.state.clone_from(state);
+            }
+            Event::Done(Outcome::Unsent(error)) if self.turn.rounds > 0 => {
+                // An earlier turn of it did leave.
+                self.state = State::Done;
+                return Event::Done(Outcome::Lost(error.clone()));
             }
             Event::Done(_) => self.state = State::Done,
             Event::Log(_) | Event::Subscription { .. } | Event::Undeclared(_) => {}
@@ -237,6 +244,10 @@ impl Conversation {
             self.child.send(Command::Cancel { call: self.id, reason: reason.into() });
         }
         self.state = State::Done;
+    }
+
+    fn is_too_long(&self) -> bool {
+        self.last_deadline.is_some_and(|last| Instant::now() >= last)
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -1,7 +1,7 @@
 //! The handle of a running child: whoever holds it sends commands to the one loop that owns the child.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -11,6 +11,7 @@ use super::super::catalogue::Catalogue;
 use super::super::event::{AskKey, Event, Outcome};
 use super::super::mailbox::{Keep, Mailbox};
 use super::in_flight::{InFlight, Share};
+use crate::limits::Account;
 use crate::mcp::{ErrorObject, Object, Raw};
 use crate::policy::Permitted;
 use crate::server::{Hello, Internal};
@@ -21,6 +22,7 @@ const FIRST_ID: u64 = 2;
 const MOST_PAGES: usize = 50;
 const LIST_WITHIN: Duration = Duration::from_secs(10);
 const BUSY: &str = "too many calls are in flight; try again later";
+pub(super) const GONE: &str = "the server is gone; call again to start a fresh one";
 
 /// A running child; a clone is cheap.
 #[derive(Clone, Debug)]
@@ -44,6 +46,7 @@ struct Inner {
     /// The annotated tools, and how many list changes there had been when they were asked for.
     catalogue: tokio::sync::Mutex<Option<(usize, Arc<Catalogue>)>>,
     lists_changed: Arc<AtomicUsize>,
+    asking: Arc<AtomicBool>,
 }
 
 /// Whether a list was read to its end.
@@ -96,6 +99,8 @@ pub(super) struct Inbox {
     pub(super) closing: CancellationToken,
     pub(super) in_flight: Arc<InFlight>,
     pub(super) lists_changed: Arc<AtomicUsize>,
+    /// Whether a question outside any call waits for its answer.
+    pub(super) asking: Arc<AtomicBool>,
     pub(super) closed: watch::Sender<bool>,
 }
 
@@ -110,18 +115,20 @@ impl Child {
         number: u64,
         hello: Hello,
         given: Vec<String>,
-        most_in_flight: usize,
+        in_flight: InFlight,
     ) -> (Self, Inbox) {
         let (commands, receiver) = mpsc::unbounded_channel();
         let closing = CancellationToken::new();
         let (closed_sender, closed) = watch::channel(false);
-        let in_flight = Arc::new(InFlight::new(most_in_flight));
+        let in_flight = Arc::new(in_flight);
         let lists_changed = Arc::new(AtomicUsize::new(0));
+        let asking = Arc::new(AtomicBool::new(false));
         let inbox = Inbox {
             commands: receiver,
             closing: closing.clone(),
             in_flight: Arc::clone(&in_flight),
             lists_changed: Arc::clone(&lists_changed),
+            asking: Arc::clone(&asking),
             closed: closed_sender,
         };
         let next_id = AtomicU64::new(FIRST_ID);
@@ -136,6 +143,7 @@ impl Child {
             closed,
             catalogue: tokio::sync::Mutex::default(),
             lists_changed,
+            asking,
         };
         (Self { inner: Arc::new(inner) }, inbox)
     }
@@ -169,7 +177,7 @@ impl Child {
         let _asked = Asked { child: self, id };
         match tokio::time::timeout(limit, answer).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Outcome::Lost(ErrorObject::internal("the server is gone")),
+            Ok(Err(_)) => Outcome::Unsent(ErrorObject::internal(GONE)),
             Err(_) => Outcome::Lost(ErrorObject::internal("the server did not answer in time")),
         }
     }
@@ -276,24 +284,39 @@ impl Child {
         let _ = closed.wait_for(|closed| *closed).await;
     }
 
-    /// Sends a call of a predecessor's again, whose answer nobody waits for.
-    pub(in super::super) fn replay(&self, permitted: Permitted) {
-        self.call(permitted, Arc::default());
+    /// Sends a call of a predecessor's again, at once; what comes back resolves when it is answered.
+    pub(in super::super) fn replay(
+        &self,
+        permitted: Permitted,
+    ) -> impl Future<Output = ()> + use<> {
+        let mailbox: Arc<Mailbox<Event>> = Arc::default();
+        self.call(permitted, Arc::clone(&mailbox));
+        async move { while !matches!(mailbox.next().await, Event::Done(_)) {} }
+    }
+
+    /// Whether it waits for the answer to a question that belongs to no call.
+    pub(in super::super) fn is_asking(&self) -> bool {
+        self.inner.asking.load(Ordering::Relaxed)
+    }
+
+    /// Whose child it is, as far as bytes are concerned.
+    pub(super) fn account(&self) -> &Arc<Account> {
+        self.inner.in_flight.account()
     }
 
     /// Sends a call and returns our number for it; when it cannot be sent, the mailbox says why.
     pub(super) fn call(&self, permitted: Permitted, mailbox: Arc<Mailbox<Event>>) -> u64 {
         let id = self.number_call();
-        let lost = |text: &str| Event::Done(Outcome::Lost(ErrorObject::internal(text)));
+        let unsent = |text: &str| Event::Done(Outcome::Unsent(ErrorObject::internal(text)));
         if self.inner.in_flight.add(permitted.weight()).is_err() {
-            mailbox.push(lost(BUSY), Keep::End);
+            mailbox.push(unsent(BUSY), Keep::End);
             return id;
         }
         let command = Command::Call { id, permitted, mailbox };
         if let Err(mpsc::error::SendError(Command::Call { mailbox, .. })) =
             self.inner.commands.send(command)
         {
-            mailbox.push(lost("the server is gone; call again to start a fresh one"), Keep::End);
+            mailbox.push(unsent(GONE), Keep::End);
         }
         id
     }
@@ -316,7 +339,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_of_ours_that_nobody_waits_for_is_given_up() {
-        let (child, mut inbox) = Child::new(1, hello(Era::Legacy), Vec::new(), 1);
+        let in_flight = InFlight::new(1, Account::unlimited());
+        let (child, mut inbox) = Child::new(1, hello(Era::Legacy), Vec::new(), in_flight);
         let asking = tokio::spawn(async move {
             child.ask(Internal::ListTools { cursor: None }, LIST_WITHIN).await
         });

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::limits::{Account, CALL};
+
 /// Parameters of all calls under way; a single call may be larger, as far as a body may be.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 
@@ -12,6 +14,8 @@ pub(super) struct InFlight {
     calls: AtomicUsize,
     bytes: AtomicUsize,
     most_calls: usize,
+    /// Whose calls they are.
+    account: Arc<Account>,
 }
 
 /// There is no room for another call.
@@ -25,12 +29,19 @@ pub struct Share(Arc<InFlight>);
 // === impl InFlight ===
 
 impl InFlight {
-    pub(super) fn new(most_calls: usize) -> Self {
-        Self { calls: AtomicUsize::new(0), bytes: AtomicUsize::new(0), most_calls }
+    pub(super) fn new(most_calls: usize, account: Arc<Account>) -> Self {
+        Self { calls: AtomicUsize::new(0), bytes: AtomicUsize::new(0), most_calls, account }
+    }
+
+    /// Whose calls they are.
+    pub(super) fn account(&self) -> &Arc<Account> {
+        &self.account
     }
 
     /// Adds a call of this many bytes.
     pub(super) fn add(&self, bytes: usize) -> Result<(), Busy> {
+        // Whether there is room was asked at the door.
+        self.account.add(CALL);
         let calls = self.calls.fetch_add(1, Ordering::Relaxed);
         let held = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let fits = bytes == 0 || held == 0 || held.saturating_add(bytes) <= MOST_BYTES;
@@ -43,6 +54,7 @@ impl InFlight {
 
     /// Adds one of the bridge's own requests, which are few and small.
     pub(super) fn add_own(&self) {
+        self.account.add(CALL);
         self.calls.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -53,8 +65,16 @@ impl InFlight {
 
     /// Takes away what was added.
     pub(super) fn remove(&self, bytes: usize) {
+        self.account.remove(CALL);
         self.calls.fetch_sub(1, Ordering::Relaxed);
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for InFlight {
+    /// What was under way when the child ended is not taken away one by one.
+    fn drop(&mut self) {
+        self.account.remove(CALL * *self.calls.get_mut());
     }
 }
 
@@ -68,9 +88,13 @@ impl Drop for Share {
 mod tests {
     use super::*;
 
+    fn of(most_calls: usize) -> InFlight {
+        InFlight::new(most_calls, Account::unlimited())
+    }
+
     #[test]
     fn calls_and_bytes_are_bounded() {
-        let in_flight = InFlight::new(3);
+        let in_flight = of(3);
         in_flight.add(2 * MOST_BYTES).unwrap();
         assert_eq!(in_flight.add(1), Err(Busy), "beside a huge one there is room for none");
         in_flight.remove(2 * MOST_BYTES);
@@ -85,10 +109,12 @@ mod tests {
 
     #[test]
     fn a_share_comes_back() {
-        let in_flight = Arc::new(InFlight::new(1));
+        let in_flight = Arc::new(of(1));
         let share = InFlight::share(&in_flight).unwrap();
         assert!(InFlight::share(&in_flight).is_none());
+        assert_eq!(in_flight.account().held(), CALL, "who got none is charged nothing");
         drop(share);
+        assert_eq!(in_flight.account().held(), 0);
         assert!(InFlight::share(&in_flight).is_some());
     }
 }

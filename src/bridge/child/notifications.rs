@@ -1,5 +1,7 @@
-//! Where a server's notifications belong: progress to its call, a log line to the only call that it can belong
-//! to, a subscription's message to its subscription.
+//! Where a server's notifications belong: progress to its call, a log line to the calls that asked for it, a
+//! subscription's message to its subscription.
+
+use std::collections::HashMap;
 
 use bytestring::ByteString;
 
@@ -23,43 +25,47 @@ impl ChildState {
         call.mailbox.push(Event::Progress(restored), Keep::IfRoom);
     }
 
-    /// A log message belongs to the only call that it can belong to (checklist 5.30).
+    /// A log message goes to every call under way that asked for its level: all of them are one user's, and the server
+    /// does not say which it is about (checklist 5.30). One that is about no call goes to the only session.
     pub(super) fn log(&mut self, level: LogLevel, params: Raw) {
         self.trace.notified("notifications/message", Some(&params));
-        let modern = self.hello.era() == Era::Modern;
-        let wants = |call: &Call| {
-            if call.awaits_answers() {
-                return false;
-            }
+        let heirs = self.heirs(level);
+        for heir in &heirs {
+            self.calls[heir].mailbox.push(Event::Log(params.clone()), Keep::IfRoom);
+        }
+        let legacy = |call: &Call| call.permitted.operation().client.era == Era::Legacy;
+        let working = || self.calls.values().filter(|call| !call.awaits_answers());
+        if heirs.is_empty() && self.hello.era() == Era::Legacy && working().all(legacy) {
+            let notice = Notice::Log { level, params };
+            self.subscribers.tell_only_session(notice, Keep::IfRoom);
+        }
+    }
+
+    /// The calls that hear a message of this level; of one session's, which hears it once, the newest.
+    fn heirs(&self, level: LogLevel) -> Vec<u64> {
+        let working = || self.calls.iter().filter(|(_, call)| !call.awaits_answers());
+        let (mut heirs, mut of_sessions) = (Vec::new(), HashMap::new());
+        for (id, call) in working().filter(|(_, call)| call.cancelled.is_none()) {
             let client = &call.permitted.operation().client;
-            match (modern, client.era) {
-                // Only requests that named a level get messages from a modern server.
-                (true, _) => client.log_level.is_some_and(|least| level >= least),
-                // A legacy server does not know who asked, so every call is a candidate.
-                (false, _) => true,
-            }
-        };
-        let mut candidates = self.calls.values().filter(|call| wants(call));
-        match (candidates.next(), candidates.next()) {
-            (Some(call), None) => {
-                let client = &call.permitted.operation().client;
-                let asked = client.log_level.is_some_and(|least| level >= least);
-                if call.cancelled.is_none() && (asked || client.era == Era::Legacy) {
-                    call.mailbox.push(Event::Log(params), Keep::IfRoom);
+            // Before a session names a level its server decides, but then the call must be the only one.
+            let hears = match client.log_level {
+                Some(least) => level >= least,
+                None => {
+                    let both_legacy = client.era == self.hello.era() && client.era == Era::Legacy;
+                    both_legacy && working().nth(1).is_none()
                 }
-            }
-            (None, _) if !modern => {
-                let notice = Notice::Log { level, params };
-                self.subscribers.tell_only_session(notice, Keep::IfRoom);
-            }
-            _ => {
-                let legacy = |call: &Call| call.permitted.operation().client.era == Era::Legacy;
-                if !modern && self.calls.values().all(legacy) {
-                    let notice = Notice::Log { level, params };
-                    self.subscribers.tell_only_session(notice, Keep::IfRoom);
+            };
+            match client.session {
+                _ if !hears => {}
+                None => heirs.push(*id),
+                Some(session) => {
+                    let newest = of_sessions.entry(session).or_insert(*id);
+                    *newest = (*newest).max(*id);
                 }
             }
         }
+        heirs.extend(of_sessions.into_values());
+        heirs
     }
 
     pub(super) fn subscription(&mut self, listen: u64, method: ByteString, params: &Raw) {

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::super::event::{AskKey, Event, Outcome};
 use super::super::mailbox::{Keep, Mailbox};
 use super::super::trace::Tracer;
-use super::handle::Inbox;
+use super::handle::{GONE, Inbox};
 use super::in_flight::InFlight;
 use super::subscribers::Subscribers;
 use crate::mcp::{ErrorObject, Raw, RequestId};
@@ -24,6 +24,9 @@ use crate::server::{self, Hello};
 
 /// A call that has asked nothing more for this long waits for its answers and asks nothing else.
 const ASKED_ALL_AFTER: Duration = Duration::from_secs(1);
+/// A write buffer larger than this is given back once it is empty.
+const KEPT_BUFFER: usize = 256 * 1024;
+
 /// The state of one child's loop.
 #[derive(Debug)]
 pub(super) struct ChildState {
@@ -32,11 +35,19 @@ pub(super) struct ChildState {
     pub(super) hello: Hello,
     pub(super) subscribers: Arc<Subscribers>,
     pub(super) roots: Option<Raw>,
-    /// Bytes for the child, not yet written.
+    /// How long a question is held, and a call kept apart.
+    pub(super) hold_limit: Duration,
+    /// How many calls have been sent.
+    sent: u64,
+    /// Bytes for the child, not yet all written.
     pub(super) out: Vec<u8>,
+    /// How many of them have left.
+    pub(super) written: usize,
+    /// How many bytes have left before them.
+    left_before: u64,
     pub(super) calls: HashMap<u64, Call>,
     pub(super) internal: HashMap<u64, oneshot::Sender<Outcome>>,
-    /// Calls that wait while an ask is being attributed.
+    /// Calls that wait for those of other clients which they could be confused with.
     pub(super) waiting: VecDeque<(u64, Call)>,
     /// Asks whose call is not known yet.
     pub(super) held: Vec<Question>,
@@ -59,6 +70,10 @@ pub(super) struct Call {
     pub(super) cancelled: Option<Instant>,
     pub(super) started: Instant,
     pub(super) progress: f64,
+    /// The how many-th call of this child it is; meaningless while it waits.
+    pub(super) order: u64,
+    /// At which byte of all that goes to the child it begins; meaningless while it waits.
+    begins_at: u64,
 }
 
 /// An ask without an owner yet.
@@ -67,7 +82,10 @@ pub(super) struct Question {
     pub(super) id: RequestId,
     pub(super) method: ByteString,
     pub(super) params: Option<Raw>,
+    /// Since when it waits.
     pub(super) since: Instant,
+    /// How many calls the child had been sent when it asked: a later one did not make it ask.
+    pub(super) after: u64,
 }
 
 /// An ask that a client was given.
@@ -94,6 +112,7 @@ impl ChildState {
         hello: Hello,
         subscribers: Arc<Subscribers>,
         roots: Option<Raw>,
+        hold_limit: Duration,
         inbox: &Inbox,
         trace: Tracer,
     ) -> Self {
@@ -102,7 +121,11 @@ impl ChildState {
             hello,
             subscribers,
             roots,
+            hold_limit,
+            sent: 0,
             out: Vec::new(),
+            written: 0,
+            left_before: 0,
             calls: HashMap::new(),
             internal: HashMap::new(),
             waiting: VecDeque::new(),
@@ -115,12 +138,25 @@ impl ChildState {
         }
     }
 
+    /// A question that comes now.
+    pub(super) fn question(
+        &self,
+        id: RequestId,
+        method: ByteString,
+        params: Option<Raw>,
+    ) -> Question {
+        Question { id, method, params, since: Instant::now(), after: self.sent }
+    }
+
     /// Whether nobody waits for anything.
     pub(super) fn is_idle(&self) -> bool {
         self.calls.is_empty() && self.internal.is_empty() && self.waiting.is_empty()
     }
 
-    pub(super) fn send(&mut self, id: u64, call: Call) {
+    pub(super) fn send(&mut self, id: u64, mut call: Call) {
+        self.sent += 1;
+        call.order = self.sent;
+        call.begins_at = self.left_before + self.out.len() as u64;
         server::call(&mut self.out, &self.hello, id, &call.permitted);
         self.trace.call(call.permitted.operation());
         self.calls.insert(id, call);
@@ -134,11 +170,27 @@ impl ChildState {
             || self.calls.values().any(|call| call.cancelled.is_some())
     }
 
-    /// Tells everybody who waits that the child is gone.
+    /// Notes that so many more bytes have left for the child.
+    pub(super) fn wrote(&mut self, count: usize) {
+        self.written += count;
+        if self.written == self.out.len() {
+            self.left_before += self.out.len() as u64;
+            self.written = 0;
+            self.out.clear();
+            self.out.shrink_to(KEPT_BUFFER);
+        }
+    }
+
+    /// Tells everybody who waits that the child is gone, and those of whose call nothing has left for it that as well.
     pub(super) fn fail(&mut self, why: &ErrorObject) {
+        let left = self.left_before + self.written as u64;
         let waiting = self.waiting.drain(..).map(|(_, call)| call);
         for call in self.calls.drain().map(|(_, call)| call).chain(waiting) {
-            call.mailbox.push(Event::Done(Outcome::Lost(why.clone())), Keep::End);
+            let outcome = match call.begins_at < left {
+                true => Outcome::Lost(why.clone()),
+                false => Outcome::Unsent(ErrorObject::internal(GONE)),
+            };
+            call.mailbox.push(Event::Done(outcome), Keep::End);
         }
         for (_, reply) in self.internal.drain() {
             let _ = reply.send(Outcome::Lost(why.clone()));
@@ -185,6 +237,8 @@ impl Call {
             cancelled: None,
             started: Instant::now(),
             progress: f64::NEG_INFINITY,
+            order: u64::MAX,
+            begins_at: u64::MAX,
         }
     }
 

@@ -11,9 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::super::event::Notice;
 use super::super::mailbox::{Keep, Mailbox};
 use super::habits::Habits;
-use crate::mcp::{Notification, Raw};
+use crate::limits::Account;
+use crate::mcp::{Era, Notification, Raw};
 use crate::policy::{LogLevel, Permitted};
-use crate::server::ListKind;
+use crate::server::{Hello, ListKind};
 
 /// Resources that one client may subscribe to.
 pub const MOST_URIS: usize = 1000;
@@ -35,6 +36,10 @@ struct Membership {
     mailbox: Arc<Mailbox<Notice>>,
     role: Role,
     level: Option<LogLevel>,
+    /// Streams on which it hears of what happens.
+    open: usize,
+    /// Resources that it follows in a subscription of its own.
+    followed: usize,
     /// The subscription call of each URI, kept to be sent again to a successor.
     uris: HashMap<String, Permitted>,
 }
@@ -65,13 +70,19 @@ pub struct Member {
 // === impl Subscribers ===
 
 impl Subscribers {
-    /// Joins.
+    /// Joins, at the cost of this account.
     #[must_use]
-    pub fn join(self: &Arc<Self>, role: Role) -> Member {
+    pub fn join(self: &Arc<Self>, role: Role, account: &Arc<Account>) -> Member {
         let key = self.next.fetch_add(1, Ordering::Relaxed);
-        let mailbox = Arc::new(Mailbox::default());
-        let membership =
-            Membership { mailbox: Arc::clone(&mailbox), role, level: None, uris: HashMap::new() };
+        let mailbox = Arc::new(Mailbox::charged_to(account));
+        let membership = Membership {
+            mailbox: Arc::clone(&mailbox),
+            role,
+            level: None,
+            open: 0,
+            followed: 0,
+            uris: HashMap::new(),
+        };
         self.lock().insert(key, membership);
         Member { subscribers: Arc::clone(self), key, mailbox }
     }
@@ -111,7 +122,7 @@ impl Subscribers {
         all.into_iter().collect()
     }
 
-    pub(in super::super) fn list_changed(&self, kind: ListKind) {
+    pub(super) fn list_changed(&self, kind: ListKind) {
         self.tell(&Notice::ListChanged(kind), |member| match &member.role {
             Role::Session { .. } => true,
             Role::Listen { lists } => lists.contains(&kind),
@@ -126,6 +137,34 @@ impl Subscribers {
         self.tell(&notice, wants);
     }
 
+    /// Whether a session waits, on an open stream, for news of resources that it named.
+    pub(in super::super) fn are_awaited(&self) -> bool {
+        let awaits = |member: &Membership| {
+            member.open > 0 && (member.followed > 0 || !member.uris.is_empty())
+        };
+        self.lock().values().any(awaits)
+    }
+
+    /// Another child has taken the place of the one that those who are here knew. The sessions of a modern server follow
+    /// it on their own.
+    pub(in super::super) fn restarted(&self, hello: &Hello) {
+        if hello.era() == Era::Modern {
+            return;
+        }
+        let is_session = |member: &Membership| matches!(member.role, Role::Session { .. });
+        self.tell(&Notice::Restarted, is_session);
+        for kind in ListKind::ALL.into_iter().filter(|kind| hello.offers(kind.capability())) {
+            let wants = |member: &Membership| matches!(&member.role, Role::Listen { lists } if lists.contains(&kind));
+            self.tell(&Notice::ListChanged(kind), wants);
+        }
+    }
+
+    /// The child is no more, and what it knew of subscriptions.
+    pub(in super::super) fn lost(&self) {
+        self.tell(&Notice::Gone, |member| matches!(member.role, Role::Listen { .. }));
+    }
+
+    /// There will be no child for those who are here.
     pub(in super::super) fn gone(&self) {
         self.tell(&Notice::Gone, |_| true);
     }
@@ -187,9 +226,7 @@ impl Member {
 
     /// Sets the member's log level and returns the most verbose level of all.
     pub fn set_level(&self, level: LogLevel) -> LogLevel {
-        if let Some(member) = self.subscribers.lock().get_mut(&self.key) {
-            member.level = Some(level);
-        }
+        self.update(|own| own.level = Some(level));
         self.subscribers.level().unwrap_or(level)
     }
 
@@ -208,9 +245,7 @@ impl Member {
     /// Notes that the member wants to hear of a resource; what comes back forgets it again unless it is kept.
     #[must_use]
     pub fn subscribe(&self, uri: &str, permitted: Permitted) -> Subscribing {
-        if let Some(member) = self.subscribers.lock().get_mut(&self.key) {
-            member.uris.insert(uri.to_owned(), permitted);
-        }
+        self.update(|own| drop(own.uris.insert(uri.to_owned(), permitted)));
         let (subscribers, uri) = (Arc::clone(&self.subscribers), uri.to_owned());
         Subscribing { subscribers, member: self.key, uri: Some(uri) }
     }
@@ -227,6 +262,24 @@ impl Member {
         }
     }
 
+    /// Notes how many resources the member follows in a subscription of its own.
+    pub fn follows(&self, count: usize) {
+        self.update(|own| own.followed = count);
+    }
+
+    /// Notes that the member's client hears of what happens, as long as what comes back is kept.
+    #[must_use]
+    pub fn open(&self) -> Opened {
+        self.update(|own| own.open += 1);
+        Opened { subscribers: Arc::clone(&self.subscribers), member: self.key }
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Membership)) {
+        if let Some(own) = self.subscribers.lock().get_mut(&self.key) {
+            change(own);
+        }
+    }
+
     /// The URIs this member subscribed.
     #[must_use]
     pub fn uris(&self) -> Vec<String> {
@@ -235,6 +288,21 @@ impl Member {
             .get(&self.key)
             .map(|member| member.uris.keys().cloned().collect())
             .unwrap_or_default()
+    }
+}
+
+/// A stream on which a member hears of what happens.
+#[derive(Debug)]
+pub struct Opened {
+    subscribers: Arc<Subscribers>,
+    member: u64,
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if let Some(own) = self.subscribers.lock().get_mut(&self.member) {
+            own.open -= 1;
+        }
     }
 }
 

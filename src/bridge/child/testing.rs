@@ -1,16 +1,21 @@
 //! Children without a process, and what clients ask of them, for the tests of the bridge.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::trace::Trace;
 use super::actor::{Actor, Setup};
 use super::handle::Child;
 use super::subscribers::Subscribers;
 use crate::auth::Principal;
+use crate::limits::Account;
 use crate::mcp::{Era, Params, ProtocolVersion, Raw};
 use crate::policy::{ClientSide, Operation, Permitted, Policy};
 use crate::redact::Redactor;
 use crate::server::Hello;
+
+/// How long a question is held, and a call kept apart.
+pub(in super::super) const HOLD_LIMIT: Duration = Duration::from_secs(5);
 
 /// The introduction of a server of this era that announces nothing.
 pub(in super::super) fn hello(era: Era) -> Hello {
@@ -28,10 +33,22 @@ pub(in super::super) fn actor(
     hello: Hello,
     subscribers: Arc<Subscribers>,
 ) -> (Child, Actor) {
+    charged_actor(number, hello, subscribers, Account::unlimited())
+}
+
+/// The same, at the cost of this account.
+pub(in super::super) fn charged_actor(
+    number: u64,
+    hello: Hello,
+    subscribers: Arc<Subscribers>,
+    account: Arc<Account>,
+) -> (Child, Actor) {
     let setup = Setup {
         number,
         given: Vec::new(),
         most_in_flight: 100,
+        account,
+        hold_limit: HOLD_LIMIT,
         roots: None,
         subscribers,
         trace: Trace::Off,

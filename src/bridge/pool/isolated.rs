@@ -4,26 +4,49 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::credential_files::{FileInUse, FilesInUse};
+use super::home_limit::{HomeLimit, Watched};
 use super::launch_error::LaunchError;
 use crate::auth::Principal;
 use crate::credentials::{self, CredentialSet, Delivery, Template, files};
+use crate::process::home::Whose;
 use crate::process::leftovers::InUse;
-use crate::process::walls::{Form, Identity, Paths, Walls};
+use crate::process::walls::{Denied, Form, Identity, Paths, Walls};
 use crate::process::{Environment, environment, home, uids::Uids};
+
+/// Who shares a home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HomeScope {
+    /// The children of one user with one authority.
+    Authority,
+    /// All children of one user.
+    User,
+}
+
+/// Where the homes are, and who shares one.
+#[derive(Debug)]
+pub struct Homes {
+    /// Holds them.
+    pub state_dir: PathBuf,
+    /// Who shares one.
+    pub scope: HomeScope,
+    /// How much of the disk one may use.
+    pub limit: HomeLimit,
+}
 
 /// How the users' children live apart from each other.
 #[derive(Debug)]
 pub struct Isolated {
-    /// Holds the homes.
-    state_dir: PathBuf,
+    homes: Homes,
     /// What is added to each environment.
     env: Vec<(String, Template)>,
     /// The kind of walls.
     form: Form,
     /// One user id for each, where children get ids of their own.
     uids: Option<Uids>,
-    /// What of the file system the program needs beside the system.
-    trees: Vec<PathBuf>,
+    /// What every child sees of the file system, and what none does.
+    shown: Paths,
+    /// What children have complained of.
+    denied: Denied,
     files_in_use: FilesInUse,
     _in_use: InUse,
 }
@@ -33,6 +56,8 @@ pub(super) struct Fitted {
     pub(super) env: Environment,
     pub(super) cwd: Option<PathBuf>,
     pub(super) walls: Walls,
+    /// The home, where there is a limit to it.
+    pub(super) watched: Option<Watched>,
     files: Option<Files>,
     pub(super) delivered: Vec<FileInUse>,
 }
@@ -47,24 +72,36 @@ struct Files {
 // === impl Isolated ===
 
 impl Isolated {
-    /// A place for each user below `state_dir`.
+    /// A place for each user in one of the homes.
     #[must_use]
     pub fn new(
-        state_dir: PathBuf,
+        homes: Homes,
         env: Vec<(String, Template)>,
         form: Form,
         uids: Option<Uids>,
-        trees: Vec<PathBuf>,
+        shown: Paths,
         in_use: InUse,
     ) -> Self {
         Self {
-            state_dir,
+            homes,
             env,
             form,
             uids,
-            trees,
+            shown,
+            denied: Denied::default(),
             files_in_use: FilesInUse::default(),
             _in_use: in_use,
+        }
+    }
+
+    /// Explains a line of a child's stderr that complains of what the walls keep from it.
+    pub(super) fn explain(&self, line: &str) {
+        if let Some(path) = self.denied.in_line(line, &self.shown) {
+            let path = path.display();
+            tracing::warn!(
+                "the server complains of {path}, which exists but is not shown to children; if it should be, give \
+                 --allow-read {path} or --allow-write {path}"
+            );
         }
     }
 
@@ -78,16 +115,24 @@ impl Isolated {
         let uid = self.uids.as_ref().map(|uids| uids.allocate(&user)).transpose();
         let uid = uid.map_err(|cause| LaunchError::Uid { cause })?;
         let ids = uid.map(|uid| (uid, uid));
-        let home = home::prepare(&self.state_dir, &user, tenant.as_deref(), ids)
+        let whose = Whose {
+            user: &user,
+            tenant: tenant.as_deref(),
+            authority: (self.homes.scope == HomeScope::Authority).then_some(authority),
+        };
+        let home = home::prepare(&self.homes.state_dir, whose, ids)
             .map_err(|cause| LaunchError::Home { cause })?;
+        let watched = Some(self.homes.limit.admit(&home)?);
         let mut env = environment::isolated(&home, &user, tenant.as_deref());
         for (name, value) in self.rendered(principal)? {
             env.set(name, value);
         }
         let files =
             home.credentials(authority, ids).map_err(|cause| LaunchError::Home { cause })?;
-        let mut paths = Paths::for_home(&home, &self.trees);
+        let mut paths = self.shown.clone().in_home(&home);
         paths.readable.push(files.clone());
+        // No single call may take the disk before anybody has looked.
+        paths.largest_file = Some(self.homes.limit.most());
         let (uid, gid) = ids.unwrap_or_default();
         let walls = match self.form {
             Form::Uid => Walls::Strict { identity: Identity::Uid { uid, gid }, paths },
@@ -96,7 +141,8 @@ impl Isolated {
             Form::Basic => Walls::Basic { paths },
         };
         let files = Files { dir: files, ids, in_use: self.files_in_use.clone() };
-        Ok(Fitted { env, cwd: Some(home.home), walls, files: Some(files), delivered: Vec::new() })
+        let cwd = Some(home.home);
+        Ok(Fitted { env, cwd, walls, watched, files: Some(files), delivered: Vec::new() })
     }
 
     pub(super) fn rendered(
@@ -116,7 +162,8 @@ impl Isolated {
 impl Fitted {
     /// Just an environment.
     pub(super) fn open(env: Environment) -> Self {
-        Self { env, cwd: None, walls: Walls::None, files: None, delivered: Vec::new() }
+        let (walls, delivered) = (Walls::None, Vec::new());
+        Self { env, cwd: None, walls, watched: None, files: None, delivered }
     }
 
     /// Adds the credentials, as values or as files.

@@ -5,10 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
+use super::super::recording;
 use super::capacity::Reservation;
 use super::credential_files::FileInUse;
+use super::home_limit::Watched;
 use super::isolated::{Fitted, Isolated};
+use super::last_word::{Hearer, LastWord};
 use super::launch_error::LaunchError;
+use crate::audit;
 use crate::auth::Principal;
 use crate::credentials::{self, CredentialSet, Sources};
 use crate::mcp::Lines;
@@ -16,6 +22,10 @@ use crate::process::{
     self, ChildCommand, Environment, Exit, ProcessHandle, Spawner, Stdin, stderr,
 };
 use crate::redact::{Learned, Redactor};
+use crate::server::PROBE;
+
+/// How long the end of stderr may come after that of the process.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
 
 type ChildLines = Lines<process::Stdout>;
 
@@ -61,6 +71,10 @@ pub(super) struct Launched {
     pub(super) lines: ChildLines,
     handle: ProcessHandle,
     tail: stderr::Tail,
+    /// Reads stderr to its end.
+    stderr: JoinHandle<()>,
+    /// Who may know what it wrote there.
+    hearer: Hearer,
     name: String,
     /// What the child holds: while it lives, these values are this user's.
     credentials: CredentialSet,
@@ -68,6 +82,7 @@ pub(super) struct Launched {
     /// While anything of it may still be shown.
     _masks: Arc<Vec<Learned>>,
     files: Vec<FileInUse>,
+    watched: Option<Watched>,
     /// Comes back when nothing of the process is left.
     reservation: Arc<Reservation>,
 }
@@ -99,8 +114,10 @@ impl Launcher {
         &self,
         principal: &Arc<Principal>,
         reservation: Arc<Reservation>,
+        audit: &audit::Log,
     ) -> Result<Launched, LaunchError> {
         let fetched = self.sources.fetch(principal).await;
+        recording::fetched(audit, principal, &fetched);
         let credentials = fetched.map_err(|cause| LaunchError::Credentials { cause })?;
         let learn = |one: &credentials::Credential| self.redactor.learn(&one.value);
         let masks = Arc::new(credentials.iter().map(learn).collect::<Vec<_>>());
@@ -122,10 +139,10 @@ impl Launcher {
         let process =
             self.spawner.spawn(command).await.map_err(|cause| LaunchError::Process { cause })?;
         let tail = stderr::Tail::default();
-        let (sink, kept) = (stderr::log(self.name.clone()), tail.clone());
+        let (sink, kept) = (self.sink(), tail.clone());
         let redactor = self.redactor.clone();
         let masked = Arc::clone(&masks);
-        tokio::spawn(async move {
+        let stderr = tokio::spawn(async move {
             let limits = stderr::Limits::default();
             let mask = |line: &str| redactor.mask(line).into_owned();
             let drained = stderr::drain(process.stderr, limits, kept, mask, sink).await;
@@ -139,13 +156,31 @@ impl Launcher {
             lines: Lines::new(process.stdout, self.max_line),
             handle: process.handle,
             tail,
+            stderr,
+            hearer: match self.confinement {
+                Confinement::Developer { .. } => Hearer::User,
+                Confinement::Isolated(_) => Hearer::Operator,
+            },
             name: self.name.clone(),
             credentials,
             redactor: self.redactor.clone(),
             _masks: masks,
             files: fitted.delivered,
+            watched: fitted.watched,
             reservation,
         })
+    }
+
+    /// The log, with an explanation where we, or the walls, are what a child complains of.
+    fn sink(&self) -> impl FnMut(&str) + Send + use<> {
+        let mut log = explained(self.name.clone());
+        let confinement = self.confinement.clone();
+        move |line| {
+            log(line);
+            if let Confinement::Isolated(isolated) = &confinement {
+                isolated.explain(line);
+            }
+        }
     }
 
     fn fit(&self, principal: &Principal) -> Result<Fitted, LaunchError> {
@@ -171,6 +206,11 @@ impl Launched {
         self.tail.lines()
     }
 
+    /// The home, where there is a limit to it.
+    pub(super) fn watched(&self) -> Option<Watched> {
+        self.watched.clone()
+    }
+
     /// Names, sources and keyed fingerprints of what the child was given, for the audit log.
     pub(super) fn given(&self) -> Vec<String> {
         let show = |one: &credentials::Credential| {
@@ -189,6 +229,21 @@ impl Launched {
         tokio::time::timeout(patience, self.handle.exited()).await.ok()
     }
 
+    /// Ends it at once, whatever it is doing.
+    pub(super) async fn kill(&self) {
+        self.handle.kill().await;
+    }
+
+    /// Ends it, and returns how that went and what it said last.
+    pub(super) async fn end_of_start(mut self) -> (Option<Exit>, LastWord) {
+        let (tail, hearer) = (self.tail.clone(), self.hearer);
+        let stderr = std::mem::replace(&mut self.stderr, tokio::spawn(async {}));
+        let exit = self.end().await;
+        // Somebody else may hold the pipe; what was said so far has to do then.
+        let _ = tokio::time::timeout(LAST_WORDS_WITHIN, stderr).await;
+        (exit, LastWord::of(&tail.lines(), hearer))
+    }
+
     /// Closes its stdin and sees to it that nothing of it is left.
     pub(super) async fn end(self) -> Option<Exit> {
         self.reservation.ending();
@@ -202,6 +257,24 @@ impl Launched {
         let _ = tokio::task::spawn_blocking(move || drop(files)).await;
         drop(reservation);
         Some(exit)
+    }
+}
+
+/// The sink of a child's stderr. Servers of the older SDKs fill a screen about a method that they do not know, which is
+/// said to be ours.
+fn explained(name: String) -> impl FnMut(&str) {
+    let mut log = stderr::log(name.clone());
+    let mut explained = false;
+    move |line| {
+        log(line);
+        if !explained && line.contains(PROBE) {
+            explained = true;
+            tracing::info!(
+                child = name,
+                "the lines about {PROBE} answer mcpwrap, which asks a server once how it speaks; \
+                 --child-era saves the question"
+            );
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Why a child's process could not be started, and what its user may know of that.
 
+use super::home_limit::Full;
 use crate::credentials::{self, files};
 use crate::process::{self, home, uids};
 
@@ -36,6 +37,9 @@ pub enum LaunchError {
         #[source]
         cause: home::Error,
     },
+    /// The user's home holds too much.
+    #[error(transparent)]
+    HomeFull(#[from] Full),
     /// The user's id.
     #[error("give the user an id of his own")]
     Uid {
@@ -63,7 +67,7 @@ impl LaunchError {
     pub fn needs_people(&self) -> bool {
         match self {
             Self::Credentials { cause } => cause.needs_people(),
-            Self::Template { .. } => true,
+            Self::Template { .. } | Self::HomeFull(_) => true,
             Self::Process { .. }
             | Self::Home { .. }
             | Self::Uid { .. }
@@ -83,6 +87,9 @@ impl LaunchError {
             | Self::File { .. }
             | Self::Interrupted => {
                 "the process could not be prepared; tell your operator".to_owned()
+            }
+            Self::HomeFull(full) => {
+                format!("{full}; ask your operator to make room or to raise it")
             }
             Self::Credentials { cause } => cause.for_user(),
             Self::Template { name, cause } => {

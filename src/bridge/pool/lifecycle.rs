@@ -9,6 +9,8 @@ use tokio::time::Instant;
 use super::super::child::{Actor, Child, End, Setup};
 use super::super::recording;
 use super::capacity::{Capacity, Reservation};
+use super::home_limit::is_full;
+use super::last_word::LastWord;
 use super::launch::{Launched, Launcher};
 use super::launch_error::LaunchError;
 use super::reserve::reserve;
@@ -24,6 +26,9 @@ use crate::process::Exit;
 use crate::server::{EraChoice, Failed, Internal, handshake};
 use crate::shutdown::Shutdown;
 
+/// Subscriptions that are told to a fresh child before anything else. The rest is told one by one, so that it leaves
+/// room for calls.
+const REPLAYED_AT_ONCE: usize = 64;
 /// How long the end of the output may come before the end of the process.
 const EXIT_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a process that failed to start may take to end, before those who wait for it give up.
@@ -56,12 +61,24 @@ enum StartError {
     #[error(transparent)]
     Launch(#[from] LaunchError),
     #[error("{failed}; {exit}")]
-    Handshake { failed: Failed, exit: Ended },
+    Handshake { failed: Failed, exit: Ended, last: LastWord },
 }
 
 /// How the process ended, as far as it is known.
 #[derive(Debug)]
 struct Ended(Option<Exit>);
+
+// === impl StartError ===
+
+impl StartError {
+    /// What the server said last, for the operator.
+    fn last_words(&self) -> Option<&str> {
+        match self {
+            Self::Launch(_) => None,
+            Self::Handshake { last, .. } => last.for_operator(),
+        }
+    }
+}
 
 // === impl Ended ===
 
@@ -133,7 +150,8 @@ impl Lifecycle {
         };
         match brought_up {
             Ok(running) => {
-                let placement = slot.ready(running.child.clone());
+                self.replay(&slot, &running.child);
+                let placement = slot.ready(&running.child);
                 if placement == Placement::Drains || self.shutdown.is_finishing() {
                     running.child.close();
                 }
@@ -155,12 +173,14 @@ impl Lifecycle {
             let incident = Incident::SharedCredential { credential: name.to_owned() };
             self.audit.incident(&slot.principal().into(), &incident);
         }
+        recording::not_started(&self.audit, &slot.principal, &error.to_string());
         let user = slot.principal.user();
         tracing::error!(
             user = user.digest(),
             issuer = user.issuer(),
             subject = user.subject(),
             error = error as &dyn std::error::Error,
+            last_words = error.last_words(),
             "could not start the server"
         );
     }
@@ -172,8 +192,12 @@ impl Lifecycle {
         let running = match self.bring_up(&slot, reservation).await {
             Ok(running) => running,
             Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::error!(error, "the restarted server did not start; the old one stays");
+                recording::not_started(&self.audit, &slot.principal, &error.to_string());
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    last_words = error.last_words(),
+                    "the restarted server did not start; the old one stays"
+                );
                 return;
             }
         };
@@ -187,8 +211,8 @@ impl Lifecycle {
         shutdown.spawn_work(async move { self.live(&slot, running).await });
     }
 
-    /// Tells a successor what its predecessor was told: the log level and the subscriptions. What cannot be put on
-    /// record does not happen.
+    /// Tells a child what those before it were told: the log level and the subscriptions. What cannot be put on record
+    /// does not happen.
     fn replay(&self, slot: &Slot, successor: &Child) {
         let hello = successor.hello();
         if hello.era() == Era::Modern {
@@ -200,27 +224,61 @@ impl Lifecycle {
         {
             successor.tell(Internal::SetLevel(level));
         }
-        for (_, permitted) in slot.subscribers.subscriptions() {
+        let mut subscriptions = slot.subscribers.subscriptions().into_iter();
+        for (_, permitted) in subscriptions.by_ref().take(REPLAYED_AT_ONCE) {
             if recording::replay(audit, &permitted, successor).is_ok() {
-                successor.replay(permitted);
+                // In the order of what is sent; nobody waits for the answer.
+                drop(successor.replay(permitted));
             }
+        }
+        if subscriptions.len() > 0 {
+            let (audit, successor) = (audit.clone(), successor.clone());
+            self.shutdown.spawn_work(async move {
+                for (_, permitted) in subscriptions {
+                    if recording::replay(&audit, &permitted, &successor).is_ok() {
+                        successor.replay(permitted).await;
+                    }
+                }
+            });
         }
     }
 
     async fn bring_up(&self, slot: &Slot, reservation: Reservation) -> Result<Running, StartError> {
-        let choice = self.era.choice();
+        let clients = slot.profile.era;
         let reservation = Arc::new(reservation);
-        let mut met = self.meet(slot, choice, &reservation).await;
-        // A strict legacy server exits on a message before `initialize` (checklist 4.15).
-        if let (EraChoice::Probe, Err(StartError::Handshake { failed: Failed::Exited, .. })) =
-            (choice, &met)
-        {
-            tracing::debug!("the server exited on the probe; starting it again as a legacy one");
-            met = self.meet(slot, EraChoice::Known(Era::Legacy), &reservation).await;
+        loop {
+            let choice = self.era.choice(clients);
+            let running = self.greet(slot, choice, &reservation).await?;
+            let spoken = running.child.hello().era();
+            self.era.found(choice, spoken);
+            if (choice, spoken, clients) != (EraChoice::Probe, Era::Modern, Era::Legacy) {
+                return Ok(running);
+            }
+            // It is spoken to in its clients' era if it knows that, which is tried once, with a process of its own: a
+            // server may stay in the era in which it was greeted.
+            running.launched.end().await;
         }
-        let running = met?;
-        self.era.found(running.child.hello().era());
-        Ok(running)
+    }
+
+    async fn greet(
+        &self,
+        slot: &Slot,
+        choice: EraChoice,
+        reservation: &Arc<Reservation>,
+    ) -> Result<Running, StartError> {
+        let met = self.meet(slot, choice, reservation).await;
+        // A strict server exits on what it does not know, as a legacy one does on a message before `initialize`
+        // (checklist 4.15).
+        let other = match (choice, &met) {
+            (EraChoice::Probe, Err(error)) if error.is_exit() => Era::Legacy,
+            (EraChoice::LegacyFirst, Err(error)) if error.is_exit() => Era::Modern,
+            _ => return met,
+        };
+        tracing::debug!(
+            ?other,
+            "the server exited when it was greeted; greeting another in the other era"
+        );
+        self.meet(slot, EraChoice::Known(other), reservation).await
     }
 
     async fn meet(
@@ -229,7 +287,8 @@ impl Lifecycle {
         choice: EraChoice,
         reservation: &Arc<Reservation>,
     ) -> Result<Running, StartError> {
-        let mut launched = self.launcher.launch(&slot.principal, Arc::clone(reservation)).await?;
+        let mut launched =
+            self.launcher.launch(&slot.principal, Arc::clone(reservation), &self.audit).await?;
         let (profile, limit) = (&slot.profile, self.settings.start_timeout);
         let met = {
             let Launched { stdin, lines, .. } = &mut launched;
@@ -241,6 +300,8 @@ impl Lifecycle {
                     number: self.next_number.fetch_add(1, Ordering::Relaxed),
                     given: launched.given(),
                     most_in_flight: self.settings.most_in_flight,
+                    account: self.settings.accounts.of(slot.principal.user()),
+                    hold_limit: self.settings.hold_limit,
                     roots: self.settings.roots.clone(),
                     subscribers: Arc::clone(&slot.subscribers),
                     trace: self.settings.trace,
@@ -248,6 +309,7 @@ impl Lifecycle {
                     redactor: launched.redactor().clone(),
                 };
                 let (child, actor) = Actor::new(verdict.hello, setup);
+                recording::started(&self.audit, &slot.principal, &child);
                 Ok(Running { child, actor, launched })
             }
             Err(mut failed) => {
@@ -255,22 +317,24 @@ impl Lifecycle {
                 if let Failed::Refused { message, .. } = &mut failed {
                     *message = launched.redactor().mask(message).into_owned();
                 }
-                let exit = launched.end().await;
-                Err(StartError::Handshake { failed, exit: Ended(exit) })
+                let (exit, last) = launched.end_of_start().await;
+                Err(StartError::Handshake { failed, exit: Ended(exit), last })
             }
         }
     }
 
     /// Runs the loop to its end, then tells everybody.
-    async fn live(&self, slot: &Slot, running: Running) {
+    async fn live(&self, slot: &Arc<Slot>, running: Running) {
         let Running { child, mut actor, mut launched } = running;
         let born = Instant::now();
+        let watched = launched.watched();
         let end = {
             let Launched { stdin, lines, .. } = &mut launched;
             tokio::select! {
                 end = actor.run(lines, stdin, self.settings.grace) => end,
                 () = self.shutdown.aborting() => End::Closed,
                 () = slot.tokens.withdrawn() => End::Withdrawn,
+                why = is_full(watched.as_ref()) => End::Exceeded(why),
             }
         };
         launched.is_ending();
@@ -278,12 +342,18 @@ impl Lifecycle {
         actor.stop();
         let exit = match &end {
             End::Closed | End::Withdrawn => None,
+            End::Exceeded(_) => {
+                // It would go on filling the disk for as long as it is asked.
+                launched.kill().await;
+                None
+            }
             End::Exited | End::Broken(_) => launched.exit_within(EXIT_PATIENCE).await,
         };
         if let End::Broken(error) = &end {
             tracing::debug!(%error, "a pipe of the server broke");
         }
         actor.fail(&ErrorObject::internal(last_answer(&end, exit.as_ref()))).await;
+        let mut exceeded = None;
         let fate = match end {
             End::Closed => Fate::Closed,
             End::Withdrawn => {
@@ -291,13 +361,18 @@ impl Lifecycle {
                     user = slot.principal.user().digest(),
                     "a child ends with the last token of its user"
                 );
+                // With everything that relied on it. It ends already, so that there is nothing to close.
+                let _ = self.slots.retire(slot);
                 Fate::Withdrawn
             }
-            End::Exited | End::Broken(_) => Fate::Crashed {
-                how: Ended(exit).to_string(),
-                lived: born.elapsed(),
-                era: child.hello().era(),
-            },
+            End::Exceeded(why) => {
+                tracing::warn!(user = slot.principal.user().digest(), "a child is stopped: {why}");
+                exceeded = watched;
+                Fate::Closed
+            }
+            End::Exited | End::Broken(_) => {
+                Fate::Crashed { how: Ended(exit).to_string(), lived: born.elapsed() }
+            }
         };
         let crashes = slot.ended(&child, &fate);
         if let Fate::Crashed { how, .. } = &fate {
@@ -307,6 +382,15 @@ impl Lifecycle {
             }
         }
         launched.end().await;
+        let why = match &fate {
+            Fate::Crashed { how, .. } => how,
+            Fate::Withdrawn => "the last token of its user ended",
+            Fate::Closed => "it was closed",
+        };
+        recording::ended(&self.audit, &slot.principal, &child, why);
+        if let Some(watched) = exceeded {
+            watched.clear().await;
+        }
     }
 }
 
@@ -314,9 +398,18 @@ impl Lifecycle {
 fn last_answer(end: &End, exit: Option<&Exit>) -> String {
     match (end, exit) {
         (End::Closed, _) => "the server was stopped while it worked on this call".to_owned(),
+        (End::Exceeded(why), _) => format!("the server was stopped: {why}"),
         (End::Withdrawn, _) => "the access to the server was withdrawn".to_owned(),
         (_, Some(exit)) => format!("the server {exit} while it worked on this call"),
         (_, None) => "the server closed its output while it worked on this call".to_owned(),
+    }
+}
+
+// === impl StartError ===
+
+impl StartError {
+    fn is_exit(&self) -> bool {
+        matches!(self, Self::Handshake { failed: Failed::Exited, .. })
     }
 }
 
@@ -330,7 +423,10 @@ impl From<StartError> for NotStarted {
                 Self::NeedsPeople(launch.for_user())
             }
             StartError::Launch(launch) => Self::NoProcess(launch.for_user()),
-            StartError::Handshake { .. } => Self::NoHandshake(error.to_string()),
+            StartError::Handshake { last, .. } => Self::NoHandshake(match last.for_user() {
+                Some(words) => format!("{error}; its last words: {words}"),
+                None => error.to_string(),
+            }),
         }
     }
 }

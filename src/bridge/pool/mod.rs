@@ -3,7 +3,9 @@
 mod authorizing_tokens;
 mod capacity;
 mod credential_files;
+mod home_limit;
 mod isolated;
+mod last_word;
 mod launch;
 mod launch_error;
 mod lifecycle;
@@ -20,7 +22,8 @@ use std::time::Duration;
 
 use tokio::time::{interval, timeout};
 
-pub use isolated::Isolated;
+pub use home_limit::HomeLimit;
+pub use isolated::{HomeScope, Homes, Isolated};
 pub use launch::{Confinement, Launcher};
 pub use settings::Settings;
 pub use slot::{ChildKey, Seat, Slot};
@@ -28,9 +31,9 @@ pub use unavailable::{Retry, Unavailable};
 
 use super::child::Child;
 use crate::audit;
-use crate::mcp::Era;
+use crate::mcp::Raw;
 use crate::policy::Connect;
-use crate::server::Profile;
+use crate::server::{Profile, Speech};
 use crate::shutdown::Shutdown;
 use lifecycle::{Lifecycle, STOP_SLACK};
 use slot_state::Start;
@@ -75,8 +78,9 @@ impl Pool {
         if self.lifecycle.shutdown.is_finishing() {
             return Err(Unavailable::for_now("the server is shutting down"));
         }
-        let era = self.settle_era().await?;
-        let (seat, leaving) = self.lifecycle.slots.choose(key, connect, profile, era, Seat::take);
+        let speech = self.settle_era().await?;
+        let (seat, leaving) =
+            self.lifecycle.slots.choose(key, connect, profile, speech, Seat::take);
         for child in leaving {
             child.close();
             child.closed().await;
@@ -94,9 +98,11 @@ impl Pool {
         connect: &Connect,
         key: ChildKey,
     ) -> Result<(Seat, Child), Unavailable> {
-        let era = self.settle_era().await?;
+        let speech = self.settle_era().await?;
+        // For the era that a probe begins with.
+        let profile = Profile::of_modern(&Raw::empty_object(), None);
         let (seat, leaving) =
-            self.lifecycle.slots.choose(key, connect, &Profile::plain(), era, Seat::warm);
+            self.lifecycle.slots.choose(key, connect, &profile, speech, Seat::warm);
         leaving.iter().for_each(Child::close);
         let child = self.ready(&seat).await?;
         Ok((seat, child))
@@ -180,7 +186,7 @@ impl Pool {
         Ok(ChildKey { user: principal.user().clone(), authority, session: None })
     }
 
-    async fn settle_era(&self) -> Result<Option<Era>, Unavailable> {
+    async fn settle_era(&self) -> Result<Option<Speech>, Unavailable> {
         let limit = self.lifecycle.settings.start_timeout * 2 + STOP_SLACK;
         let settled = timeout(limit, self.lifecycle.era.settled()).await;
         settled.map_err(|_| Unavailable::for_now("the server did not start in time"))

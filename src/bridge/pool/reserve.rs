@@ -79,7 +79,7 @@ mod tests {
         let key = ChildKey { user: user.clone(), authority: "a".into(), session: None };
         let (seat, _) = slots.choose(key, &connect, &Profile::plain(), None, Seat::take);
         seat.slot().start();
-        seat.slot().ready(child(1, hello(Era::Legacy)));
+        seat.slot().ready(&child(1, hello(Era::Legacy)));
         drop(seat);
         let ending = async {
             // Its process notices that it was told to close.

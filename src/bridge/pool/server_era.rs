@@ -3,7 +3,7 @@
 use tokio::sync::watch;
 
 use crate::mcp::Era;
-use crate::server::EraChoice;
+use crate::server::{EraChoice, Speech};
 
 /// The verdict, or who is finding it out.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub(super) struct ServerEra(watch::Sender<Knowledge>);
 enum Knowledge {
     Unknown,
     Probing,
-    Known(Era),
+    Known(Speech),
 }
 
 // === impl ServerEra ===
@@ -21,8 +21,9 @@ enum Knowledge {
 impl ServerEra {
     pub(super) fn new(choice: EraChoice) -> Self {
         Self(watch::Sender::new(match choice {
-            EraChoice::Probe => Knowledge::Unknown,
-            EraChoice::Known(era) => Knowledge::Known(era),
+            EraChoice::Probe | EraChoice::LegacyFirst => Knowledge::Unknown,
+            EraChoice::Known(Era::Legacy) => Knowledge::Known(Speech::Legacy),
+            EraChoice::Known(Era::Modern) => Knowledge::Known(Speech::Modern),
         }))
     }
 
@@ -37,24 +38,37 @@ impl ServerEra {
         self.change(Knowledge::Probing, Knowledge::Unknown);
     }
 
-    pub(super) fn found(&self, era: Era) {
-        self.0.send_replace(Knowledge::Known(era));
+    /// A start that was to begin in this way has met a server of that era.
+    pub(super) fn found(&self, begun: EraChoice, spoken: Era) {
+        let learned = Speech::learned(begun, spoken);
+        self.0.send_if_modified(|known| {
+            // A start that knew beforehand has learned nothing, and one that has tried more knows better.
+            let news = match *known {
+                Knowledge::Unknown | Knowledge::Probing => true,
+                Knowledge::Known(Speech::ModernAtLeast) => begun == EraChoice::LegacyFirst,
+                Knowledge::Known(_) => false,
+            };
+            if news {
+                *known = Knowledge::Known(learned);
+            }
+            news
+        });
     }
 
-    /// How a child is to be spoken to at first.
-    pub(super) fn choice(&self) -> EraChoice {
+    /// How a child for clients of this era is to be spoken to at first.
+    pub(super) fn choice(&self, clients: Era) -> EraChoice {
         match *self.0.borrow() {
-            Knowledge::Known(era) => EraChoice::Known(era),
+            Knowledge::Known(speech) => speech.choice(clients),
             Knowledge::Unknown | Knowledge::Probing => EraChoice::Probe,
         }
     }
 
-    /// Waits while somebody probes; returns the era, or nothing where the next start will find it out.
-    pub(super) async fn settled(&self) -> Option<Era> {
+    /// Waits while somebody probes; returns what the server speaks, or nothing where the next start will find it out.
+    pub(super) async fn settled(&self) -> Option<Speech> {
         let mut known = self.0.subscribe();
         let settled = known.wait_for(|known| *known != Knowledge::Probing).await;
         match settled.map(|known| *known) {
-            Ok(Knowledge::Known(era)) => Some(era),
+            Ok(Knowledge::Known(speech)) => Some(speech),
             Ok(Knowledge::Unknown | Knowledge::Probing) | Err(_) => None,
         }
     }

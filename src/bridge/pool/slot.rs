@@ -1,6 +1,6 @@
 //! One place for a child: who may use it, what it was told, and the child that sits there now.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,8 +12,7 @@ use super::authorizing_tokens::AuthorizingTokens;
 use super::slot_state::{Fate, NotStarted, Placement, SlotState, Start};
 use super::unavailable::Unavailable;
 use crate::auth::{Principal, UserId};
-use crate::mcp::Era;
-use crate::server::{ListKind, Profile};
+use crate::server::Profile;
 
 /// Whose child (the crate's documentation, "Whose child"); the profile is the slot's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -35,20 +34,29 @@ pub struct Slot {
     pub(super) subscribers: Arc<Subscribers>,
     pub(super) tokens: AuthorizingTokens,
     state: watch::Sender<SlotState>,
-    /// Counts the children that were lost with what they knew of their sessions. Beside the state, as every call
-    /// looks at it.
-    epoch: AtomicU64,
-    users: AtomicUsize,
+    /// Those who want the slot to stay.
+    seats: AtomicUsize,
+    /// Those of them who also want its child to stay.
+    working: AtomicUsize,
     /// Whether a client ever used it.
     served: AtomicBool,
     last_used: Mutex<Instant>,
 }
 
-/// A reason for the slot's child to live; a clone is another reason.
+/// A reason for the slot to stay, and for its child where that is needed; a clone is another one.
 #[derive(Debug)]
 pub struct Seat {
     slot: Arc<Slot>,
-    epoch: u64,
+    keeps: Keeps,
+}
+
+/// What a seat keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keeps {
+    /// The slot alone: its child may go, and the next call starts another.
+    Slot,
+    /// Its child as well.
+    Child,
 }
 
 // === impl Slot ===
@@ -58,12 +66,12 @@ impl Slot {
         Self {
             key,
             principal,
-            profile,
+            profile: profile.detached(),
             subscribers: Arc::default(),
             tokens: AuthorizingTokens::default(),
             state: watch::Sender::new(SlotState::default()),
-            epoch: AtomicU64::new(0),
-            users: AtomicUsize::new(0),
+            seats: AtomicUsize::new(0),
+            working: AtomicUsize::new(0),
             served: AtomicBool::new(false),
             last_used: Mutex::new(Instant::now()),
         }
@@ -125,9 +133,12 @@ impl Slot {
     }
 
     /// The child that was being started has introduced itself.
-    pub(super) fn ready(&self, child: Child) -> Placement {
+    pub(super) fn ready(&self, child: &Child) -> Placement {
         let mut placement = Placement::Drains;
-        self.state.send_modify(|state| placement = state.ready(child));
+        self.state.send_modify(|state| {
+            placement = state.ready(child.clone());
+            self.tell_of(placement, child);
+        });
         placement
     }
 
@@ -136,25 +147,35 @@ impl Slot {
         self.state.send_modify(|state| state.failed(cause, Instant::now()));
     }
 
-    /// The successor takes the child's place; sessions go on with it if it introduces itself alike.
+    /// The successor takes the child's place.
     pub(super) fn replace(&self, old: &Child, successor: &Child) -> Placement {
-        let (was, is) = (old.hello(), successor.hello());
-        let alike = is.era() == Era::Modern
-            || (was.version == is.version && was.capabilities.as_str() == is.capabilities.as_str());
         let mut placement = Placement::Drains;
         self.state.send_modify(|state| {
             placement = state.replace(old.number(), successor.clone());
-            // Before anybody can see the successor, so that no session goes on with one that does not know it.
-            if placement == Placement::Serves && !alike {
-                self.lose_sessions();
-            }
+            self.tell_of(placement, successor);
         });
-        if placement == Placement::Serves && alike {
-            let offered = |kind: &ListKind| is.offers(kind.capability());
-            let lists = ListKind::ALL.into_iter().filter(offered);
-            lists.for_each(|kind| self.subscribers.list_changed(kind));
-        }
         placement
+    }
+
+    /// Lets those know of a child who know of one before it. Called before anybody can see it, so that nobody hears of
+    /// it who came for it.
+    fn tell_of(&self, placement: Placement, child: &Child) {
+        if placement == Placement::Serves {
+            self.subscribers.restarted(child.hello());
+        }
+    }
+
+    /// Takes the child out where nobody needs it now; returns it to be closed.
+    pub(super) fn rest(&self) -> Option<Child> {
+        let mut child = None;
+        self.state.send_if_modified(|state| {
+            // Whoever needs it says so before he looks for it, so that he finds another one being started.
+            let needed = self.working.load(Ordering::Acquire) > 0
+                || state.child().is_some_and(Child::is_asking);
+            child = if needed { None } else { state.drain() };
+            child.is_some()
+        });
+        child
     }
 
     /// Takes the slot out of use; returns the child that has to be closed now.
@@ -171,29 +192,48 @@ impl Slot {
 
     /// It is settled what the child's end means; returns how many crashes there were in a row.
     pub(super) fn ended(&self, child: &Child, fate: &Fate) -> u32 {
-        // Before anybody starts another one, so that no session goes on with a child that does not know it.
-        if fate.loses_sessions() {
-            self.lose_sessions();
+        match fate {
+            Fate::Closed => {}
+            // Sessions wait for their next call; a subscription has none, so it asks for a child itself.
+            Fate::Crashed { .. } => self.subscribers.lost(),
+            Fate::Withdrawn => self.subscribers.gone(),
         }
         let mut crashes = 0;
         self.state.send_modify(|state| crashes = state.ended(child.number(), fate, Instant::now()));
         crashes
     }
 
-    /// Ends what the sessions of this slot rely on.
-    fn lose_sessions(&self) {
-        self.epoch.fetch_add(1, Ordering::AcqRel);
-        self.subscribers.gone();
+    /// Whether it was taken out of use; whoever has a seat in it still gets no child any more.
+    #[must_use]
+    pub fn is_retired(&self) -> bool {
+        self.state.borrow().is_retired()
+    }
+
+    /// Resolves when there is a child.
+    pub async fn occupied(&self) {
+        // The sender is our own, so that this cannot fail.
+        let _ = self.state.subscribe().wait_for(|state| state.child().is_some()).await;
+    }
+
+    /// Resolves when there is a child, or it is clear why there is none.
+    pub async fn decided(&self) {
+        let decided = |state: &SlotState| state.child().is_some() || state.failure().is_some();
+        let _ = self.state.subscribe().wait_for(decided).await;
     }
 
     /// Whether the slot was only ever warmed up, and for nobody.
     pub(super) fn is_spare(&self) -> bool {
-        self.users.load(Ordering::Acquire) == 0 && !self.served.load(Ordering::Acquire)
+        self.is_free() && !self.served.load(Ordering::Acquire)
     }
 
-    /// For how long nobody has used the slot.
+    /// Whether nobody has a seat in it.
+    pub(super) fn is_free(&self) -> bool {
+        self.seats.load(Ordering::Acquire) == 0
+    }
+
+    /// For how long nobody has needed its child.
     pub(super) fn idle_for(&self) -> Option<Duration> {
-        (self.users.load(Ordering::Acquire) == 0)
+        (self.working.load(Ordering::Acquire) == 0)
             .then(|| self.last_used.lock().unwrap_or_else(PoisonError::into_inner).elapsed())
     }
 }
@@ -208,8 +248,35 @@ impl Seat {
 
     /// A seat that nobody asked for.
     pub(super) fn warm(slot: &Arc<Slot>) -> Self {
-        slot.users.fetch_add(1, Ordering::AcqRel);
-        Self { slot: Arc::clone(slot), epoch: slot.epoch.load(Ordering::Acquire) }
+        Self::of(slot, Keeps::Child)
+    }
+
+    fn of(slot: &Arc<Slot>, keeps: Keeps) -> Self {
+        slot.seats.fetch_add(1, Ordering::AcqRel);
+        if keeps == Keeps::Child {
+            // While nobody can take the child out: see `Slot::rest`.
+            let _state = slot.state.borrow();
+            slot.working.fetch_add(1, Ordering::AcqRel);
+        }
+        Self { slot: Arc::clone(slot), keeps }
+    }
+
+    /// A seat that keeps the slot, whatever becomes of its child.
+    #[must_use]
+    pub fn resting(&self) -> Self {
+        Self::of(&self.slot, Keeps::Slot)
+    }
+
+    /// A seat for as long as the child has something to do.
+    #[must_use]
+    pub fn working(&self) -> Self {
+        Self::of(&self.slot, Keeps::Child)
+    }
+
+    /// Whether it keeps the slot alone.
+    #[must_use]
+    pub fn is_resting(&self) -> bool {
+        self.keeps == Keeps::Slot
     }
 
     /// The slot.
@@ -223,32 +290,32 @@ impl Seat {
     pub fn subscribers(&self) -> &Arc<Subscribers> {
         &self.slot.subscribers
     }
-
-    /// Whether the child that this seat was taken for is lost, with all it knew.
-    #[must_use]
-    pub fn is_lost(&self) -> bool {
-        self.slot.epoch.load(Ordering::Acquire) != self.epoch
-    }
 }
 
 impl Clone for Seat {
     fn clone(&self) -> Self {
-        self.slot.users.fetch_add(1, Ordering::AcqRel);
-        Self { slot: Arc::clone(&self.slot), epoch: self.epoch }
+        Self::of(&self.slot, self.keeps)
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        *self.slot.last_used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        self.slot.users.fetch_sub(1, Ordering::AcqRel);
+        if self.keeps == Keeps::Child {
+            *self.slot.last_used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            self.slot.working.fetch_sub(1, Ordering::AcqRel);
+        }
+        self.slot.seats.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::child::Role;
     use super::super::super::child::testing::{child, hello};
+    use super::super::super::event::Notice;
     use super::*;
+    use crate::limits::Account;
+    use crate::mcp::{Era, Raw};
 
     fn slot() -> Arc<Slot> {
         let principal = Arc::new(Principal::local());
@@ -266,41 +333,52 @@ mod tests {
             let slot = Arc::clone(&slot);
             async move { slot.settled().await }
         });
-        assert_eq!(slot.ready(child(1, hello(Era::Legacy))), Placement::Serves);
+        assert_eq!(slot.ready(&child(1, hello(Era::Legacy))), Placement::Serves);
         assert_eq!(waiting.await.unwrap().unwrap().map(|child| child.number()), Some(1));
     }
 
     #[tokio::test]
-    async fn seats_are_lost_with_a_legacy_child_that_crashed() {
-        for (era, lost) in [(Era::Legacy, true), (Era::Modern, false)] {
-            let (slot, child) = (slot(), child(1, hello(era)));
-            let seat = Seat::take(&slot);
-            assert_eq!(slot.start(), Start::Granted);
-            slot.ready(child.clone());
-            slot.ending(&child);
-            assert!(slot.child().is_none() && !seat.is_lost());
-            let how = "ended".to_owned();
-            slot.ended(&child, &Fate::Crashed { how, lived: Duration::ZERO, era });
-            assert_eq!(seat.is_lost(), lost, "{era:?}");
-            assert!(!Seat::take(&slot).is_lost());
-        }
+    async fn a_child_rests_unless_somebody_works_with_it() {
+        let slot = slot();
+        let session = Seat::take(&slot).resting();
+        assert_eq!(slot.start(), Start::Granted);
+        slot.ready(&child(1, hello(Era::Legacy)));
+        let call = session.working();
+        assert!(slot.rest().is_none() && slot.idle_for().is_none());
+        drop(call);
+        assert_eq!(slot.rest().map(|child| child.number()), Some(1));
+        assert!(slot.child().is_none() && !slot.is_free() && !slot.is_retired());
+        assert_eq!(slot.start(), Start::Granted, "the session has the next one");
     }
 
     #[tokio::test]
-    async fn seats_go_on_with_a_successor_that_introduces_itself_alike() {
+    async fn a_crash_ends_subscriptions_and_a_withdrawal_all() {
         let slot = slot();
-        let seat = Seat::take(&slot);
-        let legacy = |number| child(number, hello(Era::Legacy));
-        let (first, second) = (legacy(1), legacy(2));
-        assert_eq!(slot.start(), Start::Granted);
-        slot.ready(first.clone());
-        assert_eq!(slot.replace(&first, &second), Placement::Serves);
-        assert!(!seat.is_lost());
-        assert_eq!(slot.children().len(), 2, "the old one drains beside it");
+        let session = slot
+            .subscribers
+            .join(Role::Session { capabilities: Raw::empty_object() }, &Account::unlimited());
+        let listen =
+            slot.subscribers.join(Role::Listen { lists: Vec::new() }, &Account::unlimited());
+        let crash = Fate::Crashed { how: "ended".to_owned(), lived: Duration::ZERO };
+        slot.ended(&child(1, hello(Era::Legacy)), &crash);
+        assert!(session.mailbox().take().is_none());
+        assert!(matches!(listen.mailbox().take(), Some(Notice::Gone)));
+        slot.ended(&child(2, hello(Era::Legacy)), &Fate::Withdrawn);
+        assert!(matches!(session.mailbox().take(), Some(Notice::Gone)));
+    }
 
-        let mut other = hello(Era::Legacy);
-        other.version = crate::mcp::ProtocolVersion::V2025_06_18;
-        assert_eq!(slot.replace(&second, &child(3, other)), Placement::Serves);
-        assert!(seat.is_lost());
+    #[tokio::test]
+    async fn whoever_knew_a_child_hears_of_the_next() {
+        let slot = slot();
+        let session = slot
+            .subscribers
+            .join(Role::Session { capabilities: Raw::empty_object() }, &Account::unlimited());
+        assert_eq!(slot.start(), Start::Granted);
+        let first = child(1, hello(Era::Legacy));
+        slot.ready(&first);
+        assert!(matches!(session.mailbox().take(), Some(Notice::Restarted)));
+        assert_eq!(slot.replace(&first, &child(2, hello(Era::Legacy))), Placement::Serves);
+        assert!(matches!(session.mailbox().take(), Some(Notice::Restarted)));
+        assert_eq!(slot.children().len(), 2, "the old one drains beside it");
     }
 }

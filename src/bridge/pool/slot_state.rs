@@ -20,7 +20,6 @@ use tokio::time::Instant;
 
 use super::super::child::Child;
 use super::unavailable::{Retry, Unavailable};
-use crate::mcp::Era;
 
 /// A child that lived at least this long did not crash at once.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
@@ -102,7 +101,6 @@ pub(super) enum Fate {
         /// What is known of the end of its process.
         how: String,
         lived: Duration,
-        era: Era,
     },
 }
 
@@ -129,6 +127,10 @@ impl SlotState {
 
     pub(super) fn is_starting(&self) -> bool {
         matches!(self.current, Current::Starting)
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired
     }
 
     /// Why there is no child, where a start or a crash is to blame.
@@ -265,19 +267,6 @@ impl SlotState {
             wait.as_secs()
         );
         Unavailable { message, retry: Retry::Time(Some(wait)) }
-    }
-}
-
-// === impl Fate ===
-
-impl Fate {
-    /// Whether what the child knew of its sessions is lost. A modern child knows nothing of sessions.
-    pub(super) fn loses_sessions(&self) -> bool {
-        match self {
-            Self::Closed => false,
-            Self::Withdrawn => true,
-            Self::Crashed { era, .. } => *era == Era::Legacy,
-        }
     }
 }
 

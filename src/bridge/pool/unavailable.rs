@@ -19,6 +19,8 @@ pub enum Retry {
     Time(Option<Duration>),
     /// Somebody has to do what the message says.
     People,
+    /// The client's session is over: it may begin another.
+    NewSession,
 }
 
 // === impl Unavailable ===

@@ -104,7 +104,7 @@ impl Legacy {
         }
         match self.find(arrival, None) {
             Ok((_, session)) => {
-                self.sessions.end(&session);
+                self.sessions.end(&session, "its client ended it");
                 Reply::Ended
             }
             Err(reply) => reply,
@@ -140,6 +140,11 @@ impl Legacy {
     /// Ends the sessions that nobody has used for long.
     pub(in crate::client) fn expire(&self) {
         self.sessions.expire();
+    }
+
+    /// Forgets what is stored for clients that come back, where room is needed.
+    pub(in crate::client) fn make_room(&self) {
+        self.sessions.make_room();
     }
 
     /// Ends the streams that last; calls under way finish by themselves.

@@ -90,12 +90,19 @@ pub(super) async fn begin(
         ChildScope::Session => Some(Arc::<str>::from(name.as_str())),
     };
     let profile = Profile::new(wish.version, &wish.capabilities, wish.info.clone());
+    let account = context.accounts.of(access.principal().user());
+    let introduction = wish.capabilities.len() + wish.info.as_ref().map_or(0, Raw::len);
+    let share = Session::price(&account, introduction).or_else(|_| {
+        sessions.make_room();
+        Session::price(&account, introduction)
+    });
+    let share = share.map_err(|short| (short.into(), ErrorObject::internal(short.to_string())))?;
     let seat = context.gate.seat(&access, &profile, own).await;
-    let seat = seat.map_err(|refused| (refused.retry.into(), refused.error))?;
+    let seat = seat.map_err(|refused| (refused.retry.into(), refused.error))?.of_session();
     let hello = seat.hello().clone();
     let (version, result) = introduce(&hello, wish.version);
     let Wish { capabilities, info, .. } = wish;
-    let member = seat.join(Role::Session { capabilities: capabilities.clone() });
+    let member = seat.join(Role::Session { capabilities: capabilities.clone() }, &account);
     let (watched, changes) = match hello.era() {
         Era::Legacy => (None, None),
         Era::Modern => {
@@ -103,7 +110,8 @@ pub(super) async fn begin(
             (Some(watched), Some(changes))
         }
     };
-    let beginning = Beginning { version, capabilities, info, seat, member, watched };
+    let record = context.gate.record_session(&access, &name);
+    let beginning = Beginning { version, capabilities, info, seat, member, record, watched, share };
     let session = Arc::new(Session::new(name, Owner::of(&access), beginning));
     if let Some(changes) = changes {
         let follow = modern_subscription::run(
@@ -121,7 +129,10 @@ pub(super) async fn begin(
             }
         });
     }
-    sessions.add(session).map_err(|TooMany| (Status::TooMany, too_many()))?;
+    let added = sessions.add(Arc::clone(&session)).inspect_err(|TooMany| {
+        session.record.end("its user has too many");
+    });
+    added.map_err(|TooMany| (Status::TooMany, too_many()))?;
     Ok(result)
 }
 

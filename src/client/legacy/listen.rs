@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream;
+use serde_json::json;
 
 use super::post::frames;
 use super::session::{Asked, STANDALONE, Session};
@@ -11,7 +12,11 @@ use super::stream::{EventStream, Reader, Step, read_event_id};
 use crate::client::reply::{Content, Frames, Reply};
 use crate::gate::{Notice, OutsideAsk};
 use crate::mcp::{Raw, RequestId, codes};
+use crate::policy::LogLevel;
+use crate::server::ListKind;
 
+/// How severe it is that a server was started again.
+const RESTARTED_AT: LogLevel = LogLevel::Warning;
 /// How long a client may take from the handshake to `notifications/initialized` (checklist 2.10).
 const INITIALIZED_WITHIN: Duration = Duration::from_secs(30);
 
@@ -38,7 +43,7 @@ pub(super) fn open(session: &Arc<Session>, last_event: Option<&str>) -> Reply {
 
 /// The standalone stream: what its reader finds there, then what the session hears of.
 fn standalone(session: &Arc<Session>, reader: Reader) -> Frames {
-    let reading = session.reading();
+    let reading = (session.reading(), session.member.open());
     let session = Arc::clone(session);
     let state = (reader, session, reading);
     Box::pin(stream::unfold(state, |(mut reader, session, reading)| async move {
@@ -85,7 +90,7 @@ pub(super) fn note(session: &Session, stream: &EventStream, notice: Notice) {
         }
         Notice::Withdrawn { child, key } => {
             if let Some(number) = session.withdraw_ask(child, &key) {
-                let params = Raw::of(&serde_json::json!({ "requestId": number }));
+                let params = Raw::of(&json!({ "requestId": number }));
                 stream.push(Content::notification("notifications/cancelled", Some(&params)));
             }
         }
@@ -93,6 +98,26 @@ pub(super) fn note(session: &Session, stream: &EventStream, notice: Notice) {
             let params = notification.params.as_ref();
             stream.push(Content::notification(&notification.method, params));
         }
+        Notice::Restarted if session.is_lost() => stream.finish(),
+        Notice::Restarted => restarted(session, stream),
         Notice::Gone => stream.finish(),
+    }
+}
+
+/// Tells a client whose server was started again what may have changed meanwhile (checklist 4.31), and that it did.
+fn restarted(session: &Session, stream: &EventStream) {
+    let hello = session.seat.hello();
+    for kind in ListKind::ALL.into_iter().filter(|kind| hello.offers(kind.capability())) {
+        stream.push(Content::notification(kind.method(), None));
+    }
+    for uri in session.member.uris() {
+        let params = Raw::of(&json!({ "uri": uri }));
+        stream.push(Content::notification("notifications/resources/updated", Some(&params)));
+    }
+    if hello.offers("logging") && session.wants(RESTARTED_AT) {
+        let text = "the server was started again; what it kept in memory alone is lost";
+        let params = json!({ "level": RESTARTED_AT.as_str(), "logger": "mcpwrap", "data": text });
+        stream
+            .push_if_room(Content::notification("notifications/message", Some(&Raw::of(&params))));
     }
 }

@@ -27,7 +27,8 @@ const REOPEN_AFTER: [Duration; 4] = [
     Duration::from_secs(30),
 ];
 
-/// Follows the server until the session ends.
+/// Follows the server until the session ends. It keeps no child for that: where there is none, the next one is followed
+/// that somebody has started.
 pub(super) async fn run(
     context: Arc<Context>,
     principal: Arc<Principal>,
@@ -39,26 +40,35 @@ pub(super) async fn run(
         ListKind::ALL.into_iter().filter(|kind| hello.offers(kind.capability())).collect();
     let mut uris = BTreeSet::new();
     let Some(first) = session.upgrade() else { return };
+    let seat = first.seat.clone();
     let mut listening = listen(&context, &principal, &first, &lists, &uris).await.map(|(on, _)| on);
     drop(first);
-    // When a lost subscription is opened again, and how often that was tried.
+    // The earliest time at which a lost subscription is opened again, and how often that was tried.
     let mut reopen: Option<(Instant, usize)> = None;
     loop {
         let at = reopen.map_or_else(Instant::now, |(at, _)| at);
+        let next_child = async {
+            tokio::time::sleep_until(at).await;
+            seat.occupied().await;
+        };
         let event = tokio::select! {
             event = heard(&mut listening) => event,
-            () = tokio::time::sleep_until(at), if reopen.is_some() => {
-                let Some(session) = session.upgrade().filter(|session| !session.is_lost()) else {
+            () = next_child, if reopen.is_some() => {
+                let Some(session) = session.upgrade() else { return };
+                if session.is_lost() {
+                    session.member.mailbox().push(Notice::Gone, Keep::End);
                     return;
-                };
+                }
                 let new = listen(&context, &principal, &session, &lists, &uris).await;
                 listening = new.map(|(on, _)| on);
                 let tries = reopen.map_or(0, |(_, tries)| tries);
-                reopen = listening.is_none().then(|| after(tries + 1));
+                reopen = listening.is_none().then(|| after(tries));
                 if listening.is_some() {
                     // The session outlives its server: what may have changed meanwhile is said (checklist 6.20).
-                    for kind in &lists {
-                        session.member.mailbox().push(Notice::ListChanged(*kind), Keep::Always);
+                    let mailbox = session.member.mailbox();
+                    mailbox.push(Notice::Restarted, Keep::Always);
+                    for uri in &uris {
+                        mailbox.push(updated(uri), Keep::Always);
                     }
                 }
                 continue;
@@ -84,6 +94,7 @@ pub(super) async fn run(
                 if new.is_some() {
                     reopen = None;
                 }
+                session.member.follows(uris.len());
                 listening = new.map(|(on, _)| on).or(listening);
                 // Whoever asked may be gone.
                 let _ = change.done.send(if granted { Honoured::Yes } else { Honoured::No });
@@ -95,8 +106,10 @@ pub(super) async fn run(
             Event::Subscription { method, params } => tell(&session, &method, &params),
             Event::Done(outcome) => {
                 listening = None;
-                if matches!(outcome, Outcome::Lost(_)) && !context.shutdown.is_finishing() {
-                    reopen = Some(after(0));
+                if matches!(outcome, Outcome::Lost(_) | Outcome::Unsent(_))
+                    && !context.shutdown.is_finishing()
+                {
+                    reopen = Some((Instant::now(), 0));
                 }
             }
             _ => {}
@@ -104,9 +117,14 @@ pub(super) async fn run(
     }
 }
 
+/// What is said of a resource that may have changed while nobody reported it.
+fn updated(uri: &str) -> Notice {
+    Notice::Updated { uri: uri.to_owned(), params: Raw::of(&json!({ "uri": uri })) }
+}
+
 fn after(tries: usize) -> (Instant, usize) {
     let wait = REOPEN_AFTER[tries.min(REOPEN_AFTER.len() - 1)];
-    (Instant::now() + wait, tries)
+    (Instant::now() + wait, tries + 1)
 }
 
 async fn heard(listening: &mut Option<Call>) -> Event {
@@ -135,7 +153,7 @@ async fn listen(
         Operation { method: "subscriptions/listen".into(), params, client, resume: None };
     // It may be hours later: whether he may still connect is asked each time.
     let access = context.gate.access(principal).ok()?;
-    let mut call = context.gate.listen(&access, &session.seat, operation).await.ok()?;
+    let mut call = context.gate.follow(&access, &session.seat, operation).await.ok()?;
     let acknowledged = async {
         loop {
             match call.next().await {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::stream;
 
-use super::request::serve;
+use super::request::{Served, serve};
 use super::session::Session;
 use super::stream::{EventStream, Reader, Step};
 use crate::client::context::{Arrival, Context};
@@ -25,7 +25,7 @@ const RESUMABLE_AFTER: Duration = Duration::from_millis(50);
 /// How soon a client should come back.
 const RETRY: Duration = Duration::from_secs(1);
 
-type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Work = Pin<Box<dyn Future<Output = Served> + Send>>;
 
 /// Work that goes on in a task of its own when it is dropped unfinished.
 struct Detached(Option<Work>);
@@ -44,8 +44,9 @@ pub(super) async fn one(
     let work = serve(context, access, Arc::clone(session), request, Arc::clone(&stream));
     let finish = Arc::clone(&stream);
     let work: Work = Box::pin(async move {
-        work.await;
+        let served = work.await;
         finish.finish();
+        served
     });
     respond(keep_alive, arrival, session, stream, work).await
 }
@@ -87,16 +88,23 @@ async fn respond(
         true => keep_alive.min(RESUMABLE_AFTER),
         false => keep_alive,
     };
-    let finished = tokio::select! {
-        biased;
-        () = work.run() => true,
-        () = stream.arrived() => false,
-        () = tokio::time::sleep(patience) => false,
+    let waiting = async {
+        // Whether the session goes on is only known when its server has introduced itself.
+        if !session.seat.is_occupied() {
+            let _ = tokio::time::timeout(keep_alive, session.seat.decided()).await;
+        }
+        tokio::time::sleep(patience).await;
     };
-    if finished {
+    let served = tokio::select! {
+        biased;
+        served = work.run() => Some(served),
+        () = stream.arrived() => None,
+        () = waiting => None,
+    };
+    if let Some(served) = served {
         work.0 = None;
         if let Some(content) = stream.only_event() {
-            return Reply::Json { status: Status::Ok, content, session: None };
+            return Reply::Json { status: served.into(), content, session: None };
         }
     }
     drop(work);
@@ -106,10 +114,10 @@ async fn respond(
 /// The answer alone, for a client that takes no stream: what happens on the way is not told (checklist 1.9).
 async fn document(stream: &Arc<EventStream>, work: Work) -> Reply {
     let mut work = Detached(Some(work));
-    work.run().await;
+    let served = work.run().await;
     work.0 = None;
     match stream.last_event() {
-        Some(content) => Reply::Json { status: Status::Ok, content, session: None },
+        Some(content) => Reply::Json { status: served.into(), content, session: None },
         None => Reply::Accepted,
     }
 }
@@ -145,9 +153,19 @@ pub(super) fn frames(session: &Arc<Session>, reader: Reader) -> Frames {
 }
 
 impl Detached {
-    async fn run(&mut self) {
-        if let Some(work) = &mut self.0 {
-            work.await;
+    async fn run(&mut self) -> Served {
+        match &mut self.0 {
+            Some(work) => work.await,
+            None => Served::Answered,
+        }
+    }
+}
+
+impl From<Served> for Status {
+    fn from(served: Served) -> Self {
+        match served {
+            Served::Answered => Self::Ok,
+            Served::SessionOver => Self::NotFound,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc;
 
@@ -14,7 +15,7 @@ use crate::audit::Ending;
 use crate::client::context::Context;
 use crate::client::reply::Content;
 use crate::gate::{
-    Access, Ask, AskKey, Call, Event, NotAdmitted, Outcome, Remaining, stand_in_answer,
+    Access, Ask, AskKey, Call, Event, NotAdmitted, Outcome, Remaining, Retry, stand_in_answer,
 };
 use crate::mcp::{Era, ErrorObject, Object, Raw, RequestId, codes};
 use crate::policy::{LogLevel, Operation};
@@ -26,18 +27,19 @@ pub(super) async fn serve(
     session: Arc<Session>,
     (id, operation): (RequestId, Operation),
     stream: Arc<EventStream>,
-) {
+) -> Served {
     let request = SessionRequest {
         context: &context,
         access: &access,
         session: &session,
         id: &id,
         stream: &stream,
+        over: AtomicBool::new(false),
     };
     if session.calls.begin(&id).is_none() {
         let taken = ErrorObject::new(codes::INVALID_REQUEST, "a request with this id is under way");
         stream.push(Content::response(&id, &Err(taken)));
-        return;
+        return Served::Answered;
     }
     let outcome = match operation.method.as_ref() {
         "ping" => Some(Ok(Raw::empty_object())),
@@ -51,6 +53,16 @@ pub(super) async fn serve(
     if let Some(outcome) = outcome {
         stream.push(Content::response(&id, &outcome));
     }
+    if request.over.load(Ordering::Relaxed) { Served::SessionOver } else { Served::Answered }
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Served {
+    /// It has its answer, or needs none.
+    Answered,
+    /// It reached no server: its session is over.
+    SessionOver,
 }
 
 struct SessionRequest<'a> {
@@ -59,6 +71,8 @@ struct SessionRequest<'a> {
     session: &'a Arc<Session>,
     id: &'a RequestId,
     stream: &'a Arc<EventStream>,
+    /// Whether the session was found to be over.
+    over: AtomicBool,
 }
 
 type Answers = mpsc::UnboundedSender<(AskKey, Answer)>;
@@ -80,7 +94,7 @@ impl SessionRequest<'_> {
         let session = self.session;
         let mut call = match call {
             Ok(call) => call,
-            Err(refused) => return Some(Err(refused.error)),
+            Err(refused) => return Some(Err(self.refused(refused))),
         };
         if session.calls.sent(self.id, call.canceller()) == Still::Recalled {
             return None;
@@ -127,7 +141,9 @@ impl SessionRequest<'_> {
             }
             Outcome::Result(result) => Some(Ok(result)),
             Outcome::Error(error) if modern => Some(Err(translate::error(error))),
-            Outcome::Error(error) | Outcome::Lost(error) => Some(Err(error)),
+            Outcome::Error(error) | Outcome::Lost(error) | Outcome::Unsent(error) => {
+                Some(Err(error))
+            }
             Outcome::Cancelled => None,
         }
     }
@@ -149,9 +165,11 @@ impl SessionRequest<'_> {
         }
         match set {
             Ok(Outcome::Result(result)) => Some(Ok(result)),
-            Ok(Outcome::Error(error) | Outcome::Lost(error)) => Some(Err(error)),
+            Ok(Outcome::Error(error) | Outcome::Lost(error) | Outcome::Unsent(error)) => {
+                Some(Err(error))
+            }
             Ok(Outcome::Cancelled) => None,
-            Err(refused) => Some(Err(refused.error)),
+            Err(refused) => Some(Err(self.refused(refused))),
         }
     }
 
@@ -196,7 +214,7 @@ impl SessionRequest<'_> {
     ) -> Answer {
         let gate = &self.context.gate;
         let admitted = gate.admit_for(self.access, &self.session.seat, operation).await;
-        let admitted = admitted.map_err(|refused| refused.error)?;
+        let admitted = admitted.map_err(|refused| self.refused(refused))?;
         let answer = match (watched.change(uri, wanted).await, wanted) {
             (Some(Honoured::Yes), _) | (Some(Honoured::No), Wanted::No) => Ok(Raw::empty_object()),
             (Some(Honoured::No), Wanted::Yes) => {
@@ -222,6 +240,14 @@ impl SessionRequest<'_> {
         let id = RequestId::from(number);
         self.stream.push(Content::request(&id, &ask.method, params.as_ref()));
         Some(number)
+    }
+
+    /// What a client is told of a request that reached no server.
+    fn refused(&self, why: NotAdmitted) -> ErrorObject {
+        if why.retry == Retry::NewSession {
+            self.over.store(true, Ordering::Relaxed);
+        }
+        why.error
     }
 
     fn follows_modern(&self) -> bool {

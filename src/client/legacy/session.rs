@@ -9,10 +9,12 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use super::calls::Calls;
-use super::stream::EventStream;
+use super::stream::{EventStream, Rest};
 use super::watched_uris::WatchedUris;
+use crate::audit::OpenSession;
 use crate::auth::UserId;
 use crate::gate::{Access, AskKey, Member, OutsideAsk, Seat};
+use crate::limits::{Account, Share, Short};
 use crate::mcp::{Era, ErrorObject, ProtocolVersion, Raw, RequestId};
 use crate::policy::{ClientSide, LogLevel};
 
@@ -20,6 +22,8 @@ use crate::policy::{ClientSide, LogLevel};
 const KEPT_FOR: Duration = Duration::from_secs(300);
 /// How many bytes of events all streams of one session keep.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// What a session takes beside what its client said of itself.
+const COSTS: usize = 16 * 1024;
 /// The number of the stream that a GET opens.
 pub(super) const STANDALONE: u64 = 0;
 
@@ -36,6 +40,7 @@ pub(super) struct Session {
     info: Option<Raw>,
     pub(super) seat: Seat,
     pub(super) member: Member,
+    pub(super) record: OpenSession,
     /// What is followed of a modern server.
     pub(super) watched: Option<WatchedUris>,
     level: Mutex<Option<LogLevel>>,
@@ -48,6 +53,8 @@ pub(super) struct Session {
     readers: AtomicUsize,
     initialized: AtomicBool,
     pub(super) ready: Notify,
+    /// What it is charged beside its streams.
+    share: Share,
 }
 
 /// Who may use a session.
@@ -84,7 +91,9 @@ pub(super) struct Beginning {
     pub(super) info: Option<Raw>,
     pub(super) seat: Seat,
     pub(super) member: Member,
+    pub(super) record: OpenSession,
     pub(super) watched: Option<WatchedUris>,
+    pub(super) share: Share,
 }
 
 /// Counts a reader of a session for as long as it lives.
@@ -94,8 +103,9 @@ pub(super) struct Reading(Arc<Session>);
 
 impl Session {
     pub(super) fn new(id: String, owner: Owner, begin: Beginning) -> Self {
-        let Beginning { version, capabilities, info, seat, member, watched } = begin;
-        let standalone = EventStream::new(STANDALONE);
+        let Beginning { version, capabilities, info, seat, member, record, watched, share } = begin;
+        let standalone = EventStream::new(STANDALONE, share.account());
+        standalone.keep();
         Self {
             id,
             owner,
@@ -104,6 +114,7 @@ impl Session {
             info,
             seat,
             member,
+            record,
             watched,
             level: Mutex::default(),
             calls: Calls::default(),
@@ -115,7 +126,24 @@ impl Session {
             readers: AtomicUsize::new(0),
             initialized: AtomicBool::new(false),
             ready: Notify::new(),
+            share,
         }
+    }
+
+    /// What a session costs whose client says so much of itself.
+    ///
+    /// # Errors
+    /// When there is no room for it.
+    pub(super) fn price(account: &Arc<Account>, introduction: usize) -> Result<Share, Short> {
+        account.admits(0)?;
+        let mut share = Share::of(account);
+        share.try_set(COSTS + introduction)?;
+        Ok(share)
+    }
+
+    /// Who is charged for it.
+    pub(super) fn account(&self) -> &Arc<Account> {
+        self.share.account()
     }
 
     /// What the session's requests say about their client.
@@ -196,11 +224,13 @@ impl Session {
 
     /// A stream that is not stored yet: its call may end without needing one.
     pub(super) fn new_stream(&self) -> Arc<EventStream> {
-        EventStream::new(self.next_stream.fetch_add(1, Ordering::Relaxed))
+        let number = self.next_stream.fetch_add(1, Ordering::Relaxed);
+        EventStream::new(number, self.account())
     }
 
     /// Stores a stream so that it can be resumed.
     pub(super) fn keep_stream(&self, stream: &Arc<EventStream>) {
+        stream.keep();
         lock(&self.streams).insert(stream.number(), Arc::clone(stream));
     }
 
@@ -218,7 +248,7 @@ impl Session {
         Reading(Arc::clone(self))
     }
 
-    /// Whether the child that the session relied on is lost.
+    /// Whether the session is over with its server: see [`Seat::is_lost`].
     pub(super) fn is_lost(&self) -> bool {
         self.seat.is_lost()
     }
@@ -245,6 +275,24 @@ impl Session {
             }
             streams.remove(&number);
             bytes -= size;
+        }
+    }
+
+    /// Its streams, with when they ended.
+    pub(super) fn stored(&self) -> Vec<(Option<Instant>, u64)> {
+        let streams = lock(&self.streams);
+        streams.values().map(|stream| (stream.finished(), stream.number())).collect()
+    }
+
+    /// Forgets what a stream keeps for a client that comes back, and the stream where nobody reads it.
+    pub(super) fn forget_stored(&self, number: u64) {
+        let mut streams = lock(&self.streams);
+        let Some(stream) = streams.get(&number) else { return };
+        let rest = stream.forget_delivered();
+        // A reader, or a call that writes, would hold it too.
+        let is_read = Arc::strong_count(stream) > 1;
+        if rest == Rest::Nothing || rest == Rest::Unread && !is_read && number != STANDALONE {
+            streams.remove(&number);
         }
     }
 

@@ -37,7 +37,7 @@ impl Sessions {
             return None;
         }
         if session.is_lost() {
-            self.end(&session);
+            self.end(&session, "its process is gone");
             return None;
         }
         session.seat.vouch(access);
@@ -69,7 +69,8 @@ impl Sessions {
     }
 
     /// Ends a session, and the child that it has for itself.
-    pub(super) fn end(&self, session: &Arc<Session>) {
+    pub(super) fn end(&self, session: &Arc<Session>, why: &'static str) {
+        session.record.end(why);
         self.lock().remove(&session.id);
         session.end();
         self.context.gate.leave(&session.seat);
@@ -89,8 +90,31 @@ impl Sessions {
             !over
         });
         for session in stale {
+            let lost = session.is_lost();
+            session.record.end(if lost { "its process is gone" } else { "idle" });
             session.end();
             self.context.gate.leave(&session.seat);
+        }
+    }
+
+    /// Forgets what is stored for clients that come back, the oldest first, until those are at ease who are pressed for
+    /// room.
+    pub(super) fn make_room(&self) {
+        let sessions = self.lock();
+        // Under the lock, so that whoever comes meanwhile finds the room that is being made.
+        let pressed = self.context.accounts.pressed_ones();
+        let theirs = sessions.values().filter(|session| pressed.include(session.account()));
+        let mut stored: Vec<_> = theirs
+            .flat_map(|session| {
+                let streams = session.stored();
+                streams.into_iter().map(move |(ended, number)| (ended, number, session))
+            })
+            .collect();
+        stored.sort_unstable_by_key(|(ended, number, _)| (ended.is_none(), *ended, *number));
+        for (_, number, session) in stored {
+            if !session.account().is_at_ease() {
+                session.forget_stored(number);
+            }
         }
     }
 

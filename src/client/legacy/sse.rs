@@ -51,8 +51,11 @@ pub(super) fn open(sessions: &Arc<Sessions>, links: &Arc<Links>, access: &Access
         Ok(id) => id,
         Err(error) => return busy(error),
     };
-    let settings = &sessions.context().settings;
-    let stream = EventStream::new(STANDALONE);
+    let context = sessions.context();
+    let settings = &context.settings;
+    let account = context.accounts.of(access.principal().user());
+    let stream = EventStream::new(STANDALONE, &account);
+    stream.keep();
     let link = Link { owner: Owner::of(access), stream: Arc::clone(&stream) };
     {
         let mut all = links.lock();
@@ -87,6 +90,7 @@ pub(super) fn open(sessions: &Arc<Sessions>, links: &Arc<Links>, access: &Access
                 None => reader.wait().await,
                 Some(session) => {
                     let stream = Arc::clone(reader.stream());
+                    let _open = session.member.open();
                     tokio::select! {
                         notice = session.member.mailbox().next() => note(&session, &stream, notice),
                         () = reader.wait() => {}
@@ -131,7 +135,9 @@ pub(super) fn post(
         Ok(Some(request)) => {
             let (context, access) = (Arc::clone(context), access.clone());
             let work = serve(Arc::clone(&context), access, session, request, stream);
-            context.shutdown.spawn_work(work);
+            context.shutdown.spawn_work(async move {
+                let _ = work.await;
+            });
             Reply::Accepted
         }
         Ok(None) => Reply::Accepted,
@@ -190,7 +196,7 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.links.lock().remove(&self.id);
         if let Some(session) = self.session() {
-            self.sessions.end(&session);
+            self.sessions.end(&session, "its stream was closed");
         }
     }
 }

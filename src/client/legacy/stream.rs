@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::client::reply::{Content, Frame};
+use crate::limits::{Account, Share};
 
 /// How many bytes of events one stream keeps for a client that comes back.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
@@ -18,6 +19,9 @@ const MOST_EVENTS: usize = 2048;
 const MOST_UNREAD: usize = 4096;
 /// How many events may wait for a slow reader before droppable ones are dropped.
 const MOST_WAITING: u64 = 256;
+/// What a stored stream and a stored event take beside what they say.
+const STREAM_COSTS: usize = 1024;
+const EVENT_COSTS: usize = 128;
 
 /// A stream; its number is unique within its session.
 #[derive(Debug)]
@@ -25,10 +29,15 @@ pub(super) struct EventStream {
     number: u64,
     state: Mutex<State>,
     changed: Notify,
+    account: Arc<Account>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    /// What a stored stream is charged beside its large events, which carry their own charge.
+    share: Option<Share>,
+    /// How many bytes of events are the stream's own to pay for.
+    small: usize,
     events: VecDeque<Content>,
     /// The sequence number of the first stored event.
     first: u64,
@@ -51,6 +60,17 @@ pub(super) enum Step {
     End,
 }
 
+/// What is left of a stream whose reader has had what was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// It is not over.
+    GoesOn,
+    /// It is over, and there are events that nobody has read.
+    Unread,
+    /// It is over and empty.
+    Nothing,
+}
+
 /// A resume that cannot be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Evicted;
@@ -65,9 +85,17 @@ pub(super) struct Reader {
 }
 
 impl EventStream {
-    pub(super) fn new(number: u64) -> Arc<Self> {
-        let state = State { first: 1, ..State::default() };
-        Arc::new(Self { number, state: Mutex::new(state), changed: Notify::new() })
+    /// A stream whose events are charged to this account.
+    pub(super) fn new(number: u64, account: &Arc<Account>) -> Arc<Self> {
+        let state = Mutex::new(State { first: 1, ..State::default() });
+        Arc::new(Self { number, state, changed: Notify::new(), account: Arc::clone(account) })
+    }
+
+    /// It is stored from now on, so that it outlives its reader.
+    pub(super) fn keep(&self) {
+        let mut state = self.lock();
+        state.share.get_or_insert_with(|| Share::of(&self.account));
+        state.pay();
     }
 
     pub(super) fn number(&self) -> u64 {
@@ -76,11 +104,14 @@ impl EventStream {
 
     /// Adds an event that must arrive; the protocol bounds how many of them a call has.
     pub(super) fn push(&self, content: Content) {
+        let content = content.charged(&self.account);
         let mut state = self.lock();
         state.bytes += content.len();
         state.unread += content.len();
+        state.small += content.small_len() + EVENT_COSTS;
         state.events.push_back(content);
         state.evict();
+        state.pay();
         drop(state);
         self.changed.notify_waiters();
     }
@@ -98,6 +129,21 @@ impl EventStream {
     pub(super) fn finish(&self) {
         self.lock().finished.get_or_insert_with(Instant::now);
         self.changed.notify_waiters();
+    }
+
+    /// Forgets what its reader has, of which only a resume would make use; returns whether it is over and there is
+    /// nothing left in it.
+    pub(super) fn forget_delivered(&self) -> Rest {
+        let mut state = self.lock();
+        while state.first <= state.delivered && !state.events.is_empty() {
+            state.forget_first();
+        }
+        state.pay();
+        match (state.finished, state.events.is_empty()) {
+            (None, _) => Rest::GoesOn,
+            (Some(_), false) => Rest::Unread,
+            (Some(_), true) => Rest::Nothing,
+        }
     }
 
     /// When the stream ended.
@@ -171,12 +217,23 @@ impl State {
             && over(self)
             && (self.first <= self.delivered || self.events.len() > MOST_UNREAD)
         {
-            let gone = self.events.pop_front().map_or(0, |content| content.len());
-            self.bytes -= gone;
-            if self.first > self.delivered {
-                self.unread -= gone;
-            }
-            self.first += 1;
+            self.forget_first();
+        }
+    }
+
+    fn forget_first(&mut self) {
+        let Some(gone) = self.events.pop_front() else { return };
+        self.bytes -= gone.len();
+        self.small -= gone.small_len() + EVENT_COSTS;
+        if self.first > self.delivered {
+            self.unread -= gone.len();
+        }
+        self.first += 1;
+    }
+
+    fn pay(&mut self) {
+        if let Some(share) = &mut self.share {
+            share.set(STREAM_COSTS + self.small);
         }
     }
 }
@@ -206,6 +263,7 @@ impl Reader {
                     state.delivered = self.seen;
                     state.unread -= content.len();
                     state.evict();
+                    state.pay();
                 }
                 drop(state);
                 Step::Frame(Frame { id: Some(self.position()), content, ..Frame::default() })
@@ -239,72 +297,4 @@ pub(super) fn read_event_id(text: &str) -> Option<(u64, u64)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn event(text: &str) -> Content {
-        Content(vec![bytes::Bytes::from(text.to_owned())])
-    }
-
-    fn texts(reader: &mut Reader) -> Vec<String> {
-        let mut all = Vec::new();
-        while let Step::Frame(frame) = reader.step() {
-            all.push(String::from_utf8(frame.content.0[0].to_vec()).unwrap());
-        }
-        all
-    }
-
-    #[test]
-    fn a_resume_replays_what_followed_and_nothing_else() {
-        let stream = EventStream::new(3);
-        for text in ["a", "b", "c"] {
-            stream.push(event(text));
-        }
-        assert_eq!(texts(&mut stream.read(Some(1)).unwrap()), ["b", "c"]);
-        assert_eq!(texts(&mut stream.read(Some(3)).unwrap()), Vec::<String>::new());
-        assert_eq!(stream.read(Some(4)).unwrap_err(), Evicted);
-    }
-
-    #[test]
-    fn the_newest_reader_takes_over() {
-        let stream = EventStream::new(1);
-        let mut old = stream.read(None).unwrap();
-        stream.push(event("a"));
-        let mut new = stream.read(None).unwrap();
-        assert!(matches!(old.step(), Step::End));
-        assert_eq!(texts(&mut new), ["a"]);
-    }
-
-    #[test]
-    fn the_store_is_bounded_and_says_so() {
-        let stream = EventStream::new(1);
-        for _ in 0..MOST_EVENTS + 10 {
-            stream.push(event("x"));
-        }
-        assert_eq!(texts(&mut stream.read(Some(0)).unwrap()).len(), MOST_EVENTS + 10);
-        assert_eq!(stream.read(Some(1)).unwrap_err(), Evicted);
-        assert!(stream.read(Some(10)).is_ok());
-    }
-
-    #[test]
-    fn what_nobody_has_read_is_not_pushed_out_by_its_size() {
-        let stream = EventStream::new(1);
-        let mut reader = stream.read(None).unwrap();
-        stream.push(event("a"));
-        stream.push(event(&"x".repeat(MOST_BYTES + 1)));
-        assert_eq!(texts(&mut reader).len(), 2);
-        assert_eq!(stream.read(Some(0)).unwrap_err(), Evicted);
-    }
-
-    #[test]
-    fn a_slow_reader_loses_what_it_can_do_without() {
-        let stream = EventStream::new(1);
-        for _ in 0..10_000 {
-            stream.push_if_room(event("progress"));
-        }
-        stream.push(event("final"));
-        let all = texts(&mut stream.read(None).unwrap());
-        assert!(all.len() <= usize::try_from(MOST_WAITING).unwrap() + 1);
-        assert_eq!(all.last().unwrap(), "final");
-    }
-}
+mod tests;

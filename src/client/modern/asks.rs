@@ -73,11 +73,9 @@ pub(super) fn request_of(ask: &Ask) -> (String, String) {
         Err(_) => params.clone(),
     });
     let method = json!(ask.method.to_string());
-    let request = match params {
-        Some(params) => format!(r#"{{"method":{method},"params":{}}}"#, params.one_line()),
-        None => format!(r#"{{"method":{method}}}"#),
-    };
-    (ask.key.to_string(), request)
+    // Clients exist that cannot read one without, though `roots/list` has none to give.
+    let params = params.unwrap_or_else(Raw::empty_object);
+    (ask.key.to_string(), format!(r#"{{"method":{method},"params":{}}}"#, params.one_line()))
 }
 
 /// The answers that came, by the key of their question (checklist 5.12).

@@ -23,6 +23,9 @@ use crate::server::Hello;
 /// How long a legacy server may go on asking before the client is told of what it has asked (checklist 5.14).
 const GATHER_FOR: Duration = Duration::from_millis(30);
 
+/// How soon a call that has not left for its server is worth another try.
+const UNSENT_PAUSE: Duration = Duration::from_secs(1);
+
 /// What a request has to say next.
 enum Told {
     /// Something on the way.
@@ -202,7 +205,11 @@ impl Story {
                 let (status, error) = result::error(error, operation, self.hello.era());
                 (status, Err(error))
             }
-            Outcome::Lost(error) => (Status::Unavailable { retry_after: None }, Err(error)),
+            // Proxies and clients send again what was answered with a 503: only what has not left may be.
+            Outcome::Lost(error) => (Status::Ok, Err(error)),
+            Outcome::Unsent(error) => {
+                (Status::Unavailable { retry_after: Some(UNSENT_PAUSE) }, Err(error))
+            }
             Outcome::Cancelled => (Status::Ok, Err(ErrorObject::internal("cancelled"))),
         }
     }
@@ -218,8 +225,10 @@ impl Story {
         match self.suspended.put(user, round, lifetime, call) {
             Ok(name) => self.input_required(round, Rest::Held(name)),
             Err(_) => {
-                let error = ErrorObject::internal("too many calls wait for answers");
-                Told::Answer(Status::TooMany, Err(error))
+                // It has left for the server, so nobody may be invited to send it again.
+                let error =
+                    ErrorObject::internal("too many calls wait for answers; it was cancelled");
+                Told::Answer(Status::Ok, Err(error))
             }
         }
     }

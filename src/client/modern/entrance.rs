@@ -6,8 +6,8 @@ use super::request::ClientRequest;
 use super::suspended_calls::SuspendedCalls;
 use super::{call, listen, param_headers, validate};
 use crate::client::context::{Arrival, Context};
-use crate::client::reply::Reply;
-use crate::mcp::{Message, Params, codes};
+use crate::client::reply::{Reply, Status};
+use crate::mcp::{Message, Params, Raw, RequestId, codes};
 use crate::policy::Operation;
 
 /// The modern half of the client side.
@@ -31,6 +31,11 @@ impl Modern {
     ) -> Reply {
         match message {
             Message::Request(request) => {
+                match validate::answer_without_meta(&arrival.headers, &request, &params) {
+                    Ok(None) => {}
+                    Ok(Some(result)) => return self.answer_ourselves(arrival, &request.id, result),
+                    Err(rejected) => return rejected.into_reply(&request.id),
+                }
                 let client = match validate::validate(&arrival.headers, &request, &params) {
                     Ok(client) => client,
                     Err(rejected) => return rejected.into_reply(&request.id),
@@ -62,6 +67,14 @@ impl Modern {
                 codes::INVALID_REQUEST,
                 "a response has no place in a modern request",
             ),
+        }
+    }
+
+    /// Answers a request for which no child is needed, of a caller who may have one.
+    fn answer_ourselves(&self, arrival: &Arrival, id: &RequestId, result: Raw) -> Reply {
+        match self.context.gate.access(&arrival.principal) {
+            Ok(_) => Reply::answer(Status::Ok, id, &Ok(result)),
+            Err(refused) => Reply::refused(Some(id), refused),
         }
     }
 

@@ -115,6 +115,8 @@ impl Listen {
 
     /// Subscribes to what the legacy server can report; the rest is left out (checklist 5.26).
     async fn join(&mut self, seat: Seat) -> Feed {
+        let ClientRequest { context, access, .. } = &self.request;
+        let account = context.accounts.of(access.principal().user());
         let hello = seat.hello();
         self.honoured = Filter {
             tools_list_changed: self.filter.tools_list_changed
@@ -125,7 +127,7 @@ impl Listen {
                 && reports(hello, "resources", "listChanged"),
             ..Filter::default()
         };
-        let member = seat.join(Role::Listen { lists: self.honoured.lists().collect() });
+        let member = seat.join(Role::Listen { lists: self.honoured.lists().collect() }, &account);
         if reports(hello, "resources", "subscribe") {
             for uri in self.filter.resource_subscriptions.clone() {
                 if self.subscribe(&seat, &member, &uri).await {
@@ -224,7 +226,7 @@ impl Listen {
                                 return Next::Message(self.tagged(&method, &params));
                             }
                         }
-                        Event::Done(Outcome::Lost(_)) => return Next::Lost,
+                        Event::Done(Outcome::Lost(_) | Outcome::Unsent(_)) => return Next::Lost,
                         Event::Done(_) => return Next::End,
                         _ => {}
                     }
@@ -238,7 +240,8 @@ impl Listen {
                         return Next::Message(self.tagged(method, &params));
                     }
                     Notice::Gone => return Next::Lost,
-                    Notice::Log { .. }
+                    Notice::Restarted
+                    | Notice::Log { .. }
                     | Notice::Ask { .. }
                     | Notice::Withdrawn { .. }
                     | Notice::Other(_) => {}

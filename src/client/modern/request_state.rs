@@ -84,6 +84,17 @@ impl RequestState {
         authority: &str,
         operation: &Operation,
     ) -> Result<Self, Invalid> {
+        Self::open_at(now(), sealed, keyring, principal, authority, operation)
+    }
+
+    fn open_at(
+        now: u64,
+        sealed: &str,
+        keyring: &Keyring,
+        principal: &Principal,
+        authority: &str,
+        operation: &Operation,
+    ) -> Result<Self, Invalid> {
         let plain = keyring.open_text(PURPOSE, sealed).map_err(|_| Invalid::Broken)?;
         let state: Self = serde_json::from_slice(&plain).map_err(|_| Invalid::Broken)?;
         let own = state.user == principal.user().digest()
@@ -92,7 +103,7 @@ impl RequestState {
         if !own {
             return Err(Invalid::Foreign);
         }
-        let fits = state.expires >= now() && state.call == digest(operation);
+        let fits = state.expires >= now && state.call == digest(operation);
         fits.then_some(state).ok_or(Invalid::Broken)
     }
 }
@@ -206,6 +217,18 @@ mod tests {
         assert!(RequestState::open(&state, &other, &me, "a", &same).is_err());
         assert!(RequestState::open(&state, &keyring, &me, "b", &same).is_err());
         assert!(RequestState::open(&state, &keyring, &me, "a", &same).is_ok());
+    }
+
+    #[test]
+    fn it_ends_with_its_time() {
+        let keyring = Keyring::ephemeral().unwrap();
+        let state = sealed(&keyring, 60);
+        let same = operation(r#"{"name":"a","arguments":{"x":1,"y":[true]}}"#);
+        let at =
+            |now| RequestState::open_at(now, &state, &keyring, &Principal::local(), "a", &same);
+        let expires = at(0).unwrap().expires;
+        assert!(at(expires).is_ok());
+        assert_eq!(at(expires + 1).unwrap_err(), Invalid::Broken);
     }
 
     proptest! {

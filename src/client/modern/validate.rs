@@ -45,6 +45,37 @@ impl Rejected {
     }
 }
 
+/// What is left to answer of a method of the older revisions that comes without `_meta`, as clients exist that send it so
+/// to servers of either era: it needs no server and changes nothing, since a level holds for the request that names it.
+/// One that does say it is modern is not found (checklist 3.28).
+///
+/// # Errors
+/// When the header says another method, or the level is unknown.
+pub(super) fn answer_without_meta(
+    headers: &HeaderMap,
+    request: &Request,
+    params: &Params,
+) -> Result<Option<Raw>, Rejected> {
+    let known = matches!(request.method.as_ref(), "ping" | "logging/setLevel");
+    let named = standard(headers, headers::PROTOCOL_VERSION).ok();
+    let version = named.and_then(|named| ProtocolVersion::read(&named));
+    if !known
+        || params.meta.protocol_version.is_some()
+        || version.is_none_or(|version| version.era() != Era::Modern)
+    {
+        return Ok(None);
+    }
+    check_method(headers, request)?;
+    if request.method == "logging/setLevel" {
+        let members = params.raw.as_ref().and_then(|raw| Object::parse(raw).ok());
+        let level = members.and_then(|members| members.get("level"));
+        if read_level(level.as_ref())?.is_none() {
+            return Err(invalid("params.level must be a log level"));
+        }
+    }
+    Ok(Some(Raw::of(&json!({ "resultType": "complete" }))))
+}
+
 /// Checks headers against the body, and `_meta` against the revision; returns what the client says of itself.
 pub(super) fn validate(
     headers: &HeaderMap,
@@ -84,9 +115,7 @@ pub(super) fn validate(
     if capabilities.len() + info.map_or(0, Raw::len) > LARGEST_INTRODUCTION {
         return Err(invalid("the client's capabilities and info in params._meta are too large"));
     }
-    if *standard(headers, headers::METHOD)? != *request.method {
-        return Err(mismatch(headers::METHOD, "differs from the body's method"));
-    }
+    check_method(headers, request)?;
     if LEGACY_ONLY.contains(&request.method.as_ref()) {
         let error = ErrorObject::method_not_found(&request.method);
         let supported = [ProtocolVersion::NEWEST_MODERN.as_str()];
@@ -119,6 +148,13 @@ pub(super) fn may_use_tasks(client: &ClientSide, hello: &Hello) -> Result<(), Re
     Err(Rejected { status: Status::BadRequest, error })
 }
 
+fn check_method(headers: &HeaderMap, request: &Request) -> Result<(), Rejected> {
+    match *standard(headers, headers::METHOD)? == *request.method {
+        true => Ok(()),
+        false => Err(mismatch(headers::METHOD, "differs from the body's method")),
+    }
+}
+
 fn check_name(headers: &HeaderMap, request: &Request, params: &Params) -> Result<(), Rejected> {
     let body = match request.method.as_ref() {
         "tools/call" | "prompts/get" => ("params.name", &params.name),
@@ -135,7 +171,7 @@ fn check_name(headers: &HeaderMap, request: &Request, params: &Params) -> Result
 }
 
 fn read_level(raw: Option<&Raw>) -> Result<Option<LogLevel>, Rejected> {
-    raw.map(Raw::read).transpose().map_err(|_| invalid("the log level in params._meta is unknown"))
+    raw.map(Raw::read).transpose().map_err(|_| invalid("the log level is unknown"))
 }
 
 /// A header that must be there.

@@ -35,6 +35,11 @@ impl UserFile {
         Ok(Self { path })
     }
 
+    /// Where the files of all users are, with `*` for what differs.
+    pub(super) fn pattern(&self) -> PathBuf {
+        self.path.pattern().into()
+    }
+
     pub(super) fn per_user(&self, facts: &Facts) -> Result<(), NotPerUser> {
         per_user::by_templates(&[&self.path], facts)
     }

@@ -16,6 +16,8 @@ pub use backends::Backends;
 pub use per_user::{Facts, NotPerUser};
 pub use scheme::{Scheme, SourceError, Users};
 
+use std::path::PathBuf;
+
 use env::Variable;
 use file::UserFile;
 use keyring::KeyringEntry;
@@ -113,6 +115,12 @@ impl Source {
             Self::Store(_) if backends.store.is_none() => Some("the store (--state-dir)"),
             _ => None,
         }
+    }
+
+    /// The files of this machine that hold the values, with `*` for what differs between users.
+    #[must_use]
+    pub fn files(&self) -> Option<PathBuf> {
+        if let Self::File(source) = self { Some(source.pattern()) } else { None }
     }
 
     /// Fetches the value of one user.

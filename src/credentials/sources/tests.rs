@@ -146,6 +146,54 @@ async fn the_store_is_asked_for_the_caller_alone() {
     assert!(error.for_user().starts_with("no credential TOKEN is stored for you"));
 }
 
+/// A store that holds one secret, of this user under the name `github`.
+async fn store_of(owner: UserRef) -> (Scratch, Sources) {
+    let dir = Scratch::new();
+    let keys = Keyring::load_or_create(&dir).unwrap();
+    let store = Store::open(&dir.join("store.sqlite"), keys).unwrap();
+    store.set(&owner, "github", &SecretString::from("his alone")).await.unwrap();
+    let sources = sources(&["store:github"], Backends { store: Some(store), vault: None }, &[]);
+    (dir, sources)
+}
+
+#[tokio::test]
+async fn the_store_tells_tenants_and_issuers_apart() {
+    let issuer = "https://idp.example";
+    let owner = UserRef {
+        issuer: issuer.to_owned(),
+        tenant: Some("acme".to_owned()),
+        subject: "alice".to_owned(),
+    };
+    let (_dir, sources) = store_of(owner).await;
+    let caller = |issuer, tenant| Principal::for_tests(issuer, tenant, "alice", &[]);
+    let fetched = sources.fetch(&caller(issuer, Some("acme"))).await.unwrap();
+    assert_eq!(value(&fetched), "his alone");
+    drop(fetched);
+    for (issuer, tenant) in [
+        (issuer, Some("other")),
+        (issuer, Some("")),
+        (issuer, None),
+        ("https://idp.other", Some("acme")),
+    ] {
+        let error = sources.fetch(&caller(issuer, tenant)).await.unwrap_err();
+        let said = error.for_user();
+        assert!(said.starts_with("no credential TOKEN is stored for you"), "{issuer} {tenant:?}");
+    }
+}
+
+/// A client may choose its own id, and call itself like a person.
+#[tokio::test]
+async fn a_service_gets_no_person_s_secret() {
+    let issuer = "https://idp.example";
+    let owner = UserRef { issuer: issuer.to_owned(), tenant: None, subject: "alice".to_owned() };
+    let (_dir, sources) = store_of(owner).await;
+    let service = Principal::for_tests(issuer, None, "alice", &[]).into_machine();
+    assert_eq!(service.user().subject(), "alice");
+    let error = sources.fetch(&service).await.unwrap_err();
+    assert!(error.for_user().starts_with("no credential TOKEN is stored for you"));
+    assert_eq!(value(&sources.fetch(&user("alice")).await.unwrap()), "his alone");
+}
+
 #[test]
 fn the_operator_can_allow_a_shared_name() {
     let facts = Facts { issuers: 1, tenant_claim: false, machines: Machines::Refuse };

@@ -7,15 +7,18 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use url::Url;
 
-use crate::outbound;
-use crate::private_file::{self, Readers};
+use crate::outbound::{self, Authorities, Beside};
+use crate::private_file::{self, MAX_CERTIFICATES, Readers};
+
+/// Where the vault's own program leaves a token, beneath the home.
+const TOKEN_FILE: &str = ".vault-token";
 
 /// Where the vault is and how to log in.
 #[derive(Clone, Debug)]
 pub struct VaultSettings {
     pub(super) address: Url,
     pub(super) namespace: Option<String>,
-    pub(super) ca_pem: Option<Vec<u8>>,
+    pub(super) authorities: Option<Authorities>,
     pub(super) login: Login,
 }
 
@@ -63,6 +66,13 @@ pub enum SettingsError {
     /// The namespace cannot stand in a header.
     #[error("VAULT_NAMESPACE is not a namespace")]
     Namespace,
+    /// The file with the vault's authority does not hold any.
+    #[error("read the certificates of VAULT_CACERT")]
+    Certificates {
+        /// What is wrong with them.
+        #[source]
+        cause: outbound::Error,
+    },
     /// A file cannot be read.
     #[error("read {variable}")]
     File {
@@ -97,20 +107,31 @@ impl VaultSettings {
         {
             return Err(SettingsError::Namespace);
         }
-        let ca_pem = get("VAULT_CACERT")
+        let authorities = get("VAULT_CACERT")
             .map(|path| {
-                private_file::read_given(path.as_ref(), Readers::Others)
-                    .map(|bytes| bytes.to_vec())
-                    .map_err(|cause| SettingsError::File { variable: "VAULT_CACERT", cause })
+                let variable = "VAULT_CACERT";
+                let pem =
+                    private_file::read_given(path.as_ref(), Readers::Others, MAX_CERTIFICATES)
+                        .map_err(|cause| SettingsError::File { variable, cause })?;
+                Authorities::of(&pem, Beside::Nobody)
+                    .map_err(|cause| SettingsError::Certificates { cause })
             })
             .transpose()?;
-        Ok(Self { address, namespace, ca_pem, login: Login::from_env(&get)? })
+        Ok(Self { address, namespace, authorities, login: Login::from_env(&get)? })
     }
 }
 
 // === impl Login ===
 
 impl Login {
+    /// The files that the variables name for a login, whether they are there or not.
+    #[must_use]
+    pub fn files(get: impl Fn(&str) -> Option<String>) -> Vec<PathBuf> {
+        let named = ["VAULT_ROLE_ID_FILE", "VAULT_SECRET_ID_FILE"].into_iter().filter_map(&get);
+        let home = get("HOME").map(|home| PathBuf::from(home).join(TOKEN_FILE));
+        named.filter(|path| !path.is_empty()).map(PathBuf::from).chain(home).collect()
+    }
+
     fn from_env(get: &impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let place = |value: &str, file: &str| {
             get(value)
@@ -125,7 +146,7 @@ impl Login {
             (Some(token), None, None) => Ok(Self::Token(token)),
             (None, Some(role_id), Some(secret_id)) => Ok(Self::AppRole { role_id, secret_id }),
             (None, None, None) => get("HOME")
-                .map(|home| PathBuf::from(home).join(".vault-token"))
+                .map(|home| PathBuf::from(home).join(TOKEN_FILE))
                 .filter(|path| path.exists())
                 .map(|path| Self::Token(ValueOrFile::File(path)))
                 .ok_or(SettingsError::NoLogin),

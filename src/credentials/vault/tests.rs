@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::outbound::Authorities;
 
 const MOUNT_V2: &str = r#"{"data":{"path":"secret/","type":"kv","options":{"version":"2"}}}"#;
 const MOUNT_V1: &str = r#"{"data":{"path":"secret/","type":"kv","options":null}}"#;
@@ -27,6 +28,8 @@ enum Answer {
     Says(u16, String),
     Redirects,
     Hangs,
+    /// Chunk after chunk of what could become JSON, without an end; after a few megabytes there is silence instead.
+    Endless,
 }
 
 fn says(status: u16, body: &str) -> Answer {
@@ -59,6 +62,18 @@ impl StandIn {
                         let head = "HTTP/1.1 307 X\r\nlocation: /v1/elsewhere\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
                         let _ = stream.write_all(head.as_bytes()).await;
                     }
+                    Answer::Endless => {
+                        let chunk = format!("1000\r\n{}\r\n", "[".repeat(0x1000));
+                        let head = "HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n";
+                        let mut written = stream.write_all(head.as_bytes()).await;
+                        for _ in 0..1024 {
+                            if written.is_ok() {
+                                written = stream.write_all(chunk.as_bytes()).await;
+                            }
+                        }
+                        // Until the other side goes.
+                        let _ = stream.read_u8().await;
+                    }
                     Answer::Hangs => std::future::pending::<()>().await,
                 }
             }
@@ -72,7 +87,8 @@ impl StandIn {
         if more.iter().all(|(name, _)| !name.contains("_ID")) {
             variables.push(("VAULT_TOKEN", "t0"));
         }
-        Vault::new(settings(&variables).unwrap()).unwrap()
+        let http = Client::new(Authorities::system()).unwrap();
+        Vault::new(settings(&variables).unwrap(), &http).unwrap()
     }
 
     fn lines(&self) -> Vec<String> {
@@ -237,10 +253,32 @@ async fn a_vault_that_is_down_or_slow_is_given_up() {
     let down = StandIn { address, asked: Asked::default() };
     assert!(matches!(token_of(&down.vault(&[])).await, Err(Error::Outbound { .. })));
     let slow = StandIn::new(vec![Answer::Hangs]).await;
-    let quick = Client::with_limits(Duration::from_millis(50), 1024).unwrap();
+    let quick =
+        Client::with_limits(Authorities::system(), Duration::from_millis(50), 1024).unwrap();
     let login = settings(&[("VAULT_ADDR", &slow.address), ("VAULT_TOKEN", "t")]).unwrap();
     let client = Vault::with_client(login, quick);
     assert!(matches!(token_of(&client).await, Err(Error::Outbound { .. })));
+}
+
+/// No length is announced and no deadline comes in time: only the client's bound ends it.
+#[tokio::test]
+async fn an_answer_without_end_is_given_up_at_the_bound() {
+    let answers = [
+        vec![Answer::Endless],
+        vec![says(200, SELF), Answer::Endless],
+        vec![says(200, SELF), says(200, MOUNT_V2), Answer::Endless],
+    ];
+    for (at, answers) in answers.into_iter().enumerate() {
+        let vault = StandIn::new(answers).await;
+        let patient = Duration::from_secs(3600);
+        let http = Client::with_limits(Authorities::system(), patient, 64 * 1024).unwrap();
+        let login = settings(&[("VAULT_ADDR", &vault.address), ("VAULT_TOKEN", "t")]).unwrap();
+        let asked = token_of(&Vault::with_client(login, http)).await;
+        let too_large = |asked: &Result<String, Error>| {
+            matches!(asked, Err(Error::Outbound { cause: outbound::Error::TooLarge { .. } }))
+        };
+        assert!(too_large(&asked), "{at}: {asked:?}");
+    }
 }
 
 fn login(token: &str, ttl: u64) -> Answer {

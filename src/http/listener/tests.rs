@@ -12,6 +12,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_millis(100);
 
 async fn start(limits: Limits) -> (SocketAddr, Shutdown) {
+    start_behind(Proxies::default(), limits).await
+}
+
+async fn start_behind(proxies: Proxies, limits: Limits) -> (SocketAddr, Shutdown) {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = socket.local_addr().unwrap();
     let shutdown = Shutdown::new();
@@ -22,7 +26,7 @@ async fn start(limits: Limits) -> (SocketAddr, Shutdown) {
         }
         Response::new(Body::from("done"))
     };
-    let listener = Listener::new(socket, limits, Proxies::default(), answer);
+    let listener = Listener::new(socket, limits, proxies, answer);
     shutdown.spawn_work(listener.serve(shutdown.clone()));
     (at, shutdown)
 }
@@ -67,12 +71,14 @@ async fn a_slow_answer_is_not_silence() {
     assert!(answer.ends_with("done"), "{answer}");
 }
 
+/// A head is too large when its reader has had as much as it takes, so that no more than that is sent: what nobody
+/// reads would hold up the write, and its refusal could be overtaken by a reset.
 #[tokio::test]
 async fn a_huge_head_is_refused() {
     let (at, _shutdown) = start(Limits { idle: PATIENCE, first: PATIENCE, ..short() }).await;
-    let huge = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(2 * MOST_HEAD));
-    let answer = ask(at, &huge).await;
-    assert!(answer.starts_with("HTTP/1.1 431") || answer.is_empty(), "{answer}");
+    let begin = "GET / HTTP/1.1\r\nx: ";
+    let huge = format!("{begin}{}", "y".repeat(MOST_HEAD - begin.len()));
+    assert!(ask(at, &huge).await.starts_with("HTTP/1.1 431"));
     let many = format!("GET / HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(MOST_HEADERS + 1));
     assert!(ask(at, &many).await.starts_with("HTTP/1.1 431"));
 }
@@ -103,4 +109,54 @@ async fn what_is_being_answered_when_the_process_finishes_is_answered() {
     assert!(asking.await.unwrap().ends_with("done"));
     tokio::time::timeout(PATIENCE, shutdown.finished()).await.unwrap();
     drop(idle);
+}
+
+const ASKS: &str = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+/// A connection from this address of our own machine.
+async fn connect_from(address: &str, at: SocketAddr) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+    socket.connect(at).await.unwrap()
+}
+
+/// Whoever shares loopback with us, such as a child, gets a share of the connections and no more, by whichever of its
+/// addresses; who has one already keeps it.
+#[tokio::test]
+async fn one_network_has_its_share_of_the_connections_loopback_too() {
+    let limits = Limits { most: 8, most_of_one: 2, first: PATIENCE, idle: PATIENCE };
+    let (at, _shutdown) = start(limits).await;
+    let mut first = connect_from("127.0.0.1", at).await;
+    let mut second = connect_from("127.0.0.1", at).await;
+    for address in ["127.0.0.1", "127.9.9.9"] {
+        let mut refused = connect_from(address, at).await;
+        let read = tokio::time::timeout(PATIENCE, refused.read(&mut [0; 1])).await.unwrap();
+        assert!(matches!(read, Ok(0) | Err(_)), "{address}: {read:?}");
+    }
+    for kept in [&mut first, &mut second] {
+        kept.write_all(ASKS.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        kept.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("done"), "{answer}");
+    }
+    // Both have ended, so that there is room again as soon as the listener has seen it.
+    let again = async {
+        while !ask(at, ASKS).await.ends_with("done") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, again).await.unwrap();
+}
+
+/// A proxy speaks for many, on loopback as elsewhere, where it is declared one.
+#[tokio::test]
+async fn a_declared_proxy_may_have_all_connections() {
+    let limits = Limits { most: 8, most_of_one: 1, first: PATIENCE, idle: PATIENCE };
+    let (at, _shutdown) = start_behind(Proxies::new(&["127.0.0.1".parse().unwrap()]), limits).await;
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(TcpStream::connect(at).await.unwrap());
+    }
+    assert!(ask(at, ASKS).await.ends_with("done"));
+    drop(open);
 }

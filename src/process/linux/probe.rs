@@ -77,7 +77,7 @@ impl Findings {
         }
         if refused(Form::Namespaces) {
             remedies.push("allow user namespaces (user.max_user_namespaces, kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0; in a container a seccomp profile that allows unshare and mount, and an unmasked /proc)");
-            remedies.push("or run as root with --uid-range FIRST-LAST");
+            remedies.push("or run as root");
         }
         if self.strict().is_none() && self.possible.contains(&Form::Basic) {
             remedies.push("or accept what --isolation basic leaves open");

@@ -1,17 +1,18 @@
 //! The way to a process: hands the request to the spawner thread and the specification to stage 2.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
 use super::handle::Terms;
 use super::pid_namespace::PidNamespace;
 use super::spawner_thread::{SpawnRequest, SpawnerThread, Started};
-use super::spec::Spec;
+use super::spec::{Purpose, Spec, Text};
 use super::wakeup::Wakeup;
 use crate::process::{ChildCommand, Deadlines, Error, Exit, Process, Program};
 
@@ -57,13 +58,40 @@ impl Spawner {
     /// If the command cannot be executed, or does not run within the deadline.
     pub async fn spawn(&self, command: ChildCommand) -> Result<Process, Error> {
         let within = self.deadlines.start;
-        tokio::time::timeout(within, self.start(&command))
+        tokio::time::timeout(within, self.start(&command, Purpose::Execute))
             .await
             .unwrap_or_else(|_| Err(Error::Deadline { name: command.name.clone(), within }))
     }
 
-    async fn start(&self, command: &ChildCommand) -> Result<Process, Error> {
-        let specification = Spec::encode(command)?;
+    /// Looks from behind the walls whether a command could be executed, without doing it, and yields those of the
+    /// paths that it could not open.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn).
+    pub async fn look(
+        &self,
+        command: &ChildCommand,
+        paths: &[PathBuf],
+    ) -> Result<Vec<PathBuf>, Error> {
+        let within = self.deadlines.start;
+        let purpose = Purpose::Look(paths.iter().map(|path| Text::of(path)).collect());
+        let looked = async {
+            let mut process = self.start(command, purpose).await?;
+            let mut seen = Vec::new();
+            let read = process.stdout.read_to_end(&mut seen).await;
+            let lost = || Error::SupervisorLost { name: command.name.clone() };
+            read.map_err(|_| lost())?;
+            let denied: Vec<usize> = serde_json::from_slice(&seen).map_err(|_| lost())?;
+            Ok(denied.into_iter().filter_map(|number| paths.get(number).cloned()).collect())
+        };
+        tokio::time::timeout(within, looked)
+            .await
+            .unwrap_or_else(|_| Err(Error::Deadline { name: command.name.clone(), within }))
+    }
+
+    async fn start(&self, command: &ChildCommand, purpose: Purpose<'_>) -> Result<Process, Error> {
+        let specification = Spec::encode(command, purpose)?;
         let failed = |source| Error::Supervisor { name: command.name.clone(), source };
         let (reply, started) = oneshot::channel();
         let terms = Terms {

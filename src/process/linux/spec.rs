@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::open_files::given_open_files;
 use super::pid_namespace::PidNamespace;
-use crate::process::walls::Walls;
+use crate::process::walls::{Walls, real};
 use crate::process::{ChildCommand, Error};
 
 /// Everything that stage 2 has to know.
@@ -24,8 +24,18 @@ pub(super) struct Spec<'a> {
     pub(super) env: Vec<(Text<'a>, Text<'a>)>,
     pub(super) cwd: Text<'a>,
     pub(super) walls: Cow<'a, Walls>,
+    pub(super) purpose: Purpose<'a>,
     /// The soft limit of descriptors, where mcpwrap raised its own.
     pub(super) open_files: Option<u64>,
+}
+
+/// What stage 2 does when the walls stand.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Purpose<'a> {
+    /// Becomes the command.
+    Execute,
+    /// Looks whether it could, and which of these paths the command would find.
+    Look(Vec<Text<'a>>),
 }
 
 /// A string of the system, which need not be UTF-8: a JSON string where it is, else a list of bytes.
@@ -38,7 +48,10 @@ struct Count(usize);
 
 impl<'a> Spec<'a> {
     /// The encoded specification of a command; the buffer is wiped when dropped.
-    pub(super) fn encode(command: &'a ChildCommand) -> Result<Zeroizing<Vec<u8>>, Error> {
+    pub(super) fn encode(
+        command: &'a ChildCommand,
+        purpose: Purpose<'a>,
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
         if command.walls.ids().is_some_and(|(uid, gid)| uid == 0 || gid == 0) {
             return Err(Error::RootIdentity);
         }
@@ -69,6 +82,7 @@ impl<'a> Spec<'a> {
             env,
             cwd: Text(cwd),
             walls: Cow::Borrowed(&command.walls),
+            purpose,
             open_files: given_open_files(),
         };
         if spec.args.iter().chain([&spec.program, &spec.cwd]).any(Text::holds_zero) {
@@ -85,14 +99,22 @@ impl<'a> Spec<'a> {
 /// A path that must stay hidden but cannot be: Landlock alone cannot deny what lies beneath something allowed.
 fn exposed(walls: &Walls) -> Option<&Path> {
     let paths = walls.paths()?;
-    let allowed = || paths.readable.iter().chain(&paths.writable);
-    let beneath = |hidden: &&PathBuf| allowed().any(|path| hidden.starts_with(path));
-    (PidNamespace::of(walls) == PidNamespace::Shared)
-        .then(|| paths.hidden.iter().find(beneath))?
-        .map(PathBuf::as_path)
+    if PidNamespace::of(walls) != PidNamespace::Shared {
+        return None;
+    }
+    let allowed: Vec<PathBuf> =
+        paths.readable.iter().chain(&paths.writable).map(|path| real(path)).collect();
+    let beneath = |hidden: &&PathBuf| allowed.iter().any(|path| hidden.starts_with(path));
+    paths.hidden.iter().find(beneath).map(PathBuf::as_path)
 }
 
 // === impl Text ===
+
+impl<'a> Text<'a> {
+    pub(super) fn of(path: &'a Path) -> Self {
+        Self(Cow::Borrowed(path.as_os_str()))
+    }
+}
 
 impl Text<'_> {
     fn holds_zero(&self) -> bool {
@@ -173,7 +195,7 @@ mod tests {
             name: "test".into(),
             walls: Walls::None,
         };
-        let bytes = Spec::encode(&command).unwrap();
+        let bytes = Spec::encode(&command, Purpose::Execute).unwrap();
         assert_eq!(bytes.len(), bytes.capacity());
         let spec: Spec<'_> = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(spec.args[0].0, odd.as_os_str());

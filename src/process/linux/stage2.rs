@@ -12,14 +12,15 @@ use std::process::{Command, ExitCode};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::prctl;
+use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{getppid, setsid};
 use zeroize::Zeroizing;
 
 use super::descriptors::close_others;
 use super::open_files::lower_open_files;
-use super::spec::Spec;
-use super::{MISUSED, report, signals, walls};
+use super::spec::{Purpose, Spec};
+use super::{MISUSED, look, report, signals, walls};
 use crate::process::ExecFailure;
 
 /// The largest specification; the system refuses a far smaller argument list.
@@ -30,26 +31,30 @@ pub(super) fn run(supervisor: i32, spec: RawFd, status: RawFd) -> ExitCode {
     let Ok(mut status) = File::options().write(true).open(format!("/proc/self/fd/{status}")) else {
         return ExitCode::from(MISUSED);
     };
-    let failure = become_command(supervisor, spec, &status);
+    let Err(failure) = serve_purpose(supervisor, spec, &status) else {
+        return ExitCode::SUCCESS;
+    };
     let _ = status.write_all(report::encode(&failure).as_bytes());
     ExitCode::from(MISUSED)
 }
 
-fn become_command(supervisor: i32, spec: RawFd, status: &File) -> ExecFailure {
-    match prepare(supervisor, spec, status) {
-        Ok(bytes) => match serde_json::from_slice::<Spec<'_>>(&bytes) {
-            Ok(spec) => {
-                if let Err(errno) = lower_open_files(spec.open_files) {
-                    return preparation("limit its descriptors", errno);
-                }
-                match walls::raise(&spec.walls, supervisor) {
-                    Ok(()) => execute(&spec),
-                    Err(step) => step.into(),
-                }
-            }
-            Err(_) => preparation("understand its specification", Errno::EPROTO),
-        },
-        Err(failure) => failure,
+/// Only returns if the command could not be executed, or was only to be looked at.
+fn serve_purpose(supervisor: i32, spec: RawFd, status: &File) -> Result<(), ExecFailure> {
+    let bytes = prepare(supervisor, spec, status)?;
+    let spec = serde_json::from_slice::<Spec<'_>>(&bytes)
+        .map_err(|_| preparation("understand its specification", Errno::EPROTO))?;
+    lower_open_files(spec.open_files)
+        .map_err(|errno| preparation("limit its descriptors", errno))?;
+    limit_files(&spec).map_err(|errno| preparation("limit the size of its files", errno))?;
+    walls::raise(&spec.walls, supervisor)?;
+    std::env::set_current_dir(&*spec.cwd.0)
+        .map_err(|error| ExecFailure::WorkingDirectory { errno: errno(&error) })?;
+    match &spec.purpose {
+        Purpose::Execute => Err(execute(&spec)),
+        Purpose::Look(paths) => {
+            look::program(Path::new(&*spec.program.0))?;
+            look::around(paths).map_err(|error| preparation("tell what it sees", errno_of(&error)))
+        }
     }
 }
 
@@ -78,11 +83,14 @@ fn read_spec(spec: RawFd) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
+/// A file that would become larger than it may is an error, or the end, of whoever writes it.
+fn limit_files(spec: &Spec<'_>) -> nix::Result<()> {
+    let largest = spec.walls.paths().and_then(|paths| paths.largest_file);
+    largest.map_or(Ok(()), |bytes| setrlimit(Resource::RLIMIT_FSIZE, bytes, bytes))
+}
+
 /// Only returns if the command could not be executed.
 fn execute(spec: &Spec<'_>) -> ExecFailure {
-    if let Err(error) = std::env::set_current_dir(&*spec.cwd.0) {
-        return ExecFailure::WorkingDirectory { errno: errno(&error) };
-    }
     let program = Path::new(&*spec.program.0);
     let error = Command::new(program)
         .args(spec.args.iter().map(|arg| &*arg.0))
@@ -94,7 +102,10 @@ fn execute(spec: &Spec<'_>) -> ExecFailure {
         libc::ENOENT | libc::ENOTDIR => ExecFailure::NotFound,
         // One directory in PATH that may not be searched makes the whole search end with this.
         libc::EACCES if is_bare(program) && !is_present(spec) => ExecFailure::NotFound,
-        libc::EACCES | libc::ENOEXEC => ExecFailure::NotExecutable,
+        libc::EACCES | libc::ENOEXEC => match look::barrier(program) {
+            Some(path) => ExecFailure::Unreachable { path: path.to_string_lossy().into_owned() },
+            None => ExecFailure::NotExecutable,
+        },
         libc::E2BIG => ExecFailure::TooLarge,
         errno => ExecFailure::Other { errno },
     }

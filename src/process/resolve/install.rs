@@ -7,13 +7,14 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::{Error, Installer, Package, Resolved, look_up, tree};
+use super::{Error, Installer, Package, Resolved, frozen, survivors, tree};
 use crate::hex;
-use crate::process::home::{self, Home};
+use crate::process::home::{self, Home, Whose};
 use crate::process::walls::{Identity, Paths, Walls};
 use crate::process::{ChildCommand, Environment, Exit, Spawner, environment};
 
@@ -52,11 +53,13 @@ pub(super) async fn install(
     package: &Package,
     state_dir: &Path,
     identity: Option<Identity>,
+    hidden: &[PathBuf],
 ) -> Result<Resolved, Error> {
     let digest = digest(package);
     let ids = identity.and_then(Identity::ids);
-    let scratch = home::prepare(state_dir, &format!("installer-{digest}"), None, ids)
-        .map_err(|source| Error::Home { source })?;
+    let name = format!("installer-{digest}");
+    let whose = Whose { user: &name, tenant: None, authority: None };
+    let scratch = home::prepare(state_dir, whose, ids).map_err(|source| Error::Home { source })?;
     let dir = scratch.state_dir.join(PROGRAMS).join(&digest);
     let note = dir.join(NOTE);
     let kept = fs::read(&note).ok().and_then(|bytes| serde_json::from_slice::<Note>(&bytes).ok());
@@ -64,10 +67,16 @@ pub(super) async fn install(
         Some(note) => note.program,
         None => {
             let tree = prepare(&dir, ids)?;
-            run(spawner, package, &tree, &scratch, identity).await?;
+            let ran = run(spawner, package, &tree, &scratch, identity, hidden).await;
+            // What was started under an id of its own and got away from its supervisor could still write.
+            if let Some((uid, _)) = ids {
+                let left = |count| Error::Survivors { package: package.specs.join(" "), count };
+                survivors::end(uid).await.map_err(left)?;
+            }
+            ran?;
             let program = find(package, &tree)?;
-            let ownership = if ids.is_some() { Ownership::Foreign } else { Ownership::Ours };
-            freeze(&tree, ownership).map_err(failed(&tree))?;
+            let writer = ids.map_or(geteuid().as_raw(), |(uid, _)| uid);
+            frozen::freeze(&tree, writer).map_err(failed(&tree))?;
             let bytes = serde_json::to_vec(&Note { program: program.clone() });
             fs::write(&note, bytes.unwrap_or_default()).map_err(failed(&note))?;
             program
@@ -95,7 +104,7 @@ fn digest(package: &Package) -> String {
 /// An empty tree that the installer owns; whatever an attempt before left is removed.
 fn prepare(dir: &Path, ids: Option<(u32, u32)>) -> Result<PathBuf, Error> {
     if dir.exists() {
-        thaw(dir).map_err(failed(dir))?;
+        frozen::thaw(dir).map_err(failed(dir))?;
         fs::remove_dir_all(dir).map_err(failed(dir))?;
     }
     let mut builder = fs::DirBuilder::new();
@@ -117,29 +126,75 @@ async fn run(
     tree: &Path,
     scratch: &Home,
     identity: Option<Identity>,
+    hidden: &[PathBuf],
 ) -> Result<(), Error> {
     let named = || package.specs.join(" ");
-    let (program, args) = installer(package, tree);
-    let program = look_up(OsStr::new(program))?;
+    let (name, args) = installer(package, tree);
+    let mut tried = Vec::new();
+    for program in tree::all_in_path(OsStr::new(name)) {
+        let command = |args: Vec<OsString>| {
+            behind_walls(package, program.clone(), args, tree, scratch, (identity, hidden))
+        };
+        // A wrapper that looks around in somebody's home works for him and not behind walls.
+        match finished(spawner, package, command(vec!["--version".into()])).await {
+            Ok((Exit::Code(0), _)) => {
+                let (exit, said) = finished(spawner, package, command(args)).await?;
+                return match exit {
+                    Exit::Code(0) => Ok(()),
+                    exit => Err(Error::Install { package: named(), exit, said }),
+                };
+            }
+            Ok((exit, said)) => tried.push(format!("{} {exit}: {said}", program.display())),
+            Err(Error::Start { source, .. }) => {
+                let cause = std::error::Error::source(&source)
+                    .map_or_else(|| source.to_string(), ToString::to_string);
+                tried.push(format!("{}: {cause}", program.display()));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if tried.is_empty() {
+        return Err(Error::NotFound { program: name.into() });
+    }
+    Err(Error::Installer { installer: name, tried: tried.join("; ") })
+}
+
+/// One run of the installer, in walls of its own.
+fn behind_walls(
+    package: &Package,
+    program: PathBuf,
+    args: Vec<OsString>,
+    tree: &Path,
+    scratch: &Home,
+    (identity, hidden): (Option<Identity>, &[PathBuf]),
+) -> ChildCommand {
     let mut paths = Paths::for_home(scratch, &tree::of_program(&program));
     // A package may be a file, and that is all that an installer sees of the rest of the machine.
-    let files: Vec<OsString> = package.specs.iter().map(OsString::from).collect();
-    paths.readable.extend(
-        files.iter().map(PathBuf::from).filter(|path| path.is_absolute() && path.is_file()),
-    );
+    let files = package.specs.iter().map(PathBuf::from);
+    paths.readable.extend(files.filter(|path| path.is_absolute() && path.is_file()));
     paths.writable.push(tree.to_owned());
+    paths.hidden.extend_from_slice(hidden);
     let walls = match identity {
         Some(identity) => Walls::Strict { identity, paths },
         None => Walls::Basic { paths },
     };
-    let command = ChildCommand {
+    ChildCommand {
         program: program.into_os_string(),
         args,
         env: surroundings(package, tree, scratch),
         cwd: None,
-        name: format!("installer of {}", named()),
+        name: format!("installer of {}", package.specs.join(" ")),
         walls,
-    };
+    }
+}
+
+/// Runs a command to its end; yields how it ended and the last that it said.
+async fn finished(
+    spawner: &Spawner,
+    package: &Package,
+    command: ChildCommand,
+) -> Result<(Exit, String), Error> {
+    let named = || package.specs.join(" ");
     let mut process =
         spawner.spawn(command).await.map_err(|source| Error::Start { package: named(), source })?;
     drop(process.stdin);
@@ -152,12 +207,8 @@ async fn run(
         process.handle.kill().await;
         return Err(Error::Deadline { package: named(), within: WITHIN });
     };
-    if exit == Exit::Code(0) {
-        return Ok(());
-    }
     let said = if err.is_empty() { out } else { err };
-    let said = String::from_utf8_lossy(&said).trim().replace('\n', " · ");
-    Err(Error::Install { package: named(), exit, said })
+    Ok((exit, String::from_utf8_lossy(&said).trim().replace('\n', " · ")))
 }
 
 /// Reads to the end and keeps the last of it.
@@ -185,6 +236,7 @@ fn installer(package: &Package, tree: &Path) -> (&'static str, Vec<OsString>) {
     match package.installer {
         Installer::Npm => {
             args.push(tree.into());
+            args.extend(package.options.iter().map(OsString::from));
             args.push("--".into());
             args.extend(package.specs.iter().map(OsString::from));
             ("npm", args)
@@ -263,42 +315,6 @@ fn node_program(tree: &Path) -> Option<String> {
         serde_json::Value::Object(programs) => programs.contains_key(&short).then_some(short),
         _ => Some(short),
     }
-}
-
-/// Takes away every right to write, for whoever owns it, and follows no link on the way.
-fn freeze(path: &Path, ownership: Ownership) -> io::Result<()> {
-    let found = fs::symlink_metadata(path)?;
-    if ownership == Ownership::Foreign {
-        lchown(path, Some(nix::unistd::geteuid().as_raw()), Some(nix::unistd::getegid().as_raw()))?;
-    }
-    if found.is_symlink() {
-        return Ok(());
-    }
-    if found.is_dir() {
-        for entry in fs::read_dir(path)? {
-            freeze(&entry?.path(), ownership)?;
-        }
-    }
-    let runs = found.is_dir() || found.permissions().mode() & 0o100 != 0;
-    fs::set_permissions(path, Permissions::from_mode(if runs { 0o555 } else { 0o444 }))
-}
-
-/// Makes directories removable that an interrupted start has frozen.
-fn thaw(path: &Path) -> io::Result<()> {
-    if fs::symlink_metadata(path)?.is_dir() {
-        fs::set_permissions(path, Permissions::from_mode(0o700))?;
-        for entry in fs::read_dir(path)? {
-            thaw(&entry?.path())?;
-        }
-    }
-    Ok(())
-}
-
-/// Whether an installer with a user id of its own made the tree.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ownership {
-    Ours,
-    Foreign,
 }
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> Error {

@@ -3,7 +3,10 @@
 //! The installer runs behind walls of its own, with a cleared environment and no credential; what it leaves is made
 //! read-only. Every other program is looked up in `PATH` once. Knows no users.
 
+mod frozen;
 mod install;
+mod options;
+mod survivors;
 mod tree;
 mod words;
 
@@ -15,7 +18,8 @@ use std::time::Duration;
 use super::walls::Identity;
 use super::{Exit, Spawner, home};
 
-pub use words::{Installer, Package};
+pub use options::Installer;
+pub use words::Package;
 
 /// A command without anything left to look up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +94,22 @@ pub enum Error {
         /// The last it said.
         said: String,
     },
+    /// It is there, and does not run where it is to run.
+    #[error("{installer} does not run behind the walls ({tried})")]
+    Installer {
+        /// Which.
+        installer: &'static str,
+        /// Each that is in `PATH`, and what it said.
+        tried: String,
+    },
+    /// It left processes behind that cannot be ended, and that could change what is installed.
+    #[error("the installation of {package} left {count} processes that cannot be ended")]
+    Survivors {
+        /// What was to be installed.
+        package: String,
+        /// How many.
+        count: usize,
+    },
     /// It took too long.
     #[error("the installation of {package} did not end within {within:?}")]
     Deadline {
@@ -110,7 +130,8 @@ pub enum Error {
     },
 }
 
-/// Resolves a command; `identity` is what an installer runs as, [`Walls::Basic`](super::walls::Walls::Basic) without.
+/// Resolves a command; `identity` is what an installer runs as, [`Walls::Basic`](super::walls::Walls::Basic) without;
+/// `hidden` is what it may not see.
 ///
 /// # Errors
 ///
@@ -120,16 +141,23 @@ pub async fn program(
     argv: &[OsString],
     state_dir: &Path,
     identity: Option<Identity>,
+    hidden: &[PathBuf],
 ) -> Result<Resolved, Error> {
     let (name, args) = argv.split_first().ok_or(Error::Empty)?;
     if let Some(package) = words::package(argv)? {
-        return install::install(spawner, &package, state_dir, identity).await;
+        return install::install(spawner, &package, state_dir, identity, hidden).await;
     }
     let program = look_up(name)?;
     let args: Vec<OsString> = absolute_script(&program, args);
     let mut trees = tree::of_program(&program);
     trees.extend(tree::of_arguments(&args, state_dir));
     Ok(Resolved { program, args, trees: tree::fewest(trees) })
+}
+
+/// What the program of `npx` or `uvx` is called, a version included; nothing for a command of another kind.
+#[must_use]
+pub fn installed_name(argv: &[OsString]) -> Option<String> {
+    words::name(argv)
 }
 
 /// A path, or a name that is looked up in our own `PATH`, which is also the child's.

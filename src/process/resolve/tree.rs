@@ -6,8 +6,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// What every child may read anyway.
-const SYSTEM: &[&str] =
-    &["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/nix/store", "/gnu/store"];
+const SYSTEM: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib64", "/nix/store", "/gnu/store"];
+/// Where each directory is one package, whatever its parts are called (FHS 3.0, 3.13).
+const PACKAGES: &str = "/opt";
 /// A script's interpreter may be a script, but not for ever.
 const DEPTH: usize = 4;
 /// The kernel reads no more of a first line.
@@ -21,14 +22,40 @@ const LIBRARIES: &[&str] = &["lib", "lib64", "libexec"];
 
 /// The first executable file of this name in `PATH`.
 pub(super) fn in_path(name: &OsStr) -> Option<PathBuf> {
-    use std::os::unix::fs::PermissionsExt;
     let dirs = std::env::var_os("PATH")?;
-    std::env::split_paths(&dirs).filter(|dir| dir.is_absolute()).map(|dir| dir.join(name)).find(
-        |path| {
-            path.metadata()
-                .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-        },
-    )
+    all_in(&dirs, name).next()
+}
+
+/// Every executable file of this name that `PATH` leads to, the real ones behind a shim of pyenv included: the shim
+/// itself looks around in its owner's home, which nobody sees from behind walls.
+pub(super) fn all_in_path(name: &OsStr) -> Vec<PathBuf> {
+    let dirs = std::env::var_os("PATH").unwrap_or_default();
+    all_in(&dirs, name).flat_map(|path| [behind_shim(&path, name), vec![path]].concat()).collect()
+}
+
+fn all_in(dirs: &OsStr, name: &OsStr) -> impl Iterator<Item = PathBuf> {
+    let dirs: Vec<PathBuf> = std::env::split_paths(dirs).filter(|dir| dir.is_absolute()).collect();
+    let name = name.to_owned();
+    dirs.into_iter().map(move |dir| dir.join(&name)).filter(|path| is_program(path))
+}
+
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// `ROOT/shims/NAME` stands for one of `ROOT/versions/VERSION/bin/NAME`; the last version first.
+fn behind_shim(path: &Path, name: &OsStr) -> Vec<PathBuf> {
+    let Some(dir) = path.parent().filter(|dir| dir.ends_with("shims")) else {
+        return Vec::new();
+    };
+    let versions =
+        std::fs::read_dir(dir.with_file_name("versions")).into_iter().flatten().flatten();
+    let programs = versions.map(|version| version.path().join("bin").join(name));
+    let mut found: Vec<PathBuf> = programs.filter(|path| is_program(path)).collect();
+    found.sort();
+    found.reverse();
+    found
 }
 
 /// What a program reads beside the system.
@@ -81,6 +108,9 @@ fn around(file: &Path) -> Vec<PathBuf> {
     let modules = file.ancestors().filter(|dir| dir.ends_with("node_modules"));
     if let Some(whole) = modules.last().filter(|dir| allowed(dir)) {
         return vec![whole.to_owned()];
+    }
+    if let Some(package) = file.ancestors().find(|dir| dir.parent() == Some(Path::new(PACKAGES))) {
+        return vec![package.to_owned()];
     }
     let marked = |dir: &&Path| allowed(dir) && MARKS.iter().any(|mark| dir.join(mark).is_file());
     if let Some(whole) = file.ancestors().skip(1).take(HEIGHT).find(marked) {
@@ -172,12 +202,33 @@ mod tests {
     }
 
     #[test]
+    fn what_a_shim_stands_for_comes_before_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = Scratch::new();
+        for place in ["plain", "pyenv/shims", "pyenv/versions/3.1/bin", "pyenv/versions/3.2/bin"] {
+            fs::create_dir_all(dir.join(place)).unwrap();
+            fs::write(dir.join(place).join("uv"), "#!/bin/sh").unwrap();
+            let runs = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(dir.join(place).join("uv"), runs).unwrap();
+        }
+        let path = std::env::join_paths(["pyenv/shims", "plain"].map(|at| dir.join(at))).unwrap();
+        let found: Vec<PathBuf> = all_in(&path, OsStr::new("uv")).collect();
+        assert_eq!(found, ["pyenv/shims/uv", "plain/uv"].map(|at| dir.join(at)));
+        let real =
+            ["pyenv/versions/3.2/bin/uv", "pyenv/versions/3.1/bin/uv"].map(|at| dir.join(at));
+        assert_eq!(behind_shim(&found[0], OsStr::new("uv")), real);
+        assert!(behind_shim(&found[1], OsStr::new("uv")).is_empty());
+    }
+
+    #[test]
     fn no_whole_is_a_home_or_the_top() {
         for (file, whole) in [
             ("/home/alice/server", "/home/alice/server"),
             ("/srv/server", "/srv/server"),
             ("/srv/app/server", "/srv/app"),
             ("/home/alice/.local/bin/server", "/home/alice/.local/bin"),
+            ("/opt/server/bin/server", "/opt/server"),
+            ("/opt/server", "/opt/server"),
             ("/srv/app/node_modules/@a/b/dist/index.js", "/srv/app/node_modules"),
             ("/srv/app/node_modules/a/node_modules/b/cli.js", "/srv/app/node_modules"),
         ] {

@@ -3,15 +3,7 @@
 use std::ffi::OsString;
 
 use super::Error;
-
-/// Who installs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Installer {
-    /// Node packages.
-    Npm,
-    /// Python packages.
-    Uv,
-}
+use super::options::{self, Installer, Known};
 
 /// What is to be installed and then run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,42 +20,6 @@ pub struct Package {
     pub args: Vec<OsString>,
 }
 
-/// An option that is known.
-#[derive(Clone, Copy)]
-enum Known {
-    /// Makes no difference here.
-    Ignored,
-    /// Names a package to run from.
-    From,
-    /// Names a further package.
-    With,
-    /// Is passed on with its value.
-    PassedOn,
-}
-
-const NPM: &[(&str, Known)] = &[
-    ("-y", Known::Ignored),
-    ("--yes", Known::Ignored),
-    ("-q", Known::Ignored),
-    ("--quiet", Known::Ignored),
-    ("--silent", Known::Ignored),
-    ("--prefer-online", Known::Ignored),
-    ("--prefer-offline", Known::Ignored),
-    ("-p", Known::From),
-    ("--package", Known::From),
-];
-const UV: &[(&str, Known)] = &[
-    ("-q", Known::Ignored),
-    ("--quiet", Known::Ignored),
-    ("--isolated", Known::Ignored),
-    ("--no-progress", Known::Ignored),
-    ("--from", Known::From),
-    ("-w", Known::With),
-    ("--with", Known::With),
-    ("-p", Known::PassedOn),
-    ("--python", Known::PassedOn),
-];
-
 /// The package that a command runs from; nothing for a command of another kind.
 pub(super) fn package(argv: &[OsString]) -> Result<Option<Package>, Error> {
     let word = |index: usize| argv.get(index).and_then(|word| word.to_str()).unwrap_or_default();
@@ -79,10 +35,7 @@ pub(super) fn package(argv: &[OsString]) -> Result<Option<Package>, Error> {
 }
 
 fn parse(installer: Installer, words: &[OsString]) -> Result<Package, Error> {
-    let known = match installer {
-        Installer::Npm => NPM,
-        Installer::Uv => UV,
-    };
+    let known = |option: &str| options::known(installer, option);
     let mut package = Package {
         installer,
         specs: Vec::new(),
@@ -109,18 +62,22 @@ fn parse(installer: Installer, words: &[OsString]) -> Result<Package, Error> {
             Some((option, value)) => (option, Some(value.to_owned())),
             None => (text, None),
         };
-        let (_, kind) =
-            known.iter().find(|(name, _)| *name == option).ok_or_else(|| unknown(word))?;
-        if let Known::Ignored = kind {
-            continue;
+        let kind = known(option).ok_or_else(|| unknown(word))?;
+        match kind {
+            Known::Ignored => continue,
+            Known::Passed => {
+                package.options.push(text.to_owned());
+                continue;
+            }
+            Known::IgnoredValue | Known::From | Known::With | Known::PassedValue => {}
         }
         let next = || rest.next()?.to_str().map(ToOwned::to_owned);
         let value = inline.or_else(next).ok_or_else(|| unknown(word))?;
         match kind {
             Known::From => from.push(value),
             Known::With => with.push(value),
-            Known::PassedOn => package.options.extend([option.to_owned(), value]),
-            Known::Ignored => {}
+            Known::PassedValue => package.options.push(joined(option, &value)),
+            Known::Ignored | Known::IgnoredValue | Known::Passed => {}
         }
     };
     if from.iter().chain(&with).any(|spec| spec.starts_with('-')) {
@@ -141,6 +98,20 @@ fn parse(installer: Installer, words: &[OsString]) -> Result<Package, Error> {
     Ok(package)
 }
 
+/// What the program of `npx` or `uvx` is called, as far as its words tell; nothing for a command of another kind.
+pub(super) fn name(argv: &[OsString]) -> Option<String> {
+    let package = package(argv).ok()??;
+    package.program.or_else(|| package.specs.into_iter().next())
+}
+
+/// One word, so that a value is never taken for an option; those of one letter know no other form than two.
+fn joined(option: &str, value: &str) -> String {
+    match option.strip_prefix("--") {
+        Some(_) => format!("{option}={value}"),
+        None => format!("{option}{value}"),
+    }
+}
+
 /// A requirement without extras and versions.
 fn python_name(spec: &str) -> &str {
     spec.split(['[', '@', '=', '<', '>', '~', '!', ';', ' ']).next().unwrap_or(spec)
@@ -154,18 +125,6 @@ fn python_version(installer: Installer, spec: &str) -> String {
             format!("{name}=={version}")
         }
         _ => spec.to_owned(),
-    }
-}
-
-// === impl Installer ===
-
-impl Installer {
-    /// How an operator calls it.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Npm => "npx",
-            Self::Uv => "uvx",
-        }
     }
 }
 
@@ -196,6 +155,14 @@ mod tests {
             ("uvx tool@latest", "tool", Some("tool"), ""),
             ("uvx --from a[x]==1 --with b run", "a[x]==1 b", Some("run"), ""),
             ("uv tool run a>=2 -- x", "a>=2", Some("a"), "-- x"),
+            ("npx --loglevel silent -s server x", "server", None, "x"),
+            ("npx --registry http://127.0.0.1:4873 --ignore-scripts my-srv", "my-srv", None, ""),
+            (
+                "uvx --with mcp<2 --index-url https://a.test -p 3.12 sqlite",
+                "sqlite mcp<2",
+                Some("sqlite"),
+                "",
+            ),
         ] {
             let (found, name, rest) = parsed(line).unwrap().unwrap();
             assert_eq!(found.join(" "), specs, "{line}");
@@ -205,12 +172,30 @@ mod tests {
     }
 
     #[test]
+    fn what_says_how_to_install_is_passed_on_in_one_word() {
+        for (line, options) in [
+            (
+                "npx --registry http://r.test --force --loglevel silly a",
+                "--registry=http://r.test --force",
+            ),
+            ("npx --registry=http://r.test --cache /x a", "--registry=http://r.test"),
+            (
+                "uvx -i https://a.test -p 3.12 --offline --color never a",
+                "-ihttps://a.test -p3.12 --offline",
+            ),
+        ] {
+            let argv: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(package(&argv).unwrap().unwrap().options.join(" "), options, "{line}");
+        }
+    }
+
+    #[test]
     fn everything_else_is_left_alone_or_refused() {
         for line in ["node server.js", "npm run x", "uv run x", "sh -c npx"] {
             assert_eq!(parsed(line).unwrap(), None, "{line}");
         }
         for line in
-            ["npx", "npx -y", "npx --call x", "uvx --index-url x y", "npx -p", "uvx --from --x y"]
+            ["npx", "npx -y", "npx --call x", "uvx --env-file x y", "npx -p", "uvx --from --x y"]
         {
             assert!(parsed(line).is_err(), "{line}");
         }

@@ -74,6 +74,26 @@ async fn silence_is_answered_with_initialize_behind_the_probe() {
     assert_eq!(met.hello.era(), Era::Modern);
 }
 
+const UNKNOWN: &str =
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32601,\"message\":\"no\"}}\n";
+
+const NEITHER: &str = "{\"jsonrpc\":\"2.0\",\"id\":0,\"error\":{\"code\":7,\"message\":\"no\"}}\n";
+
+#[tokio::test(start_paused = true)]
+async fn a_legacy_client_has_a_server_of_both_eras_greeted_in_his() {
+    let met = meet(&[("\"initialize\"", INITIALIZED)], EraChoice::LegacyFirst).await.unwrap();
+    assert_eq!(met.hello.era(), Era::Legacy);
+    for refusal in [UNKNOWN, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n", ""] {
+        let script: &'static _ =
+            Box::leak(Box::new([("\"initialize\"", refusal), ("server/discover", DISCOVERED)]));
+        let met = meet(script, EraChoice::LegacyFirst).await.unwrap();
+        assert_eq!(met.hello.era(), Era::Modern, "{refusal}");
+    }
+    let script = &[("\"initialize\"", UNKNOWN), ("server/discover", NEITHER)];
+    let met = meet(script, EraChoice::LegacyFirst).await;
+    assert!(matches!(met, Err(Failed::Refused { code: 7, .. })));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_server_that_never_answers_is_given_up() {
     let met = meet(&[("never", "")], EraChoice::Probe).await;

@@ -6,9 +6,11 @@ use tokio::time::advance;
 use super::super::super::mailbox::Mailbox;
 use super::super::super::trace::{Trace, Tracer};
 use super::super::handle::{Child, Command};
+use super::super::in_flight::InFlight;
 use super::super::subscribers::{Member, Role, Subscribers};
-use super::super::testing::{hello, permitted, tool};
+use super::super::testing::{HOLD_LIMIT, hello, permitted, tool};
 use super::*;
+use crate::limits::Account;
 use crate::policy::Permitted;
 use crate::redact::Redactor;
 use crate::server::Incoming;
@@ -37,10 +39,18 @@ use Doing::{Awaits, Cancelled, Work};
 impl World {
     fn new() -> Self {
         let subscribers = Arc::new(Subscribers::default());
-        let (_, inbox) = Child::new(1, hello(Era::Legacy), Vec::new(), 100);
+        let in_flight = InFlight::new(100, Account::unlimited());
+        let (_, inbox) = Child::new(1, hello(Era::Legacy), Vec::new(), in_flight);
         let tracer = Tracer::new(Trace::Off, Redactor::new());
-        let state =
-            ChildState::new(1, hello(Era::Legacy), Arc::clone(&subscribers), None, &inbox, tracer);
+        let state = ChildState::new(
+            1,
+            hello(Era::Legacy),
+            Arc::clone(&subscribers),
+            None,
+            HOLD_LIMIT,
+            &inbox,
+            tracer,
+        );
         Self { state, subscribers }
     }
 
@@ -83,18 +93,15 @@ impl World {
         self.written().iter().map(name).collect()
     }
 
+    /// Whose a question of now would be.
+    fn owner(&self, params: &Value) -> Owner {
+        let (id, params) = (RequestId::Integer(7), Some(Raw::of(params)));
+        self.state.owner(&self.state.question(id, "elicitation/create".into(), params))
+    }
+
     fn session(&self) -> Member {
         let capabilities = Raw::of(&json!({ "elicitation": {} }));
-        self.subscribers.join(Role::Session { capabilities })
-    }
-}
-
-fn question(params: &Value) -> Question {
-    Question {
-        id: RequestId::Integer(7),
-        method: "elicitation/create".into(),
-        params: Some(Raw::of(params)),
-        since: Instant::now(),
+        self.subscribers.join(Role::Session { capabilities }, &Account::unlimited())
     }
 }
 
@@ -153,7 +160,7 @@ async fn a_question_belongs_to_the_only_client_that_it_can_belong_to() {
                 }
             }
         }
-        assert_eq!(world.state.owner(&question(&json!({}))), owner, "{name}");
+        assert_eq!(world.owner(&json!({})), owner, "{name}");
     }
 }
 
@@ -161,7 +168,7 @@ async fn a_question_belongs_to_the_only_client_that_it_can_belong_to() {
 async fn a_call_that_cannot_ask_is_no_candidate() {
     let mut world = World::new();
     world.sent(2, permitted("tools/list", &json!({}), None));
-    assert_eq!(world.state.owner(&question(&json!({}))), Owner::Nobody);
+    assert_eq!(world.owner(&json!({})), Owner::Nobody);
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,13 +177,9 @@ async fn a_task_that_is_named_decides() {
     world.sent(2, tool("t", None));
     world.sent(3, permitted("tasks/result", &json!({ "taskId": "a" }), None));
     world.sent(4, permitted("tasks/result", &json!({ "taskId": "b" }), None));
-    let tagged = |task: &str| {
-        question(
-            &json!({ "_meta": { "io.modelcontextprotocol/related-task": { "taskId": task } } }),
-        )
-    };
-    assert_eq!(world.state.owner(&tagged("b")), Owner::Call(4, Certainty::Call));
-    assert_eq!(world.state.owner(&tagged("c")), Owner::Nobody, "a tag is never guessed round");
+    let tagged = |task: &str| json!({ "_meta": { "io.modelcontextprotocol/related-task": { "taskId": task } } });
+    assert_eq!(world.owner(&tagged("b")), Owner::Call(4, Certainty::Call));
+    assert_eq!(world.owner(&tagged("c")), Owner::Nobody, "a tag is never guessed round");
 }
 
 #[tokio::test(start_paused = true)]
@@ -186,13 +189,12 @@ async fn a_held_question_goes_to_the_call_that_is_left() {
     world.asks(70);
     assert!(first.take().is_none() && second.take().is_none(), "nobody is asked by guessing");
     let third = world.sent(4, tool("c", None));
-    assert_eq!(world.methods_written(), ["tools/call"; 2], "no further candidate is sent");
+    assert_eq!(world.methods_written(), ["tools/call"; 3], "a later call does not wait");
 
     world.answered(2);
     assert!(matches!(first.take(), Some(Event::Done(_))));
-    let key = ask_of(&second).unwrap();
-    assert_eq!(world.methods_written(), ["tools/call"], "what waited is sent now");
-    assert!(third.take().is_none());
+    let key = ask_of(&second).expect("the later call did not make it ask");
+    assert!(third.take().is_none() && world.written().is_empty());
 
     let outcome = Ok(Raw::of(&json!({ "action": "accept" })));
     world.state.command(Command::Answer { call: 3, key, outcome });
@@ -208,14 +210,16 @@ async fn a_question_that_stays_unclear_is_refused_in_time() {
     world.asks(70);
     world.written();
     assert!(world.state.needs_ticks());
-    advance(HELD_FOR / 2).await;
+    let moment = Duration::from_millis(1);
+    advance(HOLD_LIMIT - moment).await;
     world.state.tick();
     assert!(world.written().is_empty());
-    advance(HELD_FOR / 2).await;
+    advance(moment).await;
     world.state.tick();
     let written = world.written();
     assert_eq!(written[0]["id"], 70);
-    assert_eq!(written[0]["result"]["action"], "cancel");
+    let why = written[0]["error"]["message"].as_str().unwrap();
+    assert!(why.contains("it cannot be told which of them asks"), "{why}");
     assert!(first.take().is_none() && second.take().is_none());
     assert!(!world.state.needs_ticks());
 }
@@ -275,9 +279,16 @@ async fn calls_of_two_clients_that_could_ask_are_kept_apart() {
     world.call(5, tool("b", Some(1)));
     world.call(6, tool("b", Some(2)));
     assert_eq!(world.methods_written(), ["tools/call"]);
-    advance(APART_FOR).await;
+    let moment = Duration::from_millis(1);
+    advance(HOLD_LIMIT - moment).await;
     world.state.tick();
-    assert_eq!(world.methods_written(), ["tools/call"], "no call waits for ever");
+    assert!(world.written().is_empty());
+    // A call that cannot ask passes the one that waits.
+    world.call(7, tool("a", Some(3)));
+    assert_eq!(world.methods_written(), ["tools/call"]);
+    advance(moment).await;
+    world.state.tick();
+    assert_eq!(world.methods_written(), ["tools/call"], "no call waits for longer");
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 
 use super::super::super::child::testing::{child, hello};
 use super::*;
+use crate::mcp::Era;
 
 /// What happens to a slot; children are called by their numbers.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +28,7 @@ fn legacy(number: u64) -> Child {
 }
 
 fn crash(lived: Duration) -> Fate {
-    Fate::Crashed { how: "ended".to_owned(), lived, era: Era::Legacy }
+    Fate::Crashed { how: "ended".to_owned(), lived }
 }
 
 /// The states in their order of life, each with nothing draining.
@@ -250,13 +251,4 @@ async fn a_start_that_failed_says_when_to_come_again() {
     let mute = || NotStarted::NoHandshake("mute".to_owned());
     let waits: Vec<u64> = (0..4).map(|_| fail(mute()).1).collect();
     assert_eq!(waits, [1, 1, 2, 4]);
-}
-
-#[test]
-fn only_a_legacy_child_takes_its_sessions_along() {
-    let crashed = |era| Fate::Crashed { how: String::new(), lived: QUICK, era };
-    assert!(!Fate::Closed.loses_sessions());
-    assert!(Fate::Withdrawn.loses_sessions());
-    assert!(crashed(Era::Legacy).loses_sessions());
-    assert!(!crashed(Era::Modern).loses_sessions());
 }

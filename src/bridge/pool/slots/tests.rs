@@ -1,8 +1,10 @@
 //! Which slot a client gets, and which ones make room.
 
+use super::super::super::child::Role;
 use super::super::super::child::testing::{child, hello};
 use super::*;
 use crate::auth::Principal;
+use crate::limits::Account;
 use crate::mcp::{ProtocolVersion, Raw};
 use crate::policy::Policy;
 
@@ -25,12 +27,12 @@ impl World {
         ChildKey { user, authority: "a".into(), session: None }
     }
 
-    fn choose(&self, profile: &Profile, era: Option<Era>) -> (Seat, Vec<Child>) {
-        self.slots.choose(self.key(), &self.connect, profile, era, Seat::take)
+    fn choose(&self, profile: &Profile, speech: Option<Speech>) -> (Seat, Vec<Child>) {
+        self.slots.choose(self.key(), &self.connect, profile, speech, Seat::take)
     }
 
     fn legacy(&self, capabilities: &str) -> (Seat, Vec<Child>) {
-        self.choose(&profile(capabilities), Some(Era::Legacy))
+        self.choose(&profile(capabilities), Some(Speech::Legacy))
     }
 
     fn user(&self) -> UserId {
@@ -45,7 +47,7 @@ fn profile(capabilities: &str) -> Profile {
 fn started(seat: &Seat, number: u64) -> Child {
     let child = child(number, hello(Era::Legacy));
     seat.slot().start();
-    seat.slot().ready(child.clone());
+    seat.slot().ready(&child);
     child
 }
 
@@ -64,7 +66,7 @@ async fn equal_clients_share_a_slot_and_modern_ones_any() {
     let (other, _) = world.legacy(ALL);
     assert!(Arc::ptr_eq(first.slot(), again.slot()));
     assert!(!Arc::ptr_eq(first.slot(), other.slot()));
-    let (modern, _) = world.choose(&profile(ALL), Some(Era::Modern));
+    let (modern, _) = world.choose(&profile(ALL), Some(Speech::Modern));
     assert!(Arc::ptr_eq(first.slot(), modern.slot()));
     assert_eq!(world.slots.all().len(), 2);
 }
@@ -111,6 +113,35 @@ async fn the_idlest_child_makes_room_and_a_used_one_never() {
     assert_eq!(world.slots.all().len(), 1);
 }
 
+/// A session waits for its next call: it keeps its slot, and a child only while one is needed more than another.
+#[tokio::test(start_paused = true)]
+async fn a_session_at_rest_keeps_its_slot_and_no_child() {
+    let world = World::new();
+    let idle = Duration::from_secs(60);
+    let ((first, _), (second, _)) = (world.legacy(FORM), world.legacy(ALL));
+    started(&first, 1);
+    started(&second, 2);
+    let (quiet, waiting) = (first.resting(), second.resting());
+    let member = second
+        .subscribers()
+        .join(Role::Session { capabilities: Raw::empty_object() }, &Account::unlimited());
+    member.follows(1);
+    let stream = member.open();
+    drop((first, second));
+    tokio::time::advance(idle).await;
+    assert_eq!(numbers(&world.slots.retire_unused(idle)), [1], "somebody waits for news");
+    assert_eq!(world.slots.all().len(), 2);
+    assert!(!quiet.slot().is_retired());
+    let evicted = world.slots.retire_idlest(&world.user(), Full::User);
+    assert_eq!(evicted.map(|child| child.number()), Some(2), "there is no other");
+    drop(stream);
+    started(&waiting, 3);
+    assert_eq!(numbers(&world.slots.retire_unused(idle)), [3]);
+    drop((quiet, waiting));
+    world.slots.retire_unused(idle);
+    assert!(world.slots.all().is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn unused_slots_go_but_none_in_which_a_child_is_started() {
     let world = World::new();
@@ -123,4 +154,32 @@ async fn unused_slots_go_but_none_in_which_a_child_is_started() {
     tokio::time::advance(idle).await;
     assert_eq!(numbers(&world.slots.retire_unused(idle)), [1]);
     assert_eq!(world.slots.all().len(), 1);
+}
+
+/// A server that speaks both eras has a child for the modern clients and others for the legacy ones.
+#[tokio::test(start_paused = true)]
+async fn clients_of_two_eras_have_two_children_of_a_server_of_both() {
+    let world = World::new();
+    let modern = |capabilities: &str| {
+        Profile::of_modern(&Raw::parse(capabilities.to_owned()).unwrap(), None)
+    };
+    let choose = |profile: &Profile| world.choose(profile, Some(Speech::Both)).0;
+    let (one, other) = (choose(&modern(FORM)), choose(&modern(ALL)));
+    assert!(Arc::ptr_eq(one.slot(), other.slot()), "what a modern client can do says each request");
+    let legacy = choose(&profile(FORM));
+    assert!(!Arc::ptr_eq(one.slot(), legacy.slot()));
+    // Three profiles: the modern one, one of the legacy ones, and the empty one, which another legacy client gets.
+    let _poorer = choose(&profile(r#"{"roots":{}}"#));
+    assert_eq!(choose(&profile(r#"{"sampling":{}}"#)).slot().profile, Profile::plain());
+    assert_eq!(world.slots.all().len(), 3);
+}
+
+/// Where the server is a legacy one, the era of its clients makes no difference.
+#[tokio::test(start_paused = true)]
+async fn clients_of_two_eras_share_a_legacy_child() {
+    let world = World::new();
+    let (legacy, _) = world.legacy(FORM);
+    let modern = Profile::of_modern(&Raw::parse(FORM).unwrap(), None);
+    let (modern, _) = world.choose(&modern, Some(Speech::Legacy));
+    assert!(Arc::ptr_eq(legacy.slot(), modern.slot()));
 }

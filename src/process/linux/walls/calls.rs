@@ -141,6 +141,9 @@ const NAMESPACES: &[i32] = &[
 const TERMINAL: &[u64] = &[libc::TIOCSTI, TIOCLINUX];
 const TIOCLINUX: u64 = 0x541c;
 
+/// The families of sockets that servers need; of netlink only what tells a library its own addresses and routes.
+const FAMILIES: &[i32] = &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
+
 /// Denies these calls to the calling process and all its descendants.
 pub(super) fn restrict(others: Others) -> Result<(), Step> {
     let failed = || Step::new("restrict its system calls", Errno::ENOSYS);
@@ -153,8 +156,11 @@ pub(super) fn restrict(others: Others) -> Result<(), Step> {
 /// One filter has one error number, hence several.
 fn programs(others: Others) -> Option<Vec<BpfProgram>> {
     let absent = ABSENT.iter().map(|call| (*call, Vec::new())).collect();
-    let mut programs =
-        vec![program(absent, Errno::ENOSYS)?, program(refused(others).ok()?, Errno::EPERM)?];
+    let mut programs = vec![
+        program(absent, Errno::ENOSYS)?,
+        program(refused(others).ok()?, Errno::EPERM)?,
+        program(sockets().ok()?, Errno::EAFNOSUPPORT)?,
+    ];
     if cfg!(target_arch = "x86_64") {
         programs.push(x32());
     }
@@ -191,6 +197,25 @@ fn refused(others: Others) -> Result<Rules, seccompiler::BackendError> {
     Ok(rules)
 }
 
+/// Every family but those of the list, and of netlink every protocol but that of routes.
+fn sockets() -> Result<Rules, seccompiler::BackendError> {
+    let argument = |number, operator, value: i32| {
+        let value = u64::from(value.unsigned_abs());
+        SeccompCondition::new(number, SeccompCmpArgLen::Dword, operator, value)
+    };
+    let other = |family: &i32| argument(0, SeccompCmpOp::Ne, *family);
+    let unlisted = SeccompRule::new(FAMILIES.iter().map(other).collect::<Result<_, _>>()?)?;
+    let netlink = SeccompRule::new(vec![
+        argument(0, SeccompCmpOp::Eq, libc::AF_NETLINK)?,
+        argument(2, SeccompCmpOp::Ne, libc::NETLINK_ROUTE)?,
+    ])?;
+    let pair = SeccompRule::new(vec![other(&libc::AF_UNIX)?])?;
+    Ok(Rules::from([
+        (libc::SYS_socket, vec![unlisted, netlink]),
+        (libc::SYS_socketpair, vec![pair]),
+    ]))
+}
+
 fn rule(
     argument: u8,
     length: SeccompCmpArgLen,
@@ -200,7 +225,8 @@ fn rule(
     SeccompRule::new(vec![SeccompCondition::new(argument, length, operator, value)?])
 }
 
-/// Every call of the x32 kind, whose numbers no rule above knows.
+/// Every call of the x32 kind, whose numbers no rule above knows. Refused rather than absent, as it is on most machines:
+/// so it can be seen anywhere that it is we who refuse.
 fn x32() -> BpfProgram {
     const LOAD_NUMBER: u16 = 0x20;
     const JUMP_IF_AT_LEAST: u16 = 0x35;
@@ -210,7 +236,7 @@ fn x32() -> BpfProgram {
     vec![
         statement(LOAD_NUMBER, 0),
         sock_filter { code: JUMP_IF_AT_LEAST, jt: 0, jf: 1, k: FIRST },
-        statement(RETURN, libc::SECCOMP_RET_ERRNO | Errno::ENOSYS as u32),
+        statement(RETURN, libc::SECCOMP_RET_ERRNO | Errno::EPERM as u32),
         statement(RETURN, libc::SECCOMP_RET_ALLOW),
     ]
 }

@@ -5,6 +5,7 @@
 
 mod calls;
 mod files;
+mod holes;
 mod identity;
 mod mounts;
 

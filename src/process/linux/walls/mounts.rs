@@ -13,6 +13,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{chdir, pivot_root};
 
+use super::holes;
 use crate::process::linux::step::Step;
 use crate::process::walls::Paths;
 
@@ -32,6 +33,11 @@ const ROOT_OPTIONS: &str = "mode=0755,size=1m";
 /// Shared memory counts as the machine's memory.
 const SHM_OPTIONS: &str = "mode=1777,size=64m";
 
+/// The first process of the namespace lives among the mounts of the machine, and its `mountinfo` is open to whoever sees
+/// it: only processes that the child may trace are there (proc(5), hidepid; by this number since Linux 5.8).
+const PROC_OPTIONS: &str = "hidepid=4";
+const OLDER_PROC_OPTIONS: &str = "hidepid=2";
+
 /// Something of the new root.
 #[derive(Debug, PartialEq, Eq)]
 struct Entry {
@@ -46,8 +52,8 @@ enum What {
     Read(PathBuf),
     Write(PathBuf),
     Link(PathBuf),
-    /// Nothing, for ever.
-    Empty,
+    /// A directory, without what is hidden in it.
+    Around(PathBuf, Vec<PathBuf>),
     /// Nothing, to begin with; gone with the child.
     Scratch,
 }
@@ -88,23 +94,32 @@ fn plan(paths: &Paths) -> Result<Vec<Entry>, Step> {
             {
                 entries.push(Entry { at, what: What::Link(link) });
             }
-            _ if path.exists() => entries.push(Entry { at, what: What::Read(real(path)) }),
+            _ if path.exists() => {
+                let (source, hidden) = (real(path), holes::within(&real(path), &paths.hidden));
+                let what = match &hidden[..] {
+                    [] => What::Read(source),
+                    all if all.contains(&source) => return Err(exposed(&source)),
+                    _ => What::Around(source, hidden),
+                };
+                entries.push(Entry { at, what });
+            }
             _ => {}
         }
     }
-    let covered = |hidden: &&PathBuf| reals.iter().any(|path| hidden.starts_with(path));
-    let hidden = paths.hidden.iter().filter(covered);
-    entries.extend(hidden.map(|path| Entry { at: path.clone(), what: What::Empty }));
-    entries.extend(
-        paths.writable.iter().map(|path| Entry { at: path.clone(), what: What::Write(real(path)) }),
-    );
+    for path in &paths.writable {
+        let source = real(path);
+        // A directory that is put together entry by entry takes no new ones.
+        if let Some(hidden) = holes::within(&source, &paths.hidden).first() {
+            return Err(exposed(hidden));
+        }
+        entries.push(Entry { at: path.clone(), what: What::Write(source) });
+    }
     let occupied = entries.iter().any(|entry| entry.at.starts_with(BASE));
     let temporary = match &paths.tmp {
         Some(tmp) if !occupied => What::Write(real(tmp)),
         _ => What::Scratch,
     };
     entries.push(Entry { at: BASE.into(), what: temporary });
-    // At the same depth the order given above holds, so nothing readable can cover what is hidden.
     entries.sort_by_key(|entry| entry.at.components().count());
     entries.dedup_by(|second, first| second.at == first.at && second.what == first.what);
     // A former child may have left links in what it could write, and the way to a mount would follow them.
@@ -122,6 +137,10 @@ fn plan(paths: &Paths) -> Result<Vec<Entry>, Step> {
         }
         None => Ok(entries),
     }
+}
+
+fn exposed(hidden: &Path) -> Step {
+    Step::new(format!("hide {}", hidden.display()), Errno::EINVAL)
 }
 
 fn real(path: &Path) -> PathBuf {
@@ -156,10 +175,11 @@ fn place(entry: &Entry) -> Result<(), Step> {
             }
             _ => Ok(()),
         },
-        What::Empty => {
-            directory(&at).map_err(Step::io(said()))?;
-            let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-            mount_at(Some(Path::new("tmpfs")), &at, Some("tmpfs"), flags, Some(ROOT_OPTIONS))
+        What::Around(source, hidden) => {
+            holes::show(Path::new("/old"), source, &at, hidden, &|source, at| {
+                bind(source, at)?;
+                seal(at)
+            })
         }
         What::Scratch => {
             directory(&at).map_err(Step::io(said()))?;
@@ -221,7 +241,9 @@ fn special(new: &Path) -> Result<(), Step> {
         Ok(path)
     };
     let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount_at(Some(Path::new("proc")), &made("proc")?, Some("proc"), quiet, None)?;
+    let at = made("proc")?;
+    let proc = |hiding| mount_at(Some(Path::new("proc")), &at, Some("proc"), quiet, Some(hiding));
+    proc(PROC_OPTIONS).or_else(|_| proc(OLDER_PROC_OPTIONS))?;
     let dev = made("dev")?;
     for name in DEVICES {
         let source = Path::new("/old/dev").join(name);
@@ -270,16 +292,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parents_come_first_and_the_hidden_before_what_lies_in_it() {
+    fn parents_come_first_and_go_around_the_hidden() {
         let paths = Paths {
             readable: vec!["/usr/bin".into(), "/usr".into(), "/nowhere".into()],
             writable: vec!["/usr/state/home".into()],
             hidden: vec!["/usr/state".into(), "/elsewhere".into()],
             ..Paths::default()
         };
-        let order: Vec<_> = plan(&paths).unwrap().into_iter().map(|entry| entry.at).collect();
-        let expected = ["/usr", "/tmp", "/usr/bin", "/usr/state", "/usr/state/home"];
-        assert_eq!(order, expected.map(PathBuf::from));
+        let entries = plan(&paths).unwrap();
+        let around = What::Around("/usr".into(), vec!["/usr/state".into()]);
+        assert!(entries.iter().any(|entry| entry.what == around), "{entries:?}");
+        let order: Vec<_> = entries.into_iter().map(|entry| entry.at).collect();
+        assert_eq!(order, ["/usr", "/tmp", "/usr/bin", "/usr/state/home"].map(PathBuf::from));
+        let whole = Paths { hidden: vec!["/usr".into()], ..paths.clone() };
+        assert!(plan(&whole).is_err(), "it is hidden itself");
+        let open = Paths { writable: vec!["/usr".into()], ..paths };
+        assert!(plan(&open).is_err(), "what is writable cannot be shown in part");
     }
 
     #[test]

@@ -1,0 +1,111 @@
+//! How much of the disk a home uses, and what of it can be given back without a loss.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use nix::dir::{Dir, Type};
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag};
+use nix::sys::stat::{Mode, fstatat};
+use nix::sys::statvfs::statvfs;
+
+use super::Home;
+
+/// What the smallest file counts: names use up a file system too.
+const LEAST: u64 = 4096;
+/// The system's unit of what a file occupies.
+const BLOCK: u64 = 512;
+/// What lies deeper cannot be measured; each level holds a descriptor meanwhile.
+const DEPTH: usize = 128;
+
+/// What has been counted of a home.
+struct Count {
+    left: u64,
+    /// Files with several names, which count once.
+    seen: HashSet<u64>,
+}
+
+/// More than there may be, or more than can be measured.
+struct Exceeded;
+
+/// How many bytes of a path's file system we may still use; nothing, where it cannot be asked.
+#[must_use]
+pub fn free_space(path: &Path) -> Option<u64> {
+    let found = statvfs(path).ok()?;
+    Some(found.blocks_available().saturating_mul(found.fragment_size()))
+}
+
+// === impl Home ===
+
+impl Home {
+    /// Whether everything that its user may write to holds more than `most` bytes. What cannot be measured, because its
+    /// user closed it to us or nested it without end, does. Blocks.
+    #[must_use]
+    pub fn exceeds(&self, most: u64) -> bool {
+        let mut count = Count { left: most, seen: HashSet::new() };
+        self.writable().into_iter().any(|path| {
+            let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+            match Dir::open(path, flags, Mode::empty()) {
+                Ok(dir) => count.directory(dir, DEPTH).is_err(),
+                Err(errno) => errno != Errno::ENOENT,
+            }
+        })
+    }
+
+    /// Removes what nobody may rely on: temporary files, caches, sockets. To be called when no child uses it.
+    ///
+    /// # Errors
+    ///
+    /// If something cannot be removed; the rest is.
+    pub fn clear_scratch(&self) -> io::Result<()> {
+        // A link that a child left there is removed and not followed.
+        let remove = |path: &Path| match fs::remove_dir_all(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+        let removed = [&self.tmp, &self.cache, &self.runtime].map(|path| remove(path));
+        removed.into_iter().collect()
+    }
+}
+
+// === impl Count ===
+
+impl Count {
+    fn directory(&mut self, mut dir: Dir, depth: usize) -> Result<(), Exceeded> {
+        let names: Vec<_> = dir
+            .iter()
+            .flatten()
+            .map(|entry| (entry.file_name().to_owned(), entry.file_type()))
+            .filter(|(name, _)| !matches!(name.to_bytes(), b"." | b".."))
+            .take(usize::try_from(self.left / LEAST).unwrap_or(usize::MAX).saturating_add(1))
+            .collect();
+        for (name, kind) in names {
+            let found = match fstatat(&dir, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+                Ok(found) => found,
+                // It has gone since.
+                Err(Errno::ENOENT) => continue,
+                Err(_) => return Err(Exceeded),
+            };
+            if found.st_nlink > 1
+                && kind != Some(Type::Directory)
+                && !self.seen.insert(found.st_ino)
+            {
+                continue;
+            }
+            let bytes = u64::try_from(found.st_blocks).unwrap_or_default().saturating_mul(BLOCK);
+            self.left = self.left.checked_sub(bytes.max(LEAST)).ok_or(Exceeded)?;
+            if kind.is_none_or(|kind| kind == Type::Directory) {
+                let flags =
+                    OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+                match Dir::openat(&dir, name.as_c_str(), flags, Mode::empty()) {
+                    Ok(inner) => self.directory(inner, depth.checked_sub(1).ok_or(Exceeded)?)?,
+                    Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => {}
+                    Err(_) => return Err(Exceeded),
+                }
+            }
+        }
+        Ok(())
+    }
+}
