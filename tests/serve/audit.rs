@@ -145,7 +145,7 @@ async fn a_call_that_is_not_admitted_is_not_recorded_as_one() {
         assert_eq!(counted.len(), 1, "{reason}: {written}");
         assert_eq!(
             (&counted[0]["count"], &counted[0]["from"]),
-            (&json!(count), &json!("127.0.0.0/24"))
+            (&json!(count), &json!("127.0.0.0/8"))
         );
     }
 }

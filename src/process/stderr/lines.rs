@@ -81,6 +81,11 @@ impl Rate {
         self.end()
     }
 
+    /// When to tell what was dropped, if anything was.
+    pub(super) fn owes(&self) -> Option<Instant> {
+        (self.dropped > 0).then(|| self.since + SECOND)
+    }
+
     /// What was dropped since it was last told.
     pub(super) fn end(&mut self) -> Option<u64> {
         let dropped = std::mem::take(&mut self.dropped);

@@ -10,6 +10,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::timeout_at;
 
 use lines::{Lines, Rate};
 
@@ -51,24 +52,36 @@ where
     let mut chunk = vec![0; CHUNK];
     let mut lines = Lines::new(limits.line);
     let mut rate = Rate::new(limits.per_second);
-    let mut pass = |line: String, rate: &mut Rate| {
-        let line = mask(&line);
+    let mut pass = |line: Option<String>, rate: &mut Rate| {
         if let Some(dropped) = rate.turn() {
             sink(&format!("({dropped} lines dropped)"));
         }
+        let Some(line) = line else { return };
+        let line = mask(&line);
         if rate.admit() {
             sink(&line);
         }
         tail.push(line);
     };
     loop {
-        let count = reader.read(&mut chunk).await?;
+        let read = reader.read(&mut chunk);
+        let count = match rate.owes() {
+            None => read.await?,
+            Some(at) => match timeout_at(at, read).await {
+                Ok(read) => read?,
+                // Nothing more was said meanwhile.
+                Err(_) => {
+                    pass(None, &mut rate);
+                    continue;
+                }
+            },
+        };
         if count == 0 {
             break;
         }
-        lines.feed(&chunk[..count], |line| pass(line, &mut rate));
+        lines.feed(&chunk[..count], |line| pass(Some(line), &mut rate));
     }
-    lines.end(|line| pass(line, &mut rate));
+    lines.end(|line| pass(Some(line), &mut rate));
     if let Some(dropped) = rate.end() {
         sink(&format!("({dropped} lines dropped)"));
     }
@@ -177,6 +190,10 @@ mod tests {
         }
         // The reader takes what is in the pipe before the clock moves on.
         tokio::time::advance(Duration::from_secs(1)).await;
+        // What was dropped is told in its time, though nothing more is said.
+        while !seen.lock().unwrap().iter().any(|line| line.ends_with("lines dropped)")) {
+            tokio::task::yield_now().await;
+        }
         tokio::io::AsyncWriteExt::write_all(&mut child, b"last\n").await.unwrap();
         drop(child);
         task.await.unwrap().unwrap();
