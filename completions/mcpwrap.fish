@@ -50,10 +50,12 @@ session\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l child-era -d 'Speak this era of MCP with the child [default: auto]' -r -f -a "auto\t''
 legacy\t''
 modern\t''"
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l start-timeout -d 'Give up a child that is not ready after this time [default: 60s]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l start-timeout -d 'Give up a child that is not ready so long after its own start [default: 60s]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l start-wait -d 'Let a call wait so long for a child\'s turn to start, or to start again after a crash [default: 2m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l call-timeout -d 'Give up a call that is silent for this time, and any after six times that [default: 10m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l hold-limit -d 'Hold what could be confused with another client\'s call for this time [default: 5s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l child-idle -d 'Stop a child without work after this time [default: 15m]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l grace -d 'Let calls go on so long when mcpwrap or a child is to end [default: 30s, dev: 5s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l max-line -d 'Refuse longer lines from the child [default: 64MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l roots -d 'Name this directory when the child asks for its roots (repeatable)' -r -f -a "(__fish_complete_directories)"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l name -d 'Call the server so in client settings [default: from the command]' -r
@@ -122,10 +124,12 @@ session\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l child-era -d 'Speak this era of MCP with the child [default: auto]' -r -f -a "auto\t''
 legacy\t''
 modern\t''"
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l start-timeout -d 'Give up a child that is not ready after this time [default: 60s]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l start-timeout -d 'Give up a child that is not ready so long after its own start [default: 60s]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l start-wait -d 'Let a call wait so long for a child\'s turn to start, or to start again after a crash [default: 2m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l call-timeout -d 'Give up a call that is silent for this time, and any after six times that [default: 10m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l hold-limit -d 'Hold what could be confused with another client\'s call for this time [default: 5s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l child-idle -d 'Stop a child without work after this time [default: 15m]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l grace -d 'Let calls go on so long when mcpwrap or a child is to end [default: 30s, dev: 5s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l max-line -d 'Refuse longer lines from the child [default: 64MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l roots -d 'Name this directory when the child asks for its roots (repeatable)' -r -f -a "(__fish_complete_directories)"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l name -d 'Call the server so in client settings [default: from the command]' -r
@@ -142,6 +146,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-shared-c
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l master-key -d 'Take the key of the encrypted store from here [default: a file in the state directory]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l max-children -d 'Run at most so many children [default: 256]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l max-children-per-user -d 'Run at most so many children for a user [default: 4]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l max-starts -d 'Start at most so many children at a time [default: half the cores, at least 1]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l memory-per-user -d 'Hold at most so much for a user [default: 64MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l listen -d 'Listen on this address, port 0 for a free one [default: 127.0.0.1:8808]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l path -d 'Serve MCP at this path [default: /mcp]' -r
@@ -213,10 +218,12 @@ session\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l child-era -d 'Speak this era of MCP with the child [default: auto]' -r -f -a "auto\t''
 legacy\t''
 modern\t''"
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l start-timeout -d 'Give up a child that is not ready after this time [default: 60s]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l start-timeout -d 'Give up a child that is not ready so long after its own start [default: 60s]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l start-wait -d 'Let a call wait so long for a child\'s turn to start, or to start again after a crash [default: 2m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l call-timeout -d 'Give up a call that is silent for this time, and any after six times that [default: 10m]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l hold-limit -d 'Hold what could be confused with another client\'s call for this time [default: 5s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l child-idle -d 'Stop a child without work after this time [default: 15m]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l grace -d 'Let calls go on so long when mcpwrap or a child is to end [default: 30s, dev: 5s]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l max-line -d 'Refuse longer lines from the child [default: 64MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l roots -d 'Name this directory when the child asks for its roots (repeatable)' -r -f -a "(__fish_complete_directories)"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l name -d 'Call the server so in client settings [default: from the command]' -r
@@ -233,6 +240,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-shared-c
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l master-key -d 'Take the key of the encrypted store from here [default: a file in the state directory]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l max-children -d 'Run at most so many children [default: 256]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l max-children-per-user -d 'Run at most so many children for a user [default: 4]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l max-starts -d 'Start at most so many children at a time [default: half the cores, at least 1]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l memory-per-user -d 'Hold at most so much for a user [default: 64MiB]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l listen -d 'Listen on this address, port 0 for a free one [default: 127.0.0.1:8808]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l path -d 'Serve MCP at this path [default: /mcp]' -r

@@ -44,10 +44,12 @@ module completions {
     --cwd: directory          # Start the child in this directory
     --child-scope: string@"nu-complete mcpwrap dev child_scope" # Share a child between all clients of a user, or start one per session [default: user]
     --child-era: string@"nu-complete mcpwrap dev child_era" # Speak this era of MCP with the child [default: auto]
-    --start-timeout: string   # Give up a child that is not ready after this time [default: 60s]
+    --start-timeout: string   # Give up a child that is not ready so long after its own start [default: 60s]
+    --start-wait: string      # Let a call wait so long for a child's turn to start, or to start again after a crash [default: 2m]
     --call-timeout: string    # Give up a call that is silent for this time, and any after six times that [default: 10m]
     --hold-limit: string      # Hold what could be confused with another client's call for this time [default: 5s]
     --child-idle: string      # Stop a child without work after this time [default: 15m]
+    --grace: string           # Let calls go on so long when mcpwrap or a child is to end [default: 30s, dev: 5s]
     --max-line: string        # Refuse longer lines from the child [default: 64MiB]
     --roots: directory        # Name this directory when the child asks for its roots (repeatable)
     --name: string            # Call the server so in client settings [default: from the command]
@@ -148,10 +150,12 @@ module completions {
     --cwd: directory          # Start the child in this directory
     --child-scope: string@"nu-complete mcpwrap serve child_scope" # Share a child between all clients of a user, or start one per session [default: user]
     --child-era: string@"nu-complete mcpwrap serve child_era" # Speak this era of MCP with the child [default: auto]
-    --start-timeout: string   # Give up a child that is not ready after this time [default: 60s]
+    --start-timeout: string   # Give up a child that is not ready so long after its own start [default: 60s]
+    --start-wait: string      # Let a call wait so long for a child's turn to start, or to start again after a crash [default: 2m]
     --call-timeout: string    # Give up a call that is silent for this time, and any after six times that [default: 10m]
     --hold-limit: string      # Hold what could be confused with another client's call for this time [default: 5s]
     --child-idle: string      # Stop a child without work after this time [default: 15m]
+    --grace: string           # Let calls go on so long when mcpwrap or a child is to end [default: 30s, dev: 5s]
     --max-line: string        # Refuse longer lines from the child [default: 64MiB]
     --roots: directory        # Name this directory when the child asks for its roots (repeatable)
     --name: string            # Call the server so in client settings [default: from the command]
@@ -166,6 +170,7 @@ module completions {
     --master-key: string      # Take the key of the encrypted store from here [default: a file in the state directory]
     --max-children: string    # Run at most so many children [default: 256]
     --max-children-per-user: string # Run at most so many children for a user [default: 4]
+    --max-starts: string      # Start at most so many children at a time [default: half the cores, at least 1]
     --memory-per-user: string # Hold at most so much for a user [default: 64MiB]
     --listen: string          # Listen on this address, port 0 for a free one [default: 127.0.0.1:8808]
     --path: string            # Serve MCP at this path [default: /mcp]
@@ -276,10 +281,12 @@ module completions {
     --cwd: directory          # Start the child in this directory
     --child-scope: string@"nu-complete mcpwrap check child_scope" # Share a child between all clients of a user, or start one per session [default: user]
     --child-era: string@"nu-complete mcpwrap check child_era" # Speak this era of MCP with the child [default: auto]
-    --start-timeout: string   # Give up a child that is not ready after this time [default: 60s]
+    --start-timeout: string   # Give up a child that is not ready so long after its own start [default: 60s]
+    --start-wait: string      # Let a call wait so long for a child's turn to start, or to start again after a crash [default: 2m]
     --call-timeout: string    # Give up a call that is silent for this time, and any after six times that [default: 10m]
     --hold-limit: string      # Hold what could be confused with another client's call for this time [default: 5s]
     --child-idle: string      # Stop a child without work after this time [default: 15m]
+    --grace: string           # Let calls go on so long when mcpwrap or a child is to end [default: 30s, dev: 5s]
     --max-line: string        # Refuse longer lines from the child [default: 64MiB]
     --roots: directory        # Name this directory when the child asks for its roots (repeatable)
     --name: string            # Call the server so in client settings [default: from the command]
@@ -294,6 +301,7 @@ module completions {
     --master-key: string      # Take the key of the encrypted store from here [default: a file in the state directory]
     --max-children: string    # Run at most so many children [default: 256]
     --max-children-per-user: string # Run at most so many children for a user [default: 4]
+    --max-starts: string      # Start at most so many children at a time [default: half the cores, at least 1]
     --memory-per-user: string # Hold at most so much for a user [default: 64MiB]
     --listen: string          # Listen on this address, port 0 for a free one [default: 127.0.0.1:8808]
     --path: string            # Serve MCP at this path [default: /mcp]

@@ -101,8 +101,9 @@
 //! an error.
 //!
 //! A [`Launcher`](gate::Launcher) fetches the credentials ([`Sources::fetch`](credentials::Sources::fetch)), prepares
-//! home, environment and walls, and spawns. It has a reservation from `bridge/pool/capacity.rs`, which comes back when
-//! nothing of the process is left. `bridge/pool/authorizing_tokens.rs` knows the tokens that authorise a child and ends
+//! home, environment and walls, and spawns. Before that a start has to be admitted (`bridge/pool/admission.rs`): a share of
+//! what its user may have, its turn among all users' starts (`bridge/pool/start_order.rs`), and a place, which comes back
+//! when nothing of the process is left (`bridge/pool/capacity.rs`). `bridge/pool/authorizing_tokens.rs` knows the tokens that authorise a child and ends
 //! it with the last of them that the issuer withdraws. The credentials live as long as the child; meanwhile a
 //! [`SharedWatch`](credentials::SharedWatch) refuses their values to any other user.
 //!
@@ -152,7 +153,7 @@
 //!    `tests/process/losses.rs`, `tests/isolation/life.rs`, `tests/it/dev_mode.rs`
 //! 6. **Every wait has a deadline (but a subscription, which is quiet by nature), every queue a bound, every frame a
 //!    maximum.** `tests/it/stubborn.rs`,
-//!    `tests/it/connections.rs`, `tests/it/noise.rs`, `tests/serve/stalls.rs`, `src/http/listener.rs`, `tests/serve/memory.rs`
+//!    `tests/it/connections.rs`, `tests/it/endings.rs`, `tests/it/noise.rs`, `tests/serve/stalls.rs`, `tests/serve/crowd.rs`, `tests/serve/memory.rs`, `src/http/listener.rs`
 //! 7. **A dead session is 404 and a foreign one looks the same; a missing token is 401** with a challenge that a client
 //!    can follow. `tests/it/sessions.rs`, `tests/it/session_survival.rs`, `tests/serve/sessions.rs`, `tests/serve/challenges.rs`, `tests/interop/serve.mjs`
 //! 8. **What a child prints that is not MCP** never reaches a client and never stalls the child. `tests/it/noise.rs`

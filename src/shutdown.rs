@@ -1,7 +1,12 @@
-//! How the process ends: one soft and one hard stop, and every long task known by name.
+//! How the process ends, step by step, and every long task known by name.
 //!
-//! The soft stop means "accept nothing new and finish"; the hard stop means "drop everything". A task that
-//! ends while no stop was asked for is a fault, and stops the whole process with exit code 1.
+//! 1. [`drain`](Shutdown::drain): nothing new is begun, and what is under way goes on.
+//! 2. [`finish`](Shutdown::finish): nothing is accepted any more; streams end.
+//! 3. [`overrun`](Shutdown::overrun): the grace is over; calls that still run are answered with an error.
+//! 4. [`abort`](Shutdown::abort): everything is dropped, and children are killed.
+//!
+//! Each step is one of those before it as well. A task that ends while no stop was asked for is a fault, and stops the
+//! whole process with exit code 1.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,7 +18,9 @@ use tokio_util::task::TaskTracker;
 /// The handle everybody holds; a clone is cheap.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
+    drain: CancellationToken,
     soft: CancellationToken,
+    late: CancellationToken,
     hard: CancellationToken,
     tracker: TaskTracker,
     failed: Arc<AtomicBool>,
@@ -47,15 +54,32 @@ impl Shutdown {
         self.tracker.spawn(task);
     }
 
+    /// Asks everybody to begin nothing new.
+    pub fn drain(&self) {
+        self.drain.cancel();
+    }
+
     /// Asks everybody to finish.
     pub fn finish(&self) {
+        self.drain();
         self.soft.cancel();
+    }
+
+    /// Asks everybody to end what still goes on, and to say so.
+    pub fn overrun(&self) {
+        self.finish();
+        self.late.cancel();
     }
 
     /// Asks everybody to drop what they do.
     pub fn abort(&self) {
-        self.soft.cancel();
+        self.overrun();
         self.hard.cancel();
+    }
+
+    /// Resolves when nothing new should be begun.
+    pub async fn draining(&self) {
+        self.drain.cancelled().await;
     }
 
     /// Resolves when the process should finish.
@@ -63,9 +87,20 @@ impl Shutdown {
         self.soft.cancelled().await;
     }
 
+    /// Resolves when what still goes on should end.
+    pub async fn overdue(&self) {
+        self.late.cancelled().await;
+    }
+
     /// Resolves when the process should drop everything.
     pub async fn aborting(&self) {
         self.hard.cancelled().await;
+    }
+
+    /// Whether nothing new is begun any more. From then on mcpwrap is not ready for a load balancer's calls.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.drain.is_cancelled()
     }
 
     /// Whether the process is finishing already.

@@ -23,7 +23,7 @@ use crate::server::Hello;
 use crate::shutdown::Shutdown;
 
 /// One developer's clients; with a child for each session there may be many.
-const MOST: parts::Children = parts::Children { of_all: 256, of_one: 256 };
+const MOST: parts::Children = parts::Children { of_all: 256, of_one: 256, starting: 8 };
 /// A developer who stops the server does not want to wait.
 const DEADLINES: Deadlines = Deadlines {
     start: Deadlines::START,
@@ -51,7 +51,8 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
     let refusals = audit::Refusals::new(audit.clone(), &shutdown);
     let mut watch = Watch::over(&config.watch)?;
     let accounts = Arc::new(Accounts::of_one(config.http.memory));
-    let pool = parts::pool(&config.child, &config.roots, trace(&config), MOST, &accounts);
+    let (child, trace) = (&config.child, trace(&config));
+    let pool = parts::pool(child, &config.roots, trace, MOST, config.grace, &accounts);
     let gate = parts::gate(launcher(&config)?, &config.child, pool, audit, &shutdown);
     let (listener, moved_from) = bind(config.listen).await?;
     let address = listener.local_addr().map_err(|cause| Error::Runtime { cause })?;
@@ -99,7 +100,7 @@ async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> R
     });
     let listeners =
         vec![endpoint.listen_on(listener, parts::connections(&config.http, Callers::Developer))];
-    until_stopped(listeners, gate, shutdown, &*tell).await
+    until_stopped(listeners, gate, shutdown, config.grace, &*tell).await
 }
 
 /// Starts the child before anybody calls, and says what it is.

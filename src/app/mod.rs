@@ -11,6 +11,7 @@ mod runtime;
 pub mod secret;
 mod serve;
 mod shown;
+mod sources;
 mod walls;
 mod watch;
 
@@ -22,4 +23,5 @@ pub use serve::{check, serve};
 pub(crate) use outbound_client::outbound_client;
 pub(crate) use run::until_stopped;
 pub(crate) use runtime::runtime;
-pub(crate) use serve::{Built, build, open_store};
+pub(crate) use serve::{Built, build};
+pub(crate) use sources::open_store;

@@ -22,8 +22,6 @@ const MOST_CONNECTIONS: usize = 16 * 1024;
 const FIRST_HEAD_WITHIN: Duration = Duration::from_secs(15);
 /// Longer than the idle connections of the proxies that people use, which must not find ours closed.
 const CONNECTION_SILENCE: Duration = Duration::from_secs(75);
-/// How long calls may go on when a child is told to close.
-const DRAIN: Duration = Duration::from_secs(5);
 
 /// Who may connect.
 #[derive(Clone, Copy)]
@@ -39,6 +37,8 @@ pub(super) enum Callers {
 pub(super) struct Children {
     pub(super) of_all: usize,
     pub(super) of_one: usize,
+    /// That start at the same time.
+    pub(super) starting: usize,
 }
 
 /// The way to the children, with what both modes have alike behind it.
@@ -64,6 +64,7 @@ pub(super) fn pool(
     roots: &[PathBuf],
     trace: Trace,
     most: Children,
+    grace: Duration,
     accounts: &Arc<Accounts>,
 ) -> PoolSettings {
     let roots = (!roots.is_empty()).then(|| {
@@ -81,9 +82,11 @@ pub(super) fn pool(
             ChildEra::Modern => EraChoice::Known(Era::Modern),
         },
         start_timeout: child.start_timeout,
+        start_wait: child.start_wait,
+        most_starts: most.starting,
         hold_limit: child.hold_limit,
         idle: child.idle,
-        grace: DRAIN,
+        grace,
         most_in_flight: MOST_IN_FLIGHT,
         accounts: Arc::clone(accounts),
         roots,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{Listen, Origins, Port};
 use crate::credentials;
@@ -15,8 +15,8 @@ use crate::problem::Problem;
 use crate::shutdown::Shutdown;
 use crate::{audit, http, outbound, process, seal};
 
-/// How long everything may take to finish after the first signal.
-const GRACE: Duration = Duration::from_secs(20);
+/// How long everything may take to end once the grace is over: children get the end of their stdin, then SIGTERM.
+const END_WITHIN: Duration = Duration::from_secs(10);
 /// How long everything may take to be dropped; children are killed within less.
 const ABORT_WITHIN: Duration = Duration::from_secs(15);
 /// How many ports after the default one are tried.
@@ -230,56 +230,83 @@ pub(super) async fn bind(listen: Listen) -> Result<(TcpListener, Option<u16>), E
     Err(Error::Bind { address: wanted, cause })
 }
 
-/// Serves until a signal or a fault, then sees to it that everything ends.
+/// Serves until a signal or a fault, then sees to it that everything ends: calls have `grace`, a second signal ends
+/// everything at once.
 pub(crate) async fn until_stopped(
     listeners: Vec<http::Listener>,
     gate: Gate,
     shutdown: Shutdown,
+    grace: Duration,
     tell: &(impl Fn(News) + Sync),
 ) -> Result<(), Error> {
-    let set_up = |cause| Error::Runtime { cause };
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(set_up)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(set_up)?;
+    let mut signals = Signals::new()?;
     let serving = join_all(listeners.into_iter().map(|one| one.serve(shutdown.clone())));
     tokio::pin!(serving);
     let mut is_serving = true;
     tokio::select! {
         _ = &mut serving => is_serving = false,
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        () = shutdown.finishing() => {}
+        () = signals.next() => {}
+        () = shutdown.draining() => {}
     }
     tell(News::Stopping);
-    shutdown.finish();
     let ending = shutdown.clone();
-    let finish = async move {
+    let end = async move {
         let serve = async {
             if is_serving {
                 serving.await;
             }
         };
-        tokio::join!(serve, gate.close());
+        let close = async {
+            ending.drain();
+            // The rest is served meanwhile: answers to the questions of calls that go on, and refusals.
+            gate.idle().await;
+            ending.finish();
+            gate.close().await;
+        };
+        tokio::join!(serve, close);
         // Whoever could still write to the audit log is gone before it is waited for.
         drop(gate);
         ending.finished().await;
     };
-    tokio::pin!(finish);
-    tokio::select! {
-        () = &mut finish => {}
-        _ = interrupt.recv() => abort(&shutdown, finish).await?,
-        _ = terminate.recv() => abort(&shutdown, finish).await?,
-        () = tokio::time::sleep(GRACE) => abort(&shutdown, finish).await?,
+    tokio::pin!(end);
+    let ended = tokio::select! {
+        () = &mut end => true,
+        () = signals.next() => false,
+        () = tokio::time::sleep(grace) => {
+            shutdown.overrun();
+            tokio::select! {
+                () = &mut end => true,
+                () = signals.next() => false,
+                () = tokio::time::sleep(END_WITHIN) => false,
+            }
+        }
+    };
+    if !ended {
+        shutdown.abort();
+        tokio::time::timeout(ABORT_WITHIN, end).await.map_err(|_| Error::Part)?;
     }
     if shutdown.failed() { Err(Error::Part) } else { Ok(()) }
 }
 
-/// Drops everything, and does not wait for long.
-async fn abort(
-    shutdown: &Shutdown,
-    finish: std::pin::Pin<&mut impl Future<Output = ()>>,
-) -> Result<(), Error> {
-    shutdown.abort();
-    tokio::time::timeout(ABORT_WITHIN, finish).await.map_err(|_| Error::Part)
+/// The signals that end the process.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Error> {
+        let of = |kind| signal(kind).map_err(|cause| Error::Runtime { cause });
+        let (interrupt, terminate) = (of(SignalKind::interrupt())?, of(SignalKind::terminate())?);
+        Ok(Self { interrupt, terminate })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::run;
 use super::runtime::runtime;
-use super::serve::open_store;
+use super::sources::open_store;
 use crate::config::{self, Owner, Secret, SecretAction, SecretInput, SecretLocation};
 use crate::process;
 use crate::store::{self, Filter, Listed, MAX_VALUE, Removed, Store, UserRef, os_keyring};

@@ -1,7 +1,5 @@
 //! `mcpwrap serve`: every request is somebody, every user has his own child, his own credential, his own walls.
 
-use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use url::Url;
@@ -10,26 +8,22 @@ use super::outbound_client::outbound_client;
 use super::parts::{self, Callers};
 use super::run::{Error, News, bind, until_stopped};
 use super::runtime::runtime;
-use super::{callers, shown, walls};
+use super::{callers, shown, sources, walls};
 use crate::audit::{self, Refusals};
 use crate::auth::{Authenticator, Clock, IssuerStatus, Verifier, metadata};
 use crate::client::{Context, Front};
-use crate::config::{self, Audit, Claim, PublicUrl, Serve};
-use crate::credentials::{
-    Backends, CredentialSpec, Facts, Kept, SharedWatch, Sources, Template, Vault, VaultSettings,
-    check_per_user,
-};
+use crate::config::{self, Audit, PublicUrl, Serve};
+use crate::credentials::{Sources, Template};
 use crate::gate::{Confinement, Gate, HomeLimit, HomeScope, Homes, Isolated, Launcher, Trace};
 use crate::http::{Allowed, Challenge, Endpoint, Listener, Metadata, Proxies, Routes};
 use crate::limits::Accounts;
 use crate::outbound;
-use crate::private_file::{self, Place};
+use crate::private_file::Place;
 use crate::problem::{Problem, chain};
-use crate::process::{self, Deadlines, Program, Spawner, leftovers};
+use crate::process::{Deadlines, Program, Spawner, leftovers};
 use crate::redact::Redactor;
 use crate::seal::Keyring;
 use crate::shutdown::Shutdown;
-use crate::store::{Store, keys::KeySource};
 
 /// So many of a provider's scopes are named to the operator, and none that is longer; some have hundreds.
 const SCOPES_SHOWN: usize = 8;
@@ -48,10 +42,12 @@ pub fn serve(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
         for news in built.news {
             tell(news);
         }
+        // Whoever comes meanwhile waits in the system's queue.
+        built.gate.probe().await;
         let further = parts::tell_of_sse(&built.url, &config.endpoint_path, &config.http);
         tell(News::Listening { url: built.url, moved_from: built.moved_from });
         further.map(&tell);
-        until_stopped(built.listeners, built.gate, shutdown, &tell).await
+        until_stopped(built.listeners, built.gate, shutdown, config.grace, &tell).await
     })
 }
 
@@ -117,7 +113,7 @@ pub(crate) async fn build(
     for issuer in config.auth.issuers.iter().filter_map(|issuer| Url::parse(&issuer.id).ok()) {
         outbound.prepare(&issuer).map_err(|cause| Error::Outbound { cause })?;
     }
-    let specs = sources(config, &mut problems);
+    let specs = sources::specs(config, &mut problems);
     let env = environment(config, &mut problems);
     let spawner = Spawner::new(Program::Own, Deadlines::default())?;
     let walls = walls::choose(config, &spawner, &mut problems).await?;
@@ -148,7 +144,7 @@ pub(crate) async fn build(
     news.extend(settings.cautions().into_iter().map(|c| News::Caution { text: c.what }));
     news.extend(walls.cautions.iter().map(|text| News::Caution { text: text.clone() }));
     let audit = parts::audit(&config.audit, config.audit_durability, shutdown)?;
-    let sources = credentials(config, specs, &audit, outbound, shutdown).await?;
+    let sources = sources::open(config, specs, &audit, outbound, shutdown).await?;
     let allowed = allowed(config, &public)?;
     let shown = shown::listed(&walls.shown, walls.form);
     let launcher = launcher(config, spawner, sources, env, walls, shutdown)?;
@@ -230,16 +226,6 @@ fn check_exposure(config: &Serve) -> Option<Problem> {
     })
 }
 
-fn sources(config: &Serve, problems: &mut Vec<Problem>) -> Vec<CredentialSpec> {
-    let specs = [config.child.credentials.as_slice(), &config.credentials.files].concat();
-    let tenant_claim = matches!(config.auth.tenant_claim, Claim::Named(_))
-        || config.auth.issuers.iter().any(|issuer| issuer.idp.rules().tenant_claim.is_some());
-    let facts =
-        Facts { issuers: config.auth.issuers.len(), tenant_claim, machines: config.auth.machines };
-    problems.extend(check_per_user(&specs, &facts, &config.credentials.shared));
-    specs
-}
-
 fn environment(config: &Serve, problems: &mut Vec<Problem>) -> Vec<(String, Template)> {
     let mut env = Vec::new();
     for (name, value) in &config.child.env {
@@ -253,76 +239,6 @@ fn environment(config: &Serve, problems: &mut Vec<Problem>) -> Vec<(String, Temp
         }
     }
     env
-}
-
-async fn credentials(
-    config: &Serve,
-    specs: Vec<CredentialSpec>,
-    audit: &audit::Log,
-    outbound: &outbound::Client,
-    shutdown: &Shutdown,
-) -> Result<Sources, Error> {
-    let vault = match specs.iter().any(CredentialSpec::needs_vault) {
-        false => None,
-        true => {
-            let settings = VaultSettings::from_env(process::own_variable)
-                .map_err(|cause| Error::VaultSettings { cause })?;
-            let vault = Vault::new(settings, outbound).map_err(|cause| Error::Vault { cause })?;
-            let audit = audit.clone();
-            let told = move |kept| audit.own_event(|| vault_token(kept));
-            let (upkeep, stop) = (vault.clone().upkeep(told), shutdown.clone());
-            shutdown.spawn("renew the vault's token", async move {
-                tokio::select! {
-                    () = upkeep => {}
-                    () = stop.finishing() => {}
-                }
-            });
-            Some(vault)
-        }
-    };
-    let store = match specs.iter().any(CredentialSpec::needs_store) {
-        false => None,
-        true => Some(
-            open_store(config.state_dir.clone(), config.credentials.master_key.as_ref()).await?,
-        ),
-    };
-    let watch =
-        SharedWatch::new(&config.credentials.shared).map_err(|cause| Error::Watching { cause })?;
-    Sources::new(specs, Backends { vault, store }, watch).map_err(|cause| Error::Sources { cause })
-}
-
-/// What is on record of the token with which mcpwrap itself asks the vault.
-fn vault_token(kept: Kept) -> audit::Event {
-    let (outcome, why) = match kept {
-        Kept::Renewed => (audit::CredentialFate::Renewed, None),
-        Kept::Failed => (audit::CredentialFate::Failed, Some("it could not be renewed".to_owned())),
-    };
-    let (name, source) = (Some("VAULT_TOKEN".to_owned()), Some("vault".to_owned()));
-    audit::Event::Credential { name, source, outcome, why }
-}
-
-/// Opens the embedded store with its master key.
-pub(crate) async fn open_store(
-    state_dir: PathBuf,
-    master_key: Option<&KeySource>,
-) -> Result<Store, Error> {
-    let keyring = match master_key {
-        None => Keyring::load_or_create(&state_dir)?,
-        Some(source) => {
-            source.load(process::own_variable).await.map_err(|cause| Error::MasterKey { cause })?
-        }
-    };
-    // A key that is kept elsewhere leaves this to be done.
-    private_file::make_directory(&state_dir).map_err(|cause| Error::StateDir {
-        path: state_dir.clone(),
-        cause: io::Error::other(cause),
-    })?;
-    let path = state_dir.join("store.sqlite");
-    let opened = tokio::task::spawn_blocking(move || Store::open(&path, keyring)).await;
-    match opened {
-        Ok(store) => store.map_err(|cause| Error::Store { cause }),
-        Err(_) => Err(Error::Part),
-    }
 }
 
 fn launcher(
@@ -379,8 +295,10 @@ fn gate(
     let most = parts::Children {
         of_all: config.limits.max_children,
         of_one: config.limits.max_children_per_user,
+        starting: config.limits.max_starts,
     };
-    let pool = parts::pool(&config.child, &config.roots, Trace::Off, most, accounts);
+    let (child, trace) = (&config.child, Trace::Off);
+    let pool = parts::pool(child, &config.roots, trace, most, config.grace, accounts);
     parts::gate(launcher, &config.child, pool, audit, shutdown)
 }
 

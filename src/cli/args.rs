@@ -68,9 +68,12 @@ pub struct ChildArgs {
     /// Speak this era of MCP with the child [default: auto]
     #[arg(long, value_name = "ERA", value_parser = Words(&["auto", "legacy", "modern"]))]
     pub child_era: Option<OsString>,
-    /// Give up a child that is not ready after this time [default: 60s]
+    /// Give up a child that is not ready so long after its own start [default: 60s]
     #[arg(long, value_name = "TIME")]
     pub start_timeout: Option<OsString>,
+    /// Let a call wait so long for a child's turn to start, or to start again after a crash [default: 2m]
+    #[arg(long, value_name = "TIME")]
+    pub start_wait: Option<OsString>,
     /// Give up a call that is silent for this time, and any after six times that [default: 10m]
     #[arg(long, value_name = "TIME")]
     pub call_timeout: Option<OsString>,
@@ -80,6 +83,9 @@ pub struct ChildArgs {
     /// Stop a child without work after this time [default: 15m]
     #[arg(long, value_name = "TIME")]
     pub child_idle: Option<OsString>,
+    /// Let calls go on so long when mcpwrap or a child is to end [default: 30s, dev: 5s]
+    #[arg(long, value_name = "TIME")]
+    pub grace: Option<OsString>,
     /// Refuse longer lines from the child [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     pub max_line: Option<OsString>,
@@ -244,6 +250,9 @@ pub struct IsolationArgs {
     /// Run at most so many children for a user [default: 4]
     #[arg(long, value_name = "N")]
     pub max_children_per_user: Option<OsString>,
+    /// Start at most so many children at a time [default: half the cores, at least 1]
+    #[arg(long, value_name = "N")]
+    pub max_starts: Option<OsString>,
     /// Hold at most so much for a user [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     pub memory_per_user: Option<OsString>,

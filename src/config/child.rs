@@ -13,8 +13,10 @@ use super::wrong::Wrong;
 use crate::credentials::{CredentialSpec, Delivery, Users, is_secret_like, is_variable};
 use crate::problem::{Origin, Problem, chain};
 
-/// How long a child may take until it answers `initialize`.
+/// How long a child may take from its own start until it answers `initialize`.
 pub(super) const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a call may wait for the start of a child.
+pub(super) const START_WAIT: Duration = Duration::from_secs(2 * 60);
 /// How long a call may take.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// How long a question waits for it to be clear whose it is, and a call for those that it could be confused with.
@@ -39,8 +41,10 @@ pub struct Child {
     pub scope: ChildScope,
     /// Credentials that go into the environment.
     pub credentials: Vec<CredentialSpec>,
-    /// Until `initialize` is answered.
+    /// Until `initialize` is answered, from the start of the process.
     pub start_timeout: Duration,
+    /// Until a child may start, or start again.
+    pub start_wait: Duration,
     /// Until a call is answered.
     pub call_timeout: Duration,
     /// Until a question is refused that could be of several clients' calls; a call waits no longer for theirs.
@@ -107,12 +111,18 @@ impl Child {
             }),
             credentials,
             start_timeout: layers.one(&key::START_TIMEOUT, START_TIMEOUT, value::duration),
+            start_wait: layers.one(&key::START_WAIT, START_WAIT, value::duration),
             call_timeout: layers.one(&key::CALL_TIMEOUT, CALL_TIMEOUT, value::duration),
             hold_limit: layers.one(&key::HOLD_LIMIT, HOLD_LIMIT, value::duration),
             idle: layers.one(&key::CHILD_IDLE, IDLE, value::duration),
             max_line: layers.one(&key::MAX_LINE, MAX_LINE, value::size),
         }
     }
+}
+
+/// How long calls may go on when mcpwrap or a child is to end.
+pub(super) fn grace(layers: &mut Layers<'_>, default: Duration) -> Duration {
+    layers.one(&key::GRACE, default, value::duration)
 }
 
 fn command(layers: &mut Layers<'_>) -> Vec<OsString> {

@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use super::child::{Child, CredentialRules};
+use super::child::{self, Child, CredentialRules};
 use super::file::File;
 use super::http::{self, Http, Listen};
 use super::layers::{Layers, Origins, Typed};
@@ -13,6 +14,9 @@ use super::{key, name, threads, value};
 use crate::credentials::Users;
 use crate::problem::Problem;
 use crate::telemetry;
+
+/// A developer who stops mcpwrap does not want to wait.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// One developer, one child, loopback.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +29,8 @@ pub struct Dev {
     pub name: String,
     /// The wrapped server.
     pub child: Child,
+    /// How long calls may go on when mcpwrap or the child is to end.
+    pub grace: Duration,
     /// How to speak HTTP.
     pub http: Http,
     /// What is shown of the messages.
@@ -99,6 +105,7 @@ pub fn dev(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<Dev,
         listen,
         endpoint_path: http::endpoint_path(&mut layers),
         name: server_name(&mut layers, &child),
+        grace: child::grace(&mut layers, GRACE),
         http: Http::resolve(&mut layers),
         trace: output::trace(&mut layers),
         watch: layers.paths(&key::WATCH),

@@ -56,9 +56,11 @@ keys! {
     CHILD_SCOPE = "child-scope", One;
     CHILD_ERA = "child-era", One;
     START_TIMEOUT = "start-timeout", One;
+    START_WAIT = "start-wait", One;
     CALL_TIMEOUT = "call-timeout", One;
     HOLD_LIMIT = "hold-limit", One;
     CHILD_IDLE = "child-idle", One;
+    GRACE = "grace", One;
     MAX_LINE = "max-line", One;
     ROOTS = "roots", Lines;
     STATE_DIR = "state-dir", One;
@@ -103,6 +105,7 @@ keys! {
     MASTER_KEY = "master-key", One;
     MAX_CHILDREN = "max-children", One;
     MAX_CHILDREN_PER_USER = "max-children-per-user", One;
+    MAX_STARTS = "max-starts", One;
     MEMORY_PER_USER = "memory-per-user", One;
     ISOLATION = "isolation", One;
     UID_RANGE = "uid-range", One;
@@ -132,9 +135,11 @@ const SHARED: &[Key] = &[
     CHILD_SCOPE,
     CHILD_ERA,
     START_TIMEOUT,
+    START_WAIT,
     CALL_TIMEOUT,
     HOLD_LIMIT,
     CHILD_IDLE,
+    GRACE,
     MAX_LINE,
     ROOTS,
     STATE_DIR,
@@ -182,6 +187,7 @@ const SERVE_ONLY: &[Key] = &[
     MASTER_KEY,
     MAX_CHILDREN,
     MAX_CHILDREN_PER_USER,
+    MAX_STARTS,
     MEMORY_PER_USER,
     ISOLATION,
     UID_RANGE,

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use url::Url;
 
@@ -30,6 +31,8 @@ pub(super) const MEMORY_PER_USER: usize = 64 << 20;
 /// Children of one user.
 pub(super) const MAX_CHILDREN_PER_USER: usize = 4;
 
+/// How long calls may go on when mcpwrap or a child is to end.
+pub(super) const GRACE: Duration = Duration::from_secs(30);
 /// What a home may use of the disk.
 pub(super) const HOME_SIZE: usize = 1 << 30;
 
@@ -46,6 +49,8 @@ pub struct Serve {
     pub name: String,
     /// The wrapped server.
     pub child: Child,
+    /// How long calls may go on when mcpwrap or a child is to end.
+    pub grace: Duration,
     /// How to speak HTTP.
     pub http: Http,
     /// Who may come in.
@@ -105,6 +110,8 @@ pub struct Limits {
     pub max_children: usize,
     /// Children of one user.
     pub max_children_per_user: usize,
+    /// Children that start at the same time.
+    pub max_starts: usize,
     /// Bytes that may be held for one user.
     pub memory_per_user: usize,
 }
@@ -174,6 +181,7 @@ pub fn serve(
         endpoint_path: http::endpoint_path(&mut layers),
         public_url: public_url(&mut layers, listen),
         name: server_name(&mut layers, &child),
+        grace: child::grace(&mut layers, GRACE),
         http: Http::resolve(&mut layers),
         auth: Auth::resolve(&mut layers),
         ca_file: layers.path(&key::CA_FILE),
@@ -258,7 +266,10 @@ fn credentials(
 }
 
 fn limits(layers: &mut Layers<'_>) -> Limits {
+    // The others are for whoever is served already.
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Limits {
+        max_starts: layers.one(&key::MAX_STARTS, (cores / 2).max(1), value::count),
         max_children: layers.one(&key::MAX_CHILDREN, MAX_CHILDREN, value::count),
         max_children_per_user: layers.one(
             &key::MAX_CHILDREN_PER_USER,

@@ -154,7 +154,8 @@ impl Template {
     }
 
     /// The whole text, where there is no placeholder in it.
-    pub(super) fn literal(&self) -> Option<String> {
+    #[must_use]
+    pub fn literal(&self) -> Option<String> {
         let literal = |part: &Part| matches!(part, Part::Literal(_));
         self.parts.iter().all(literal).then(|| self.literals())
     }

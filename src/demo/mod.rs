@@ -222,7 +222,7 @@ async fn served(
         walked
     };
     let silent = |_| {};
-    let serving = until_stopped(listeners, gate, shutdown.clone(), &silent);
+    let serving = until_stopped(listeners, gate, shutdown.clone(), config.grace, &silent);
     let (served, walked) = tokio::join!(serving, walking);
     served?;
     walked

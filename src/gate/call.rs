@@ -1,5 +1,7 @@
 //! A call under way: its conversation, its seat and its open audit record.
 
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
 use super::bridge::{self, Ask, AskKey, Canceller, ChildKey, Conversation, Event, Subscribing};
 use super::outcome;
 use crate::audit::{Ending, Open};
@@ -17,6 +19,8 @@ pub struct Call {
     turn: Turn,
     /// Keeps the child alive while the call lasts.
     seat: bridge::Seat,
+    /// Keeps the process from ending while its grace lasts.
+    counted: Option<TaskTrackerToken>,
 }
 
 /// Whose turn it is.
@@ -35,7 +39,20 @@ impl Call {
         subscribing: Option<Subscribing>,
         seat: bridge::Seat,
     ) -> Self {
-        Self { conversation, record: Some(record), subscribing, turn: Turn::Server, seat }
+        Self {
+            conversation,
+            record: Some(record),
+            subscribing,
+            turn: Turn::Server,
+            seat,
+            counted: None,
+        }
+    }
+
+    /// The same call, as one of those that the end of the process waits for.
+    pub(super) fn counted(mut self, counted: Option<TaskTrackerToken>) -> Self {
+        self.counted = counted;
+        self
     }
 
     /// The next event; an end is shaped and recorded first. May be dropped and called again.

@@ -12,12 +12,14 @@
 
 mod access;
 mod call;
+mod level;
 mod message;
 mod not_admitted;
 mod order;
 mod outcome;
 mod own_request;
 mod seat;
+mod upkeep;
 
 #[expect(unreachable_pub, reason = "what is public in the bridge is so to the gate alone")]
 #[path = "../bridge/mod.rs"]

@@ -4,22 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
 
 use super::access::Access;
-use super::bridge::{self, Launcher, Member, Outcome, Pool, recording};
+use super::bridge::{self, Launcher, Member, Pool, recording};
 use super::call::Call;
 use super::not_admitted::NotAdmitted;
-use super::outcome;
 use super::seat::Seat;
 use crate::audit::{self, Ending, Incident};
 use crate::auth::Principal;
-use crate::mcp::{Era, Raw};
-use crate::policy::{LogLevel, Operation, Permitted, Policy};
+use crate::mcp::Era;
+use crate::policy::{Operation, Permitted, Policy};
 use crate::server::{Internal, Profile};
 use crate::shutdown::Shutdown;
 
 /// How long the answer to something may take that nobody waits for.
 const FAREWELL_WITHIN: Duration = Duration::from_secs(10);
+/// What a client is told to wait that comes while mcpwrap ends; another one may have taken its place by then.
+const SHUT_DOWN_PAUSE: Duration = Duration::from_secs(5);
 
 /// The way to all children of this process; a clone is cheap.
 #[derive(Clone, Debug)]
@@ -27,7 +29,9 @@ pub struct Gate {
     pub(super) pool: Pool,
     pub(super) policy: Policy,
     pub(super) audit: audit::Log,
-    call_timeout: Duration,
+    pub(super) call_timeout: Duration,
+    /// The calls that keep the process from ending while its grace lasts.
+    pub(super) calls: TaskTracker,
     shutdown: Shutdown,
 }
 
@@ -67,9 +71,9 @@ enum Kind<'a> {
 #[derive(Debug)]
 #[must_use]
 pub struct Admitted {
-    child: bridge::Child,
-    permitted: Permitted,
-    record: audit::Open,
+    pub(super) child: bridge::Child,
+    pub(super) permitted: Permitted,
+    pub(super) record: audit::Open,
     /// What it takes of all that may be in flight, where it is no call.
     _share: Option<bridge::Share>,
 }
@@ -77,7 +81,12 @@ pub struct Admitted {
 /// More is under way than may be.
 #[derive(Debug, thiserror::Error)]
 #[error("too many calls are in flight; try again later")]
-struct Busy;
+pub(super) struct Busy;
+
+/// Nothing new is begun.
+#[derive(Debug, thiserror::Error)]
+#[error("the server is shutting down")]
+struct ShuttingDown;
 
 // === impl Gate ===
 
@@ -87,7 +96,7 @@ impl Gate {
     pub fn new(parts: Parts) -> Self {
         let Parts { launcher, pool, policy, audit, call_timeout, shutdown } = parts;
         let pool = Pool::new(launcher, pool, audit.clone(), &shutdown);
-        Self { pool, policy, audit, call_timeout, shutdown }
+        Self { pool, policy, audit, call_timeout, calls: TaskTracker::new(), shutdown }
     }
 
     /// Lets a caller in: policy's `connect`, and whose children his are.
@@ -193,34 +202,6 @@ impl Gate {
         let _ = recording::begin_in_turn(&self.audit, &permitted, &child, turn);
     }
 
-    /// Sets the level from which on a member wants to hear what the server logs. A modern server learns it with each
-    /// request, a legacy one has one level for all who share it.
-    ///
-    /// # Errors
-    /// As [`call`](Self::call).
-    pub async fn set_level(
-        &self,
-        access: &Access,
-        seat: &Seat,
-        (member, level): (&Member, LogLevel),
-        operation: Operation,
-    ) -> Result<Outcome, NotAdmitted> {
-        let _working = seat.inner.working();
-        let child = self.child(access, seat).await?;
-        // The rest of a call's bounds does not hold for it.
-        let _share = child.share().ok_or_else(|| NotAdmitted::for_now(&Busy, None))?;
-        let Admitted { child, permitted, record, .. } =
-            self.admit(access, child, operation).await?;
-        let of_all = member.set_level(level);
-        let outcome = match child.hello().era() {
-            Era::Modern => Outcome::Result(Raw::empty_object()),
-            Era::Legacy => child.ask(Internal::SetLevel(of_all), self.call_timeout).await,
-        };
-        let (outcome, ending) = outcome::outcome(&permitted, outcome);
-        record.end(ending);
-        Ok(outcome)
-    }
-
     /// Judges and records what is done in another form: a legacy client's subscription at a modern server, which is
     /// part of its session's.
     ///
@@ -232,6 +213,7 @@ impl Gate {
         seat: &Seat,
         operation: Operation,
     ) -> Result<Admitted, NotAdmitted> {
+        self.open()?;
         let _working = seat.inner.working();
         let child = self.child(access, seat).await?;
         let share = child.share().ok_or_else(|| NotAdmitted::for_now(&Busy, None))?;
@@ -247,6 +229,12 @@ impl Gate {
         operation: Operation,
         kind: Kind<'_>,
     ) -> Result<Call, NotAdmitted> {
+        // Before the look, so that whoever gets through is waited for.
+        let counted = match kind {
+            Kind::Plain | Kind::Subscribe(_) => Some(self.calls.token()),
+            Kind::Listen | Kind::Follow | Kind::Farewell => None,
+        };
+        self.open()?;
         // Before the child is looked for, so that it does not go meanwhile.
         let working = seat.inner.working();
         let child = self.child(access, seat).await?;
@@ -255,7 +243,18 @@ impl Gate {
             Kind::Follow => seat.inner.clone(),
             _ => working,
         };
-        Ok(self.dispatch(admitted, seat, seat_of_call, kind))
+        Ok(self.dispatch(admitted, seat, seat_of_call, kind).counted(counted))
+    }
+
+    /// Refuses whatever is new once the process is about to end.
+    ///
+    /// # Errors
+    /// Then, and with when another try is worth it.
+    pub fn open(&self) -> Result<(), NotAdmitted> {
+        match self.shutdown.is_draining() {
+            true => Err(NotAdmitted::for_now(&ShuttingDown, Some(SHUT_DOWN_PAUSE))),
+            false => Ok(()),
+        }
     }
 
     /// The seat's child, for somebody who may use it.
@@ -275,7 +274,7 @@ impl Gate {
     }
 
     /// Policy, then the first of two audit records, written.
-    async fn admit(
+    pub(super) async fn admit(
         &self,
         access: &Access,
         child: bridge::Child,
@@ -340,13 +339,6 @@ impl Gate {
         Ok(())
     }
 
-    /// Ends the child that one session has for itself; a child that is shared stays.
-    pub fn leave(&self, seat: &Seat) {
-        if seat.key().session.is_some() {
-            self.pool.forget(seat.key());
-        }
-    }
-
     /// Records what a caller did that he must not do.
     pub fn report(&self, access: &Access, incident: &Incident) {
         self.audit.incident(&access.principal().as_ref().into(), incident);
@@ -356,16 +348,6 @@ impl Gate {
     #[must_use]
     pub fn record_session(&self, access: &Access, name: &str) -> audit::OpenSession {
         self.audit.session(|| access.principal().as_ref().into(), name)
-    }
-
-    /// Starts successors of all running children and puts them in their places; sessions stay.
-    pub async fn replace_all(&self) {
-        self.pool.replace_all().await;
-    }
-
-    /// Closes every child and waits until all of them have ended.
-    pub async fn close(&self) {
-        self.pool.close().await;
     }
 }
 

@@ -21,6 +21,8 @@ use nix::unistd::{Gid, Uid, fchown, geteuid};
 
 pub use usage::free_space;
 
+/// How the homes begin that are nobody's and do not last; no digest of a user looks like this.
+pub const NOBODY: &str = "nobody-";
 /// Where the homes are, beneath the state directory.
 pub(super) const HOMES: &str = "homes";
 /// Where the credential files of a user are, beneath his root.

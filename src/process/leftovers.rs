@@ -5,7 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::home::{CREDENTIALS, HOMES};
+use super::home::{CREDENTIALS, HOMES, NOBODY};
 use crate::private_file;
 
 /// Held, shared, by every mcpwrap that uses the directory.
@@ -27,6 +27,7 @@ pub fn sweep(state_dir: &Path) -> io::Result<InUse> {
     let lock = private_file::open_or_create(&state_dir.join(LOCK)).map_err(io::Error::other)?;
     match lock.try_lock() {
         Ok(()) => {
+            remove_passing(state_dir);
             let removed = remove(state_dir);
             if removed > 0 {
                 tracing::warn!(
@@ -40,6 +41,17 @@ pub fn sweep(state_dir: &Path) -> io::Result<InUse> {
     }
     lock.lock_shared()?;
     Ok(InUse { _lock: lock })
+}
+
+/// Homes that were to be removed with their child. The library follows no link on the way down.
+fn remove_passing(state_dir: &Path) {
+    let homes = inside(&state_dir.join(HOMES)).into_iter().flat_map(|tenant| inside(&tenant));
+    let name = |home: &PathBuf| home.file_name().map(|name| name.to_string_lossy().into_owned());
+    for home in homes.filter(|home| name(home).is_some_and(|name| name.starts_with(NOBODY))) {
+        if let Err(error) = fs::remove_dir_all(home) {
+            tracing::error!(%error, "cannot remove a home that was left behind");
+        }
+    }
 }
 
 /// Everything on the way is mcpwrap's own and no child may write there; a link is no directory here.
@@ -86,12 +98,16 @@ mod tests {
         let (secret, draft) =
             (user.join("credentials/abc/TOKEN"), user.join("credentials/abc/.TOKEN.12"));
         let own = user.join("home/TOKEN");
+        let passing = dir.join("homes/_").join(format!("{NOBODY}12"));
+        fs::create_dir_all(passing.join("home")).unwrap();
+        std::os::unix::fs::symlink(&user, passing.join("home/link")).unwrap();
         for file in [&secret, &draft, &own] {
             fs::write(file, "secret").unwrap();
         }
         std::os::unix::fs::symlink(user.join("home"), user.join("credentials/link")).unwrap();
         let first = sweep(&dir).unwrap();
         assert!(!secret.exists() && !draft.exists() && own.exists());
+        assert!(!passing.exists());
         // Another one that starts beside it removes nothing.
         fs::write(&secret, "living").unwrap();
         let second = sweep(&dir).unwrap();

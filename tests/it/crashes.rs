@@ -139,19 +139,67 @@ async fn a_child_killed_while_it_is_greeted() {
     }
 }
 
-/// Crash loops back off and say so; a child that has recovered serves again.
+/// What answers and crashes later is no crash loop, however often it does.
 #[tokio::test]
-async fn crash_loops_back_off_and_say_so() {
+async fn a_server_that_served_is_started_again_at_once() {
     let served = Mcpwrap::dev().start().await;
     let modern = Modern::new(&served);
-    modern.begin(json!(1), "exit", json!({ "code": 7 })).await.expect(200);
-    modern.begin(json!(1), "exit", json!({ "code": 7 })).await.expect(200);
-    let reply = modern.begin(json!(1), "echo", json!({})).await.expect(503);
-    let wait: u64 = reply.header("retry-after").expect("when to come back").parse().unwrap();
-    assert!((1..=2).contains(&wait), "{wait}");
-    let answer = reply.json().await;
-    assert!(error(&answer).1.contains("keeps crashing (2 times in a row"), "{answer}");
+    let mut last = 0;
+    for _ in 0..3 {
+        let pid = modern.pid().await;
+        assert_ne!(pid, last);
+        is_unknown(
+            &modern.begin(json!(1), "exit", json!({ "code": 7 })).await.expect(200).json().await,
+        );
+        last = pid;
+    }
+    assert_ne!(modern.pid().await, last);
+    let crashes = || {
+        let lines = served.stderr.lines().into_iter();
+        lines.filter(|line| line.contains("ended unexpectedly")).collect::<Vec<_>>()
+    };
+    eventually("three crashes", || crashes().len() == 3).await;
+    assert!(crashes().iter().all(|line| line.contains("failures=1")), "{:?}", crashes());
+}
+
+/// A caller who comes while a server that keeps crashing rests waits for its restart.
+#[tokio::test]
+async fn whoever_comes_after_crashes_waits_for_the_restart() {
+    let served = Mcpwrap::dev().start().await;
+    let modern = Modern::new(&served);
+    let crash = || modern.begin(json!(1), "exit", json!({ "code": 7 }));
+    is_unknown(&crash().await.expect(200).json().await);
+    let began = std::time::Instant::now();
+    is_unknown(&crash().await.expect(200).json().await);
+    assert!(modern.call("echo", json!({})).await["result"].is_object());
+    assert!(began.elapsed() >= std::time::Duration::from_secs(1), "there was a rest");
     served.stderr.wait("failures=2").await;
+}
+
+/// Crash loops back off and say so to whoever would wait too long; a child that has recovered serves again. Each crash
+/// doubles the rest, so that sooner or later a caller comes within it, however slow he is.
+#[tokio::test]
+async fn crash_loops_back_off_and_say_so() {
+    let served = Mcpwrap::dev().flags(["--start-wait", "1s"]).start().await;
+    let modern = Modern::new(&served);
+    let crash = || modern.begin(json!(1), "exit", json!({ "code": 7 }));
+    let (wait, answer) = loop {
+        let reply = crash().await;
+        if reply.status == 200 {
+            is_unknown(&reply.json().await);
+            continue;
+        }
+        let reply = reply.expect(503);
+        let wait = reply.header("retry-after").map(|wait| wait.parse::<u64>().unwrap());
+        let answer = reply.json().await;
+        if error(&answer).1.contains("keeps crashing") {
+            break (wait.expect("when to come back"), answer);
+        }
+    };
+    assert!((2..=30).contains(&wait), "{wait}");
+    assert!(error(&answer).1.contains("times in a row"), "{answer}");
+    assert!(error(&answer).1.contains('7'), "{answer}");
+    served.stderr.wait("failures=3").await;
     eventually_works(&modern).await;
 }
 
@@ -160,19 +208,17 @@ async fn crash_loops_back_off_and_say_so() {
 async fn a_failed_start_does_not_spoil_the_next_one() {
     let dir = Scratch::new();
     let starts = dir.join("starts");
-    // The probe and the start without it.
-    let setup = Mcpwrap::dev().child(["--crashes", "2", "--starts", starts.to_str().unwrap()]);
+    // A start that fails is two, the probe and the one without it. The first is nobody's; the second is the caller's own,
+    // unless he comes so soon that he is refused.
+    let setup = Mcpwrap::dev().child(["--crashes", "4", "--starts", starts.to_str().unwrap()]);
     let served = setup.start().await;
     served.stderr.wait("could not start").await;
     let modern = Modern::new(&served);
-    for _ in 0..2 {
-        let reply = modern.begin(json!(1), "echo", json!({})).await;
-        if reply.status == 503 {
-            assert!(reply.header("retry-after").is_some());
-            assert!(error(&reply.json().await).1.contains("could not be started"));
-        }
-    }
+    let reply = modern.begin(json!(1), "echo", json!({})).await.expect(503);
+    assert!(reply.header("retry-after").is_some());
+    assert!(error(&reply.json().await).1.contains("could not be started"));
     eventually_works(&modern).await;
+    assert_eq!(std::fs::read_to_string(&starts).unwrap().lines().count(), 5);
 }
 
 /// 3.27: a command that does not exist is an answer, not a hang; the URL is printed nevertheless.

@@ -173,23 +173,6 @@ async fn signals_end_it_in_peace() {
     }
 }
 
-/// A second signal does not wait for anybody.
-#[tokio::test]
-async fn a_second_signal_ends_it_at_once() {
-    let mut served = Mcpwrap::dev().start().await;
-    let session = Session::new(&served).await;
-    let pid = session.pid().await;
-    let params = json!({ "name": "never" });
-    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
-    let _waiting = session.request(&body).send_only(served.at).await;
-    session.call("deaf", json!({})).await;
-    served.signal(Signal::SIGTERM);
-    eventually("no more connections", || std::net::TcpStream::connect(served.at).is_err()).await;
-    served.signal(Signal::SIGTERM);
-    served.ended().await;
-    eventually("the end of the child", || !is_alive(pid)).await;
-}
-
 /// Nothing outlives it, however it ends: not through a shell, a double fork or a session of its own.
 // Only Linux has supervisors, which see the end of mcpwrap.
 #[cfg(not(mcpwrap_portable))]

@@ -19,6 +19,7 @@ mod both_eras;
 mod connections;
 mod crashes;
 mod dev_mode;
+mod endings;
 mod extensions;
 mod gate;
 mod input_required;

@@ -197,6 +197,22 @@ async fn sessions_processes_and_credentials_are_on_record_from_beginning_to_end(
     assert!(!text.contains(&id) && !text.contains(ALICES), "{text}");
 }
 
+/// A server that does not start for nobody is greeted in the modern era first, and for a legacy client once more.
+#[tokio::test]
+async fn a_child_that_was_only_asked_how_it_speaks_is_on_record_to_its_end() {
+    let provider = Provider::start().await;
+    let setup = Mcpwrap::serve().oidc(&provider).child(["--dual", "--needs", "TOKEN"]);
+    write_private(&setup.dir.join("alice"), "one");
+    let credential = format!("TOKEN=file:{}/{{sub}}", setup.dir.display());
+    let served = setup.flags(["--child-era", "auto", "--credential", &credential]).start().await;
+    served.caller(&provider.token("alice")).session().await.call("echo", json!({})).await;
+    let records = lines_of(&served.stop().await);
+    assert_eq!(of_event(&records, "child_started").len(), 2, "{records:?}");
+    let over = of_event(&records, "child_ended");
+    let why: Vec<&Value> = over.iter().map(|record| &record["why"]).collect();
+    assert_eq!(why, ["its clients speak another era", "it was closed"]);
+}
+
 fn lines_of(text: &str) -> Vec<Value> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }

@@ -130,7 +130,11 @@ impl Mcpwrap {
             line.args(["--public-url", url]);
         }
         if let Mode::Serve = self.mode {
-            line.args(["--isolation", self.isolation, "--child-era", "legacy"]);
+            line.args(["--isolation", self.isolation]);
+            // Not every one is asked how it speaks.
+            if !self.flags.iter().any(|flag| flag == "--child-era") {
+                line.args(["--child-era", "legacy"]);
+            }
             line.arg("--state-dir").arg(self.dir.join("state"));
             line.arg("--audit").arg(self.dir.join("audit.log"));
             line.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", &**self.dir);

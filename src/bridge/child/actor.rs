@@ -179,6 +179,11 @@ impl Actor {
         }
     }
 
+    /// Whether the child has answered a call of a client's.
+    pub(in super::super) fn has_served(&self) -> bool {
+        self.state.has_served
+    }
+
     /// Takes no more commands, and lets everybody who holds the handle know.
     pub(in super::super) fn stop(&mut self) {
         self.inbox.commands.close();

@@ -101,6 +101,7 @@ impl ChildState {
             tracing::debug!(id, "late answer to a call that is over");
             return;
         };
+        self.has_served = true;
         if call.permitted.operation().may_ask() && call.last_ask.is_none() {
             self.subscribers.habits.was_quiet(call.permitted.operation());
         }

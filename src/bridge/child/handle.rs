@@ -277,6 +277,12 @@ impl Child {
         self.inner.closing.cancel();
     }
 
+    /// Whether it was told to close.
+    #[cfg(test)]
+    pub(in super::super) fn is_closing(&self) -> bool {
+        self.inner.closing.is_cancelled()
+    }
+
     /// Resolves when the loop has ended.
     pub async fn closed(&self) {
         let mut closed = self.inner.closed.clone();

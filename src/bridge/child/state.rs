@@ -57,6 +57,8 @@ pub(super) struct ChildState {
     pub(super) in_flight: Arc<InFlight>,
     pub(super) lists_changed: Arc<AtomicUsize>,
     pub(super) trace: Tracer,
+    /// Whether it has answered a call of a client's.
+    pub(super) has_served: bool,
 }
 
 /// A call under way.
@@ -135,6 +137,7 @@ impl ChildState {
             in_flight: Arc::clone(&inbox.in_flight),
             lists_changed: Arc::clone(&inbox.lists_changed),
             trace,
+            has_served: false,
         }
     }
 

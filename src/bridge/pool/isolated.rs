@@ -62,6 +62,10 @@ pub(super) struct Fitted {
     pub(super) delivered: Vec<FileInUse>,
 }
 
+/// A home that is removed with whoever holds it.
+#[derive(Debug)]
+pub(super) struct PassingHome(PathBuf);
+
 /// Where credentials are written that a child reads as files.
 struct Files {
     dir: PathBuf,
@@ -133,16 +137,42 @@ impl Isolated {
         paths.readable.push(files.clone());
         // No single call may take the disk before anybody has looked.
         paths.largest_file = Some(self.homes.limit.most());
+        let walls = self.walls(ids, paths);
+        let files = Files { dir: files, ids, in_use: self.files_in_use.clone() };
+        let cwd = Some(home.home);
+        Ok(Fitted { env, cwd, walls, watched, files: Some(files), delivered: Vec::new() })
+    }
+
+    /// A place that is nobody's, with what of the environment is everybody's, and its home.
+    pub(super) fn fit_nobody(&self) -> Result<(Fitted, PassingHome), LaunchError> {
+        let uid = self.uids.as_ref().map(|uids| uids.allocate(home::NOBODY)).transpose();
+        let ids = uid.map_err(|cause| LaunchError::Uid { cause })?.map(|uid| (uid, uid));
+        let name = format!("{}{}", home::NOBODY, std::process::id());
+        let whose = Whose { user: &name, tenant: None, authority: None };
+        let home = home::prepare(&self.homes.state_dir, whose, ids)
+            .map_err(|cause| LaunchError::Home { cause })?;
+        let passing = PassingHome(home.root.clone());
+        let mut env = environment::isolated(&home, &name, None);
+        for (name, template) in &self.env {
+            if let Some(value) = template.literal() {
+                env.set(name, value);
+            }
+        }
+        let mut paths = self.shown.clone().in_home(&home);
+        // It lives for seconds, so that nobody looks after what all of its files are together.
+        paths.largest_file = Some(self.homes.limit.most());
+        let fitted = Fitted { cwd: Some(home.home), ..Fitted::within(env, self.walls(ids, paths)) };
+        Ok((fitted, passing))
+    }
+
+    fn walls(&self, ids: Option<(u32, u32)>, paths: Paths) -> Walls {
         let (uid, gid) = ids.unwrap_or_default();
-        let walls = match self.form {
+        match self.form {
             Form::Uid => Walls::Strict { identity: Identity::Uid { uid, gid }, paths },
             Form::UidAlone => Walls::Strict { identity: Identity::UidAlone { uid, gid }, paths },
             Form::Namespaces => Walls::Strict { identity: Identity::Namespaces, paths },
             Form::Basic => Walls::Basic { paths },
-        };
-        let files = Files { dir: files, ids, in_use: self.files_in_use.clone() };
-        let cwd = Some(home.home);
-        Ok(Fitted { env, cwd, walls, watched, files: Some(files), delivered: Vec::new() })
+        }
     }
 
     pub(super) fn rendered(
@@ -162,8 +192,12 @@ impl Isolated {
 impl Fitted {
     /// Just an environment.
     pub(super) fn open(env: Environment) -> Self {
-        let (walls, delivered) = (Walls::None, Vec::new());
-        Self { env, cwd: None, walls, watched: None, files: None, delivered }
+        Self::within(env, Walls::None)
+    }
+
+    /// An environment within walls.
+    fn within(env: Environment, walls: Walls) -> Self {
+        Self { env, cwd: None, walls, watched: None, files: None, delivered: Vec::new() }
     }
 
     /// Adds the credentials, as values or as files.
@@ -180,6 +214,16 @@ impl Fitted {
             self.env.set(&credential.name, value);
         }
         Ok(self)
+    }
+}
+
+// === impl PassingHome ===
+
+impl Drop for PassingHome {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, "cannot remove the home of the child that was started first");
+        }
     }
 }
 

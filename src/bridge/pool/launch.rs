@@ -11,15 +11,16 @@ use super::super::recording;
 use super::capacity::Reservation;
 use super::credential_files::FileInUse;
 use super::home_limit::Watched;
-use super::isolated::{Fitted, Isolated};
+use super::isolated::{Fitted, Isolated, PassingHome};
 use super::last_word::{Hearer, LastWord};
 use super::launch_error::LaunchError;
 use crate::audit;
 use crate::auth::Principal;
 use crate::credentials::{self, CredentialSet, Sources};
 use crate::mcp::Lines;
+use crate::process::walls::Walls;
 use crate::process::{
-    self, ChildCommand, Environment, Exit, ProcessHandle, Spawner, Stdin, stderr,
+    self, ChildCommand, Environment, Exit, Process, ProcessHandle, Spawner, Stdin, stderr,
 };
 use crate::redact::{Learned, Redactor};
 use crate::server::PROBE;
@@ -87,6 +88,13 @@ pub(super) struct Launched {
     reservation: Arc<Reservation>,
 }
 
+/// A process that is nobody's, and its home.
+pub(super) struct Bare {
+    pub(super) process: Process,
+    /// Removed when it is dropped, which is to be after the end of the process.
+    pub(super) home: Option<PassingHome>,
+}
+
 // === impl Launcher ===
 
 impl Launcher {
@@ -128,16 +136,7 @@ impl Launcher {
             Ok::<_, LaunchError>((fitted, credentials))
         });
         let (fitted, credentials) = fitting.await.map_err(|_| LaunchError::Interrupted)??;
-        let command = ChildCommand {
-            program: self.program.clone(),
-            args: self.args.clone(),
-            env: fitted.env,
-            cwd: self.cwd.clone().or(fitted.cwd),
-            name: self.name.clone(),
-            walls: fitted.walls,
-        };
-        let process =
-            self.spawner.spawn(command).await.map_err(|cause| LaunchError::Process { cause })?;
+        let process = self.spawn(fitted.env, fitted.cwd, fitted.walls).await?;
         let tail = stderr::Tail::default();
         let (sink, kept) = (self.sink(), tail.clone());
         let redactor = self.redactor.clone();
@@ -169,6 +168,40 @@ impl Launcher {
             watched: fitted.watched,
             reservation,
         })
+    }
+
+    /// Starts a process that is nobody's, without any credential.
+    ///
+    /// # Errors
+    /// See [`LaunchError`].
+    pub(super) async fn launch_bare(&self) -> Result<Bare, LaunchError> {
+        let own = self.clone();
+        let fitting = tokio::task::spawn_blocking(move || match &own.confinement {
+            Confinement::Developer { env } => Ok((Fitted::open(env.clone()), None)),
+            Confinement::Isolated(isolated) => {
+                isolated.fit_nobody().map(|(fitted, home)| (fitted, Some(home)))
+            }
+        });
+        let (fitted, home) = fitting.await.map_err(|_| LaunchError::Interrupted)??;
+        let process = self.spawn(fitted.env, fitted.cwd, fitted.walls).await?;
+        Ok(Bare { process, home })
+    }
+
+    async fn spawn(
+        &self,
+        env: Environment,
+        own_place: Option<PathBuf>,
+        walls: Walls,
+    ) -> Result<Process, LaunchError> {
+        let command = ChildCommand {
+            program: self.program.clone(),
+            args: self.args.clone(),
+            env,
+            cwd: self.cwd.clone().or(own_place),
+            name: self.name.clone(),
+            walls,
+        };
+        self.spawner.spawn(command).await.map_err(|cause| LaunchError::Process { cause })
     }
 
     /// The log, with an explanation where we, or the walls, are what a child complains of.
@@ -219,6 +252,11 @@ impl Launched {
         self.credentials.iter().map(show).collect()
     }
 
+    /// Notes that the process is ready for work.
+    pub(super) fn is_running(&self) {
+        self.reservation.running();
+    }
+
     /// Notes that the process is on its way out.
     pub(super) fn is_ending(&self) {
         self.reservation.ending();
@@ -234,24 +272,30 @@ impl Launched {
         self.handle.kill().await;
     }
 
-    /// Ends it, and returns how that went and what it said last.
-    pub(super) async fn end_of_start(mut self) -> (Option<Exit>, LastWord) {
+    /// Ends it as [`end`](Self::end) does, and returns how that went and what it said last.
+    pub(super) async fn end_of_start(
+        mut self,
+        hurry: impl Future<Output = ()>,
+    ) -> (Option<Exit>, LastWord) {
         let (tail, hearer) = (self.tail.clone(), self.hearer);
         let stderr = std::mem::replace(&mut self.stderr, tokio::spawn(async {}));
-        let exit = self.end().await;
+        let exit = self.end(hurry).await;
         // Somebody else may hold the pipe; what was said so far has to do then.
         let _ = tokio::time::timeout(LAST_WORDS_WITHIN, stderr).await;
         (exit, LastWord::of(&tail.lines(), hearer))
     }
 
-    /// Closes its stdin and sees to it that nothing of it is left.
-    pub(super) async fn end(self) -> Option<Exit> {
+    /// Closes its stdin and sees to it that nothing of it is left; from `hurry` on, it is killed at once.
+    pub(super) async fn end(self, hurry: impl Future<Output = ()>) -> Option<Exit> {
         self.reservation.ending();
         let Self { stdin, lines, handle, files, reservation, .. } = self;
         drop(stdin);
         // A child that still writes must not block on a full pipe while it ends.
         let reading = tokio::spawn(drain(lines));
-        let exit = handle.stop().await;
+        let exit = tokio::select! {
+            exit = handle.stop() => exit,
+            () = hurry => handle.kill().await,
+        };
         reading.abort();
         // Their files are removed, which may take a disk its time.
         let _ = tokio::task::spawn_blocking(move || drop(files)).await;

@@ -1,5 +1,6 @@
 //! The children: one for each (user, authority, profile), found or started, and closed when nobody needs them.
 
+mod admission;
 mod authorizing_tokens;
 mod capacity;
 mod credential_files;
@@ -8,19 +9,26 @@ mod isolated;
 mod last_word;
 mod launch;
 mod launch_error;
+mod life;
 mod lifecycle;
+mod probe;
+mod replay;
 mod reserve;
 mod server_era;
 mod settings;
 mod slot;
 mod slot_state;
 mod slots;
+mod start_error;
+mod start_order;
+mod start_queue;
+mod starts;
 mod unavailable;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{interval, timeout};
+use tokio::time::{Instant, interval, sleep_until, timeout};
 
 pub use home_limit::HomeLimit;
 pub use isolated::{HomeScope, Homes, Isolated};
@@ -37,6 +45,7 @@ use crate::server::{Profile, Speech};
 use crate::shutdown::Shutdown;
 use lifecycle::{Lifecycle, STOP_SLACK};
 use slot_state::Start;
+use starts::Starts;
 
 /// How often a call that finds its server ended just then looks for the next one.
 const TRIES: usize = 3;
@@ -75,10 +84,8 @@ impl Pool {
         key: ChildKey,
         profile: &Profile,
     ) -> Result<Seat, Unavailable> {
-        if self.lifecycle.shutdown.is_finishing() {
-            return Err(Unavailable::for_now("the server is shutting down"));
-        }
-        let speech = self.settle_era().await?;
+        self.lifecycle.open()?;
+        let speech = self.settle_era(connect).await?;
         let (seat, leaving) =
             self.lifecycle.slots.choose(key, connect, profile, speech, Seat::take);
         for child in leaving {
@@ -98,7 +105,7 @@ impl Pool {
         connect: &Connect,
         key: ChildKey,
     ) -> Result<(Seat, Child), Unavailable> {
-        let speech = self.settle_era().await?;
+        let speech = self.settle_era(connect).await?;
         // For the era that a probe begins with.
         let profile = Profile::of_modern(&Raw::empty_object(), None);
         let (seat, leaving) =
@@ -108,19 +115,39 @@ impl Pool {
         Ok((seat, child))
     }
 
+    /// Finds out how the server speaks, where that is not known, by a child that is nobody's. Start-up goes on without
+    /// the verdict where such a child cannot be had.
+    pub async fn probe(&self) {
+        let Starts { launcher, era, .. } = &self.lifecycle.starts;
+        if !era.is_open() {
+            return;
+        }
+        match probe::probe(launcher).await {
+            Ok((begun, spoken)) => {
+                tracing::debug!(?spoken, "a child of nobody's has said how the server speaks");
+                era.found(begun, spoken);
+            }
+            Err(error) => tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "the server does not start for nobody; the first user's child will say how it speaks"
+            ),
+        }
+    }
+
     /// How long a start, and the first thing that is asked of a child, may take.
     #[must_use]
     pub fn start_timeout(&self) -> Duration {
         self.lifecycle.settings.start_timeout
     }
 
-    /// The seat's child, started if need be.
+    /// The seat's child, started if need be; a server that crashed is waited for until it may be started again.
     ///
     /// # Errors
     /// When it cannot be started, or crashed too often to be started at once.
     pub async fn ready(&self, seat: &Seat) -> Result<Child, Unavailable> {
+        let by = Instant::now() + self.lifecycle.settings.start_wait;
         for _ in 0..TRIES {
-            if let Some(child) = self.settled(seat.slot()).await? {
+            if let Some(child) = self.settled(seat.slot(), by).await? {
                 return Ok(child);
             }
         }
@@ -128,20 +155,28 @@ impl Pool {
     }
 
     /// The slot's child, once it is clear whether there is one; nothing, where one has just ended.
-    async fn settled(&self, slot: &Arc<Slot>) -> Result<Option<Child>, Unavailable> {
+    async fn settled(&self, slot: &Arc<Slot>, by: Instant) -> Result<Option<Child>, Unavailable> {
         if let Some(child) = slot.child() {
             return Ok(Some(child));
         }
-        if self.lifecycle.shutdown.is_finishing() {
-            return Err(Unavailable::for_now("the server is shutting down"));
-        }
-        match slot.start() {
-            Start::Granted => Arc::clone(&self.lifecycle).spawn(Arc::clone(slot)),
-            Start::Refused(why) => return Err(why),
-            Start::Waits => {}
+        loop {
+            self.lifecycle.open()?;
+            match slot.start() {
+                Start::Granted => {
+                    Arc::clone(&self.lifecycle).spawn(Arc::clone(slot));
+                    break;
+                }
+                Start::Waits => break,
+                Start::Later { at, .. } if at <= by => tokio::select! {
+                    () = sleep_until(at) => {}
+                    () = self.lifecycle.shutdown.draining() => {}
+                },
+                Start::Later { why, .. } | Start::Refused(why) => return Err(why),
+            }
         }
         // The start has its own deadline; this one only catches a fault of ours.
-        let limit = self.lifecycle.settings.start_timeout * 3 + STOP_SLACK;
+        let settings = &self.lifecycle.settings;
+        let limit = settings.start_wait + settings.start_timeout * 3 + STOP_SLACK;
         match timeout(limit, slot.settled()).await {
             Ok(settled) => settled,
             Err(_) => Err(Unavailable::for_now("the server did not start in time")),
@@ -176,7 +211,7 @@ impl Pool {
     /// When a claim that the configuration needs is missing or unfit; the message names it.
     pub fn key(&self, connect: &Connect) -> Result<ChildKey, Unavailable> {
         let principal = connect.principal();
-        let authority = self.lifecycle.launcher.authority(principal).map_err(|error| {
+        let authority = self.lifecycle.starts.launcher.authority(principal).map_err(|error| {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "a caller's claims do not fit"
@@ -186,9 +221,10 @@ impl Pool {
         Ok(ChildKey { user: principal.user().clone(), authority, session: None })
     }
 
-    async fn settle_era(&self) -> Result<Option<Speech>, Unavailable> {
+    async fn settle_era(&self, connect: &Connect) -> Result<Option<Speech>, Unavailable> {
         let limit = self.lifecycle.settings.start_timeout * 2 + STOP_SLACK;
-        let settled = timeout(limit, self.lifecycle.era.settled()).await;
+        let settled =
+            timeout(limit, self.lifecycle.starts.era.settled(connect.principal().user())).await;
         settled.map_err(|_| Unavailable::for_now("the server did not start in time"))
     }
 

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use futures_util::future::join_all;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::capacity::{Capacity, Full, Reservation};
+use super::super::child::Child;
+use super::capacity::{Capacity, Full, Reservation, Share};
 use super::slots::Slots;
+use super::start_queue::StartQueue;
 use super::unavailable::{Retry, Unavailable};
 use crate::auth::UserId;
 
@@ -14,34 +17,79 @@ use crate::auth::UserId;
 const FULL_PAUSE: Duration = Duration::from_secs(10);
 /// How soon a start that waits for a place looks again whether there is one.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// For so long starts wait for a place although every process is in use, none starts and none ends: most calls are
+/// short.
+const ALL_IN_USE: Duration = Duration::from_secs(5);
+/// So many unused children are ended at once for those who wait: one that ignores the end of its stdin takes seconds.
+const MOST_MAKING_ROOM: usize = 32;
 
-/// A reservation for a process of this user. Where there is none, one that is about to come back is waited for, or an
-/// idle child makes room: of the same user, or of anybody.
-pub(super) async fn reserve(
+/// A share of what this user may have. Where he has all of it, a process that starts or ends is waited for, or one of
+/// his idle children makes room.
+pub(super) async fn share(
     capacity: &Arc<Capacity>,
     slots: &Slots,
     user: &UserId,
-    patience: Duration,
-) -> Result<Reservation, Unavailable> {
-    let give_up = Instant::now() + patience;
+    by: Instant,
+) -> Result<Share, Unavailable> {
     loop {
         let freed = capacity.freed();
-        let full = match capacity.take(user) {
-            Ok(reservation) => return Ok(reservation),
-            Err(full) => full,
-        };
-        if !capacity.is_freeing(full, user) {
-            match slots.retire_idlest(user, full) {
-                Some(child) => child.close(),
-                None => return Err(too_many(full)),
+        if let Some(share) = capacity.share(user) {
+            return Ok(share);
+        }
+        let own = capacity.count(Full::User, user);
+        if own.ending == 0 {
+            match slots.retire_idlest(user, Full::User) {
+                Some(child) => close(vec![child]).await,
+                // One that starts may come to nothing, or be unused soon.
+                None if own.starting > 0 => {}
+                None => return Err(too_many(Full::User)),
             }
         }
-        if Instant::now() >= give_up {
-            return Err(too_many(full));
+        if Instant::now() >= by {
+            return Err(too_many(Full::User));
         }
         // Another start may have been faster, so that this is looked at again.
         let _ = timeout(LOOK_AGAIN, freed).await;
     }
+}
+
+/// A place among all. Where there is none, one that is about to come back is waited for, and idle children make room,
+/// for those who wait behind this start as well.
+pub(super) async fn place(
+    mut share: Share,
+    slots: &Slots,
+    queue: &StartQueue,
+    by: Instant,
+) -> Result<Reservation, Unavailable> {
+    let capacity = Arc::clone(share.capacity());
+    let Ok(_looking) = timeout_at(by, capacity.looking.lock()).await else {
+        return Err(too_many(Full::All));
+    };
+    loop {
+        let freed = capacity.freed();
+        share = match share.enter() {
+            Ok(reservation) => return Ok(reservation),
+            Err(share) => share,
+        };
+        let all = capacity.count(Full::All, share.user());
+        let wanted = (queue.waiting() + 1).min(MOST_MAKING_ROOM);
+        let missing = wanted.saturating_sub(all.ending);
+        let leaving: Vec<Child> =
+            (0..missing).map_while(|_| slots.retire_idlest(share.user(), Full::All)).collect();
+        let in_use = leaving.is_empty() && all.ending == 0 && all.starting == 0;
+        close(leaving).await;
+        let now = Instant::now();
+        if now >= by || (in_use && now >= capacity.changed() + ALL_IN_USE) {
+            return Err(too_many(Full::All));
+        }
+        let _ = timeout(LOOK_AGAIN, freed).await;
+    }
+}
+
+/// Closes children that nobody uses, and lets their places count as coming back.
+async fn close(children: Vec<Child>) {
+    children.iter().for_each(Child::close);
+    let _ = timeout(LOOK_AGAIN, join_all(children.iter().map(Child::closed))).await;
 }
 
 fn too_many(full: Full) -> Unavailable {
@@ -53,46 +101,4 @@ fn too_many(full: Full) -> Unavailable {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::super::child::testing::{child, hello};
-    use super::super::slot::{ChildKey, Seat};
-    use super::*;
-    use crate::auth::Principal;
-    use crate::mcp::Era;
-    use crate::policy::Policy;
-    use crate::server::Profile;
-
-    const PATIENCE: Duration = Duration::from_secs(20);
-
-    #[tokio::test(start_paused = true)]
-    async fn a_place_is_made_waited_for_or_refused() {
-        let principal = Arc::new(Principal::local());
-        let user = principal.user().clone();
-        let (capacity, slots) = (Capacity::new(1, 1), Slots::default());
-        let reserve = || reserve(&capacity, &slots, &user, PATIENCE);
-        let first = reserve().await.unwrap();
-        let began = Instant::now();
-        assert_eq!(reserve().await.unwrap_err().retry, Retry::Time(Some(FULL_PAUSE)));
-        assert_eq!(began.elapsed(), Duration::ZERO, "nothing is about to come back");
-
-        let connect = Policy::WholeServer.connect(&principal).unwrap();
-        let key = ChildKey { user: user.clone(), authority: "a".into(), session: None };
-        let (seat, _) = slots.choose(key, &connect, &Profile::plain(), None, Seat::take);
-        seat.slot().start();
-        seat.slot().ready(&child(1, hello(Era::Legacy)));
-        drop(seat);
-        let ending = async {
-            // Its process notices that it was told to close.
-            tokio::task::yield_now().await;
-            first.ending();
-            drop(first);
-        };
-        let (second, ()) = tokio::join!(reserve(), ending);
-        assert!(slots.all().is_empty(), "the unused child made room");
-
-        let second = second.unwrap();
-        second.ending();
-        assert!(reserve().await.is_err(), "it did not come back in time");
-        assert!(began.elapsed() >= PATIENCE);
-    }
-}
+mod tests;

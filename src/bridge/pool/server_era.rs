@@ -2,6 +2,7 @@
 
 use tokio::sync::watch;
 
+use crate::auth::UserId;
 use crate::mcp::Era;
 use crate::server::{EraChoice, Speech};
 
@@ -9,10 +10,11 @@ use crate::server::{EraChoice, Speech};
 #[derive(Debug)]
 pub(super) struct ServerEra(watch::Sender<Knowledge>);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Knowledge {
     Unknown,
-    Probing,
+    /// By a start of this user's.
+    Probing(UserId),
     Known(Speech),
 }
 
@@ -27,15 +29,21 @@ impl ServerEra {
         }))
     }
 
-    /// Notes that a start that finds out is under way. Only a start may do so: whoever else did and then
-    /// started nothing would leave everybody waiting.
-    pub(super) fn probe(&self) {
-        self.change(Knowledge::Unknown, Knowledge::Probing);
+    /// Notes that a start of this user's, which finds out, is under way. Only a start may do so: whoever else did and
+    /// then started nothing would leave the user waiting.
+    pub(super) fn probe(&self, user: &UserId) {
+        self.change(|known| match known {
+            Knowledge::Unknown => Some(Knowledge::Probing(user.clone())),
+            _ => None,
+        });
     }
 
     /// A start that was to find out the era has not: the next one will.
-    pub(super) fn no_verdict(&self) {
-        self.change(Knowledge::Probing, Knowledge::Unknown);
+    pub(super) fn no_verdict(&self, user: &UserId) {
+        self.change(|known| match known {
+            Knowledge::Probing(own) if own == user => Some(Knowledge::Unknown),
+            _ => None,
+        });
     }
 
     /// A start that was to begin in this way has met a server of that era.
@@ -43,8 +51,8 @@ impl ServerEra {
         let learned = Speech::learned(begun, spoken);
         self.0.send_if_modified(|known| {
             // A start that knew beforehand has learned nothing, and one that has tried more knows better.
-            let news = match *known {
-                Knowledge::Unknown | Knowledge::Probing => true,
+            let news = match known {
+                Knowledge::Unknown | Knowledge::Probing(_) => true,
                 Knowledge::Known(Speech::ModernAtLeast) => begun == EraChoice::LegacyFirst,
                 Knowledge::Known(_) => false,
             };
@@ -57,29 +65,64 @@ impl ServerEra {
 
     /// How a child for clients of this era is to be spoken to at first.
     pub(super) fn choice(&self, clients: Era) -> EraChoice {
-        match *self.0.borrow() {
+        match &*self.0.borrow() {
             Knowledge::Known(speech) => speech.choice(clients),
-            Knowledge::Unknown | Knowledge::Probing => EraChoice::Probe,
+            Knowledge::Unknown | Knowledge::Probing(_) => EraChoice::Probe,
         }
     }
 
-    /// Waits while somebody probes; returns what the server speaks, or nothing where the next start will find it out.
-    pub(super) async fn settled(&self) -> Option<Speech> {
+    /// Whether a start would have to find out.
+    pub(super) fn is_open(&self) -> bool {
+        !matches!(&*self.0.borrow(), Knowledge::Known(_))
+    }
+
+    /// Waits while this user probes; returns what the server speaks, or nothing where the next start will find it out.
+    /// Others' starts are not waited for: one that hangs holds up nobody else.
+    pub(super) async fn settled(&self, user: &UserId) -> Option<Speech> {
         let mut known = self.0.subscribe();
-        let settled = known.wait_for(|known| *known != Knowledge::Probing).await;
-        match settled.map(|known| *known) {
-            Ok(Knowledge::Known(speech)) => Some(speech),
-            Ok(Knowledge::Unknown | Knowledge::Probing) | Err(_) => None,
+        let settled =
+            known.wait_for(|known| !matches!(known, Knowledge::Probing(own) if own == user));
+        match settled.await.as_deref() {
+            Ok(Knowledge::Known(speech)) => Some(*speech),
+            Ok(Knowledge::Unknown | Knowledge::Probing(_)) | Err(_) => None,
         }
     }
 
-    fn change(&self, from: Knowledge, to: Knowledge) {
-        self.0.send_if_modified(|known| {
-            let applies = *known == from;
-            if applies {
-                *known = to;
+    fn change(&self, change: impl FnOnce(&Knowledge) -> Option<Knowledge>) {
+        self.0.send_if_modified(|known| match change(known) {
+            Some(next) => {
+                *known = next;
+                true
             }
-            applies
+            None => false,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::auth::Principal;
+
+    #[tokio::test]
+    async fn nobody_waits_for_the_start_of_somebody_else() {
+        let user = |name| Principal::for_tests("https://idp.example", None, name, &[]);
+        let (alice, bob) = (user("alice"), user("bob"));
+        let era = ServerEra::new(EraChoice::Probe);
+        era.probe(alice.user());
+        era.probe(bob.user());
+        assert_eq!(era.settled(bob.user()).now_or_never(), Some(None));
+        assert_eq!(era.settled(alice.user()).now_or_never(), None);
+        // His start came to nothing, hers goes on.
+        era.no_verdict(bob.user());
+        assert_eq!(era.settled(alice.user()).now_or_never(), None);
+        let waiting = era.settled(alice.user());
+        era.found(EraChoice::Probe, Era::Legacy);
+        assert_eq!(waiting.await, Some(Speech::Legacy));
+        assert_eq!(era.settled(bob.user()).now_or_never(), Some(Some(Speech::Legacy)));
+        era.no_verdict(alice.user());
+        assert_eq!(era.choice(Era::Modern), EraChoice::Known(Era::Legacy));
     }
 }

@@ -15,6 +15,10 @@ pub struct Settings {
     pub era: EraChoice,
     /// From the start of the process to the end of the handshake.
     pub start_timeout: Duration,
+    /// How long a start may wait for its turn and its place, and a caller for a server that crashed to be started again.
+    pub start_wait: Duration,
+    /// Starts at a time.
+    pub most_starts: usize,
     /// How long a question waits for it to be clear whose it is, and a call for those it could be confused with.
     pub hold_limit: Duration,
     /// How long a child lives that nobody needs.

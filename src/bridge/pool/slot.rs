@@ -147,6 +147,11 @@ impl Slot {
         self.state.send_modify(|state| state.failed(cause, Instant::now()));
     }
 
+    /// Nobody waits for the child any more that was to be started.
+    pub(super) fn vacate(&self) {
+        self.state.send_modify(SlotState::vacate);
+    }
+
     /// The successor takes the child's place.
     pub(super) fn replace(&self, old: &Child, successor: &Child) -> Placement {
         let mut placement = Placement::Drains;
@@ -219,6 +224,11 @@ impl Slot {
     pub async fn decided(&self) {
         let decided = |state: &SlotState| state.child().is_some() || state.failure().is_some();
         let _ = self.state.subscribe().wait_for(decided).await;
+    }
+
+    /// Whether anybody uses its child, or waits for it; a session without calls does not.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.working.load(Ordering::Acquire) > 0
     }
 
     /// Whether the slot was only ever warmed up, and for nobody.
@@ -313,6 +323,7 @@ mod tests {
     use super::super::super::child::Role;
     use super::super::super::child::testing::{child, hello};
     use super::super::super::event::Notice;
+    use super::super::slot_state::Worth;
     use super::*;
     use crate::limits::Account;
     use crate::mcp::{Era, Raw};
@@ -359,7 +370,8 @@ mod tests {
             .join(Role::Session { capabilities: Raw::empty_object() }, &Account::unlimited());
         let listen =
             slot.subscribers.join(Role::Listen { lists: Vec::new() }, &Account::unlimited());
-        let crash = Fate::Crashed { how: "ended".to_owned(), lived: Duration::ZERO };
+        let (how, lived, worth) = ("ended".to_owned(), Duration::ZERO, Worth::Nothing);
+        let crash = Fate::Crashed { how, lived, worth };
         slot.ended(&child(1, hello(Era::Legacy)), &crash);
         assert!(session.mailbox().take().is_none());
         assert!(matches!(listen.mailbox().take(), Some(Notice::Gone)));

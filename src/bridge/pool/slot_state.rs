@@ -4,12 +4,13 @@
 //! [`Slot`](super::slot::Slot) applies transitions.
 //!
 //! ```text
-//! start           Empty, or Failed long enough ago → Starting
+//! start           Empty, or Failed or Resting long enough → Starting
 //! ready           Starting → Ready
 //! failed          Starting → Failed
-//! replace         Ready, Empty or Failed → Ready with the successor
+//! replace         Ready, Empty, Failed or Resting → Ready with the successor
 //! drain, retire   Ready → Empty
-//! ending, ended   Ready → Ending → Empty, or Failed where it keeps crashing
+//! vacate          Starting → Empty
+//! ending, ended   Ready → Ending → Empty, or Resting where it keeps crashing
 //! ```
 //!
 //! A child that leaves Ready in another way than by its end drains until that comes, whatever sits in its place.
@@ -21,7 +22,7 @@ use tokio::time::Instant;
 use super::super::child::Child;
 use super::unavailable::{Retry, Unavailable};
 
-/// A child that lived at least this long did not crash at once.
+/// A child that lived at least this long, or has answered a call, did not crash at once.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 /// A start that fails is not tried again sooner than this.
@@ -54,6 +55,11 @@ enum Current {
         why: Unavailable,
         until: Instant,
     },
+    /// It crashed again and again, and is started again after a while.
+    Resting {
+        why: Unavailable,
+        until: Instant,
+    },
 }
 
 /// Whether a child is to be started.
@@ -63,6 +69,8 @@ pub(super) enum Start {
     Granted,
     /// There is one, or somebody sees to it.
     Waits,
+    /// Not now, but then, for whoever can wait for it.
+    Later { at: Instant, why: Unavailable },
     /// Not now.
     Refused(Unavailable),
 }
@@ -101,7 +109,17 @@ pub(super) enum Fate {
         /// What is known of the end of its process.
         how: String,
         lived: Duration,
+        worth: Worth,
     },
+}
+
+/// What a child did for its clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Worth {
+    /// It answered a call at least.
+    Served,
+    /// Nothing.
+    Nothing,
 }
 
 // === impl SlotState ===
@@ -133,7 +151,7 @@ impl SlotState {
         self.retired
     }
 
-    /// Why there is no child, where a start or a crash is to blame.
+    /// Why there is no child, where a start is to blame.
     pub(super) fn failure(&self) -> Option<&Unavailable> {
         match &self.current {
             Current::Failed { why, .. } => Some(why),
@@ -146,10 +164,13 @@ impl SlotState {
         match &self.current {
             Current::Starting | Current::Ready(_) | Current::Ending { .. } => Start::Waits,
             Current::Failed { why, until } if now < *until => Start::Refused(why.clone()),
-            Current::Empty | Current::Failed { .. } if self.retired => {
+            Current::Resting { why, until } if now < *until => {
+                Start::Later { at: *until, why: why.clone() }
+            }
+            Current::Empty | Current::Failed { .. } | Current::Resting { .. } if self.retired => {
                 Start::Refused(Unavailable::for_now("the session has ended"))
             }
-            Current::Empty | Current::Failed { .. } => {
+            Current::Empty | Current::Failed { .. } | Current::Resting { .. } => {
                 self.current = Current::Starting;
                 Start::Granted
             }
@@ -179,12 +200,19 @@ impl SlotState {
             NotStarted::NeedsPeople(why) => (why, Retry::People, START_BACKOFF),
             NotStarted::NoProcess(why) => (why, Retry::Time(Some(START_BACKOFF)), START_BACKOFF),
             NotStarted::NoHandshake(why) => {
-                let wait = self.crashed(Duration::ZERO).max(START_BACKOFF);
+                let wait = self.crashed(Duration::ZERO, Worth::Nothing).max(START_BACKOFF);
                 (why, Retry::Time(Some(wait)), wait)
             }
         };
         let message = format!("the server could not be started: {why}");
         self.current = Current::Failed { why: Unavailable { message, retry }, until: now + wait };
+    }
+
+    /// Nobody waits for the child any more that was to be started.
+    pub(super) fn vacate(&mut self) {
+        if self.is_starting() {
+            self.current = Current::Empty;
+        }
     }
 
     /// A successor has introduced itself: the child of this number drains, and the successor takes its place. Where
@@ -195,7 +223,9 @@ impl SlotState {
                 self.drain();
                 self.place(successor)
             }
-            Current::Empty | Current::Failed { .. } => self.place(successor),
+            Current::Empty | Current::Failed { .. } | Current::Resting { .. } => {
+                self.place(successor)
+            }
             Current::Ready(_) | Current::Starting | Current::Ending { .. } => {
                 self.draining.push(successor);
                 Placement::Drains
@@ -227,14 +257,14 @@ impl SlotState {
     /// It is settled what the end of that child means; returns how many crashes there were in a row.
     pub(super) fn ended(&mut self, number: u64, fate: &Fate, now: Instant) -> u32 {
         let wait = match fate {
-            Fate::Crashed { lived, .. } => self.crashed(*lived),
+            Fate::Crashed { lived, worth, .. } => self.crashed(*lived, *worth),
             Fate::Closed | Fate::Withdrawn => Duration::ZERO,
         };
         self.draining.retain(|child| child.number() != number);
         if matches!(self.current, Current::Ending { number: own } if own == number) {
             self.current = match fate {
                 Fate::Crashed { how, .. } if !wait.is_zero() => {
-                    Current::Failed { why: self.keeps_crashing(how, wait), until: now + wait }
+                    Current::Resting { why: self.keeps_crashing(how, wait), until: now + wait }
                 }
                 _ => Current::Empty,
             };
@@ -252,8 +282,9 @@ impl SlotState {
     }
 
     /// Counts an unwanted end; returns how long the next child has to wait.
-    fn crashed(&mut self, lived: Duration) -> Duration {
-        self.crashes = if lived >= STABLE_AFTER { 1 } else { self.crashes + 1 };
+    fn crashed(&mut self, lived: Duration, worth: Worth) -> Duration {
+        let stable = lived >= STABLE_AFTER || worth == Worth::Served;
+        self.crashes = if stable { 1 } else { self.crashes + 1 };
         match self.crashes {
             0 | 1 => Duration::ZERO,
             many => Duration::from_secs(1 << (many - 2).min(5)).min(LONGEST_BACKOFF),

@@ -51,7 +51,10 @@ impl Legacy {
             Err(reply) => return reply,
         };
         match dispatch(context, &access, &session, message, params) {
-            Ok(Some(request)) => post::one(context, &access, arrival, &session, request).await,
+            Ok(Some(request)) => match context.gate.open() {
+                Ok(()) => post::one(context, &access, arrival, &session, request).await,
+                Err(refused) => Reply::refused(Some(&request.0), refused),
+            },
             Ok(None) => Reply::Accepted,
             Err(reply) => reply,
         }
@@ -75,7 +78,10 @@ impl Legacy {
             .and_then(|messages| dispatch_all(context, &access, &session, messages));
         match requests {
             Ok(requests) if requests.is_empty() => Reply::Accepted,
-            Ok(requests) => post::many(context, &access, &session, requests),
+            Ok(requests) => match context.gate.open() {
+                Ok(()) => post::many(context, &access, &session, requests),
+                Err(refused) => Reply::refused(None, refused),
+            },
             Err(reply) => reply,
         }
     }

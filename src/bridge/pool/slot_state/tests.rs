@@ -27,8 +27,8 @@ fn legacy(number: u64) -> Child {
     child(number, hello(Era::Legacy))
 }
 
-fn crash(lived: Duration) -> Fate {
-    Fate::Crashed { how: "ended".to_owned(), lived }
+fn crash() -> Fate {
+    Fate::Crashed { how: "ended".to_owned(), lived: QUICK, worth: Worth::Nothing }
 }
 
 /// The states in their order of life, each with nothing draining.
@@ -54,6 +54,7 @@ fn step(state: &mut SlotState, step: Step, now: Instant) -> String {
     let start = |start| match start {
         Start::Granted => "granted",
         Start::Waits => "waits",
+        Start::Later { .. } => "later",
         Start::Refused(_) => "refused",
     };
     let place = |placement| match placement {
@@ -81,7 +82,7 @@ fn step(state: &mut SlotState, step: Step, now: Instant) -> String {
             ""
         }
         Step::Crashed(number) => {
-            state.ended(number, &crash(QUICK), now);
+            state.ended(number, &crash(), now);
             ""
         }
     };
@@ -91,6 +92,7 @@ fn step(state: &mut SlotState, step: Step, now: Instant) -> String {
         Current::Ready(child) => format!("ready {}", child.number()),
         Current::Ending { number } => format!("ending {number}"),
         Current::Failed { .. } => "failed".to_owned(),
+        Current::Resting { .. } => "resting".to_owned(),
     };
     let draining = state.draining.iter().map(|child| format!("+{}", child.number()));
     let shown = [answer.to_owned(), current].into_iter().chain(draining);
@@ -209,16 +211,17 @@ async fn several_drain_beside_the_one_that_serves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn crash_loops_back_off_and_a_stable_run_forgives() {
+async fn crash_loops_back_off_and_what_served_is_none() {
     let now = Instant::now();
     let mut state = SlotState::default();
-    let mut crash_after = |lived| {
+    let mut crash_after = |lived, worth| {
         assert_eq!(state.start(now + LATER), Start::Granted);
         state.ready(legacy(1));
         state.ending(1);
-        let crashes = state.ended(1, &crash(lived), now);
+        let fate = Fate::Crashed { how: "ended".to_owned(), lived, worth };
+        let crashes = state.ended(1, &fate, now);
         let wait = match &state.current {
-            Current::Failed { why, until } => {
+            Current::Resting { why, until } => {
                 let wait = until.duration_since(now);
                 assert_eq!(why.retry, Retry::Time(Some(wait)));
                 assert!(why.message.contains(&format!("({crashes} times in a row")));
@@ -228,9 +231,43 @@ async fn crash_loops_back_off_and_a_stable_run_forgives() {
         };
         (crashes, wait)
     };
-    let waits: Vec<u64> = (0..9).map(|_| crash_after(QUICK).1).collect();
+    let waits: Vec<u64> = (0..9).map(|_| crash_after(QUICK, Worth::Nothing).1).collect();
     assert_eq!(waits, [0, 1, 2, 4, 8, 16, 30, 30, 30]);
-    assert_eq!(crash_after(STABLE_AFTER), (1, 0));
+    assert_eq!(crash_after(STABLE_AFTER, Worth::Nothing), (1, 0));
+    assert_eq!(crash_after(QUICK, Worth::Nothing), (2, 1));
+    for _ in 0..2 {
+        assert_eq!(crash_after(QUICK, Worth::Served), (1, 0), "it answered, and is no loop");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_while_it_rests_may_wait_and_who_waited_looks_again() {
+    use Step::{Crashed, Ending, Failed, Ready, Replace, Start, StartLater};
+    let now = Instant::now();
+    let resting: [Step; 8] =
+        [Start, Ready(1), Ending(1), Crashed(1), Start, Ready(2), Ending(2), Crashed(2)];
+    let table = [
+        (Start, "later resting"),
+        (StartLater, "granted starting"),
+        (Failed, "resting"),
+        (Replace { old: 2, by: 3 }, "serves ready 3"),
+    ];
+    for (event, expected) in table {
+        let mut state = SlotState::default();
+        resting.iter().for_each(|one| drop(step(&mut state, *one, now)));
+        assert!(state.is_settled() && state.failure().is_none());
+        assert_eq!(step(&mut state, event, now), expected, "{event:?}");
+    }
+}
+
+#[test]
+fn a_start_that_nobody_wants_leaves_an_empty_slot() {
+    let mut state = SlotState::default();
+    state.vacate();
+    assert_eq!(state.start(Instant::now()), Start::Granted);
+    state.vacate();
+    assert!(state.is_settled() && state.failure().is_none());
+    assert_eq!(state.start(Instant::now()), Start::Granted);
 }
 
 #[tokio::test(start_paused = true)]
