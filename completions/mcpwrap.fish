@@ -74,6 +74,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l audit -d 'Append
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l audit-durability -d 'Dispatch a call once its record has left the process, or is on the disk [default: written]' -r -f -a "written\t''
 synced\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l state-dir -d 'Keep state in this directory' -r -f -a "(__fish_complete_directories)"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l threads -d 'Work on this many threads; the children need the other cores [default: half the cores]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -l log-format -d 'Write the log in this form [default: text]' -r -f -a "text\t''
 json\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand dev" -s v -l verbose -d 'Log more; twice for everything'
@@ -163,6 +164,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l audit -d 'Appe
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l audit-durability -d 'Dispatch a call once its record has left the process, or is on the disk [default: written]' -r -f -a "written\t''
 synced\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l state-dir -d 'Keep state in this directory' -r -f -a "(__fish_complete_directories)"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l threads -d 'Work on this many threads; the children need the other cores [default: half the cores]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l log-format -d 'Write the log in this form [default: text]' -r -f -a "text\t''
 json\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -s v -l verbose -d 'Log more; twice for everything'
@@ -257,6 +259,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l audit -d 'Appe
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l audit-durability -d 'Dispatch a call once its record has left the process, or is on the disk [default: written]' -r -f -a "written\t''
 synced\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l state-dir -d 'Keep state in this directory' -r -f -a "(__fish_complete_directories)"
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l threads -d 'Work on this many threads; the children need the other cores [default: half the cores]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l log-format -d 'Write the log in this form [default: text]' -r -f -a "text\t''
 json\t''"
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -s v -l verbose -d 'Log more; twice for everything'

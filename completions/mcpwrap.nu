@@ -66,6 +66,7 @@ module completions {
     --audit: path             # Append audit records to this file, - for stderr
     --audit-durability: string@"nu-complete mcpwrap dev audit_durability" # Dispatch a call once its record has left the process, or is on the disk [default: written]
     --state-dir: directory    # Keep state in this directory
+    --threads: string         # Work on this many threads; the children need the other cores [default: half the cores]
     --log-format: string@"nu-complete mcpwrap dev log_format" # Write the log in this form [default: text]
     --verbose(-v)             # Log more; twice for everything
     --help(-h)                # Print help
@@ -185,6 +186,7 @@ module completions {
     --audit: path             # Append audit records to this file, - for stderr
     --audit-durability: string@"nu-complete mcpwrap serve audit_durability" # Dispatch a call once its record has left the process, or is on the disk [default: written]
     --state-dir: directory    # Keep state in this directory
+    --threads: string         # Work on this many threads; the children need the other cores [default: half the cores]
     --log-format: string@"nu-complete mcpwrap serve log_format" # Write the log in this form [default: text]
     --verbose(-v)             # Log more; twice for everything
     --help(-h)                # Print help
@@ -316,6 +318,7 @@ module completions {
     --audit: path             # Append audit records to this file, - for stderr
     --audit-durability: string@"nu-complete mcpwrap check audit_durability" # Dispatch a call once its record has left the process, or is on the disk [default: written]
     --state-dir: directory    # Keep state in this directory
+    --threads: string         # Work on this many threads; the children need the other cores [default: half the cores]
     --log-format: string@"nu-complete mcpwrap check log_format" # Write the log in this form [default: text]
     --verbose(-v)             # Log more; twice for everything
     --help(-h)                # Print help

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::parts::{self, Callers};
 use super::run::{Error, News, bind, until_stopped};
+use super::runtime::runtime;
 use super::watch::Watch;
 use crate::audit;
 use crate::auth::{Authenticator, Principal};
@@ -36,11 +37,7 @@ const DEADLINES: Deadlines = Deadlines {
 /// # Errors
 /// See [`Error`].
 pub fn dev(config: Dev, tell: impl Fn(News) + Send + Sync + 'static) -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|cause| Error::Runtime { cause })?;
-    runtime.block_on(run(config, Arc::new(tell)))
+    runtime(config.threads)?.block_on(run(config, Arc::new(tell)))
 }
 
 async fn run(config: Dev, tell: Arc<impl Fn(News) + Send + Sync + 'static>) -> Result<(), Error> {

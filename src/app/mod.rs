@@ -3,9 +3,11 @@
 mod callers;
 mod dev;
 mod hidden;
+mod outbound_client;
 mod parts;
 mod protect;
 mod run;
+mod runtime;
 pub mod secret;
 mod serve;
 mod shown;
@@ -18,6 +20,8 @@ pub use protect::{Rereading, protect};
 pub use run::{Error, News};
 pub use serve::{check, serve};
 
+pub(crate) use outbound_client::outbound_client;
 pub(crate) use run::until_stopped;
-pub(crate) use serve::{Built, build, outbound_client, runtime};
+pub(crate) use runtime::runtime;
+pub(crate) use serve::{Built, build};
 pub(crate) use sources::open_store;

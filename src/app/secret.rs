@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::run;
-use super::serve::runtime;
+use super::runtime::runtime;
 use super::sources::open_store;
 use crate::config::{self, Owner, Secret, SecretAction, SecretInput, SecretLocation};
 use crate::process;
@@ -78,7 +78,7 @@ pub fn secret(asked: Secret) -> Result<Outcome, Error> {
         SecretAction::Set { value, .. } => Some(read(value)?),
         SecretAction::List { .. } | SecretAction::Remove { .. } => None,
     };
-    runtime()?.block_on(act(asked, value.unwrap_or_default()))
+    runtime(config::default_threads())?.block_on(act(asked, value.unwrap_or_default()))
 }
 
 async fn act(asked: Secret, value: SecretString) -> Result<Outcome, Error> {

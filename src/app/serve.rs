@@ -1,12 +1,13 @@
 //! `mcpwrap serve`: every request is somebody, every user has his own child, his own credential, his own walls.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use url::Url;
 
+use super::outbound_client::outbound_client;
 use super::parts::{self, Callers};
 use super::run::{Error, News, bind, until_stopped};
+use super::runtime::runtime;
 use super::{callers, shown, sources, walls};
 use crate::audit::{self, Refusals};
 use crate::auth::{Authenticator, Clock, IssuerStatus, Verifier, metadata};
@@ -16,8 +17,8 @@ use crate::credentials::{Sources, Template};
 use crate::gate::{Confinement, Gate, HomeLimit, HomeScope, Homes, Isolated, Launcher, Trace};
 use crate::http::{Allowed, Challenge, Endpoint, Listener, Metadata, Proxies, Routes};
 use crate::limits::Accounts;
-use crate::outbound::{self, Authorities, Beside};
-use crate::private_file::{self, MAX_CERTIFICATES, Place, Readers};
+use crate::outbound;
+use crate::private_file::Place;
 use crate::problem::{Problem, chain};
 use crate::process::{Deadlines, Program, Spawner, leftovers};
 use crate::redact::Redactor;
@@ -33,7 +34,7 @@ const SCOPE_SHOWN: usize = 64;
 /// # Errors
 /// See [`Error`].
 pub fn serve(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Result<(), Error> {
-    runtime()?.block_on(async move {
+    runtime(config.threads)?.block_on(async move {
         let shutdown = Shutdown::new();
         let built = build(&config, &shutdown, &outbound_client(config.ca_file.as_deref())?).await;
         // What was begun for a configuration that turned out to be wrong ends as planned, not as a fault.
@@ -55,7 +56,7 @@ pub fn serve(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Resu
 /// # Errors
 /// What users would run into.
 pub fn check(config: Serve, tell: impl Fn(News) + Send + Sync + 'static) -> Result<(), Error> {
-    runtime()?.block_on(async move {
+    runtime(config.threads)?.block_on(async move {
         let shutdown = Shutdown::new();
         let built = build(&config, &shutdown, &outbound_client(config.ca_file.as_deref())?).await;
         // What was begun for a configuration that turned out to be wrong ends as planned, not as a fault.
@@ -100,27 +101,6 @@ pub(crate) struct Built {
     pub(crate) news: Vec<News>,
     /// What a child sees of the file system, and what it does not.
     pub(crate) shown: Vec<String>,
-}
-
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|cause| Error::Runtime { cause })
-}
-
-/// The client for provider and vault, which trusts the authorities of this file too.
-pub(crate) fn outbound_client(ca_file: Option<&Path>) -> Result<outbound::Client, Error> {
-    let authorities = match ca_file {
-        None => Authorities::system(),
-        Some(path) => {
-            let pem = private_file::read_given(path, Readers::Others, MAX_CERTIFICATES)
-                .map_err(|cause| Error::CaFile { cause: cause.into() })?;
-            Authorities::of(&pem, Beside::System)
-                .map_err(|cause| Error::CaFile { cause: cause.into() })?
-        }
-    };
-    outbound::Client::new(authorities).map_err(|cause| Error::Outbound { cause })
 }
 
 /// Puts everything together; whatever is wrong with the configuration is said at once.

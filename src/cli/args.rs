@@ -97,7 +97,7 @@ pub struct ChildArgs {
     pub name: Option<OsString>,
 }
 
-/// What the process says and keeps.
+/// What the process says and keeps, and what it takes.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
@@ -110,6 +110,9 @@ pub struct OutputArgs {
     /// Keep state in this directory
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub state_dir: Option<OsString>,
+    /// Work on this many threads; the children need the other cores [default: half the cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<OsString>,
     /// What is logged.
     #[command(flatten)]
     pub log: LogArgs,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytestring::ByteString;
 use http::{HeaderMap, Method};
 
+use super::beat::Beat;
 use super::context::{Arrival, Context};
 use super::headers;
 use super::legacy::{self, Legacy};
@@ -25,6 +26,7 @@ pub struct Front {
     context: Arc<Context>,
     legacy: Legacy,
     modern: Modern,
+    beat: Arc<Beat>,
 }
 
 // === impl Front ===
@@ -36,7 +38,8 @@ impl Front {
         let context = Arc::new(context);
         let legacy = Legacy::new(Arc::clone(&context));
         let modern = Modern::new(Arc::clone(&context));
-        let front = Arc::new(Self { context, legacy, modern });
+        let beat = Beat::start(&context.shutdown);
+        let front = Arc::new(Self { context, legacy, modern, beat });
         let (sweeper, store) = (Arc::clone(&front), Arc::clone(&front));
         front.context.shutdown.spawn("expire sessions and suspended calls", async move {
             sweeper.sweep().await;
@@ -80,6 +83,7 @@ impl Front {
 
     /// Serves one request.
     pub async fn serve(&self, arrival: Arrival) -> Reply {
+        self.beat.keep();
         match arrival.method {
             Method::POST => self.post(arrival).await,
             Method::GET => self.get(&arrival),

@@ -5,6 +5,7 @@
 //! of status codes, axum or processes, and cannot reach a child but through the gate; `http/` writes the typed
 //! [`Reply`] that comes out.
 
+mod beat;
 mod context;
 mod front;
 mod headers;

@@ -10,7 +10,7 @@ use super::http::{self, Http, Listen};
 use super::layers::{Layers, Origins, Typed};
 use super::output::{self, Audit, AuditDurability, Trace};
 use super::wrong::Wrong;
-use super::{key, name, value};
+use super::{key, name, threads, value};
 use crate::credentials::Users;
 use crate::problem::Problem;
 use crate::telemetry;
@@ -47,6 +47,8 @@ pub struct Dev {
     pub log: telemetry::Settings,
     /// Where to keep state; off means in memory alone.
     pub state_dir: Option<PathBuf>,
+    /// How many threads work on calls.
+    pub threads: usize,
     /// The answer to a child that asks for its roots outside any call.
     pub roots: Vec<PathBuf>,
     /// Who said what, for faults that are found later.
@@ -112,6 +114,7 @@ pub fn dev(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<Dev,
         audit_durability: output::audit_durability(&mut layers),
         log: output::log(&mut layers),
         state_dir: layers.path(&key::STATE_DIR),
+        threads: threads::resolve(&mut layers),
         roots: layers.paths(&key::ROOTS),
         origins: layers.origins(key::dev()),
         warnings: std::mem::take(&mut layers.warnings),

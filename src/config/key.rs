@@ -64,6 +64,7 @@ keys! {
     MAX_LINE = "max-line", One;
     ROOTS = "roots", Lines;
     STATE_DIR = "state-dir", One;
+    THREADS = "threads", One;
     AUDIT = "audit", One;
     AUDIT_DURABILITY = "audit-durability", One;
     LOG_FORMAT = "log-format", One;
@@ -142,6 +143,7 @@ const SHARED: &[Key] = &[
     MAX_LINE,
     ROOTS,
     STATE_DIR,
+    THREADS,
     AUDIT,
     AUDIT_DURABILITY,
     LOG_FORMAT,

@@ -19,6 +19,7 @@ mod serve;
 mod state;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod value;
 mod wrong;
 
@@ -38,3 +39,4 @@ pub use serve::{
     UidRange, serve,
 };
 pub use state::{Store, store};
+pub use threads::default_threads;

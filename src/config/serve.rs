@@ -16,7 +16,7 @@ use super::layers::{Layers, Origins, Typed};
 use super::output::{self, Audit, AuditDurability};
 use super::value;
 use super::wrong::Wrong;
-use super::{key, state};
+use super::{key, state, threads};
 use crate::credentials::{CredentialSpec, Delivery, Users};
 use crate::problem::Problem;
 use crate::store::keys::KeySource;
@@ -73,6 +73,8 @@ pub struct Serve {
     pub file: Option<PathBuf>,
     /// Where to keep state.
     pub state_dir: PathBuf,
+    /// How many threads work on calls.
+    pub threads: usize,
     /// The answer to a child that asks for its roots outside any call.
     pub roots: Vec<PathBuf>,
     /// Who said what, for faults that are found later.
@@ -191,6 +193,7 @@ pub fn serve(
         log: output::log(&mut layers),
         file: layers.path(&key::CONFIG),
         state_dir: state::dir(&mut layers),
+        threads: threads::resolve(&mut layers),
         roots: layers.paths(&key::ROOTS),
         origins: layers.origins(key::serve()),
         warnings: std::mem::take(&mut layers.warnings),

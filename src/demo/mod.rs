@@ -157,7 +157,7 @@ pub enum Error {
 /// See [`Error`].
 pub fn demo(rounds: Rounds, tell: impl Fn(News) + Send + Sync) -> Result<(), Error> {
     let directory = DemoDirectory::new()?;
-    let result = runtime()?.block_on(run_in(&directory, rounds, &tell));
+    let result = runtime(config::default_threads())?.block_on(run_in(&directory, rounds, &tell));
     drop(directory);
     result
 }

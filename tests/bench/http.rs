@@ -80,6 +80,10 @@ impl Endpoint {
         Some(Self { authority: authority.to_owned(), path: format!("/{path}") })
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}{}", self.authority, self.path)
+    }
+
     pub(crate) fn connect(&self) -> io::Result<TcpStream> {
         let stream = TcpStream::connect(&self.authority)?;
         stream.set_nodelay(true)?;
@@ -114,6 +118,16 @@ impl Endpoint {
         let mut buffer = vec![0; READ];
         while connection.receive(&mut buffer)? != Received::Whole {}
         Ok(connection.reply.answer())
+    }
+}
+
+// === impl Template ===
+
+impl Template {
+    /// What stands before the id, and what behind it.
+    pub(crate) fn around_id(&self) -> (&[u8], &[u8]) {
+        let at = self.id_at.unwrap_or(self.bytes.len());
+        (&self.bytes[..at], self.bytes.get(at + ID_DIGITS..).unwrap_or_default())
     }
 }
 

@@ -11,6 +11,7 @@ mod echo;
 mod floor;
 mod http;
 mod load;
+mod outside;
 mod peers;
 mod proc;
 mod report;

@@ -9,10 +9,11 @@ use super::Effort;
 use super::echo::{Era, LARGE};
 use super::http::{Template, load};
 use super::load::Sample;
+use super::outside;
 use super::proc;
 use super::report::{Budget, Report};
 use super::served::{Served, Tool, echo};
-use super::stdio::Direct;
+use super::stdio::{Cores, Direct};
 
 /// Calls in flight where throughput is measured.
 pub(crate) const MANY: usize = 16;
@@ -112,8 +113,8 @@ impl Subjects {
             Slice::FloorOne => (&self.floor, &self.floor_call, 1),
             Slice::PassOne => (&self.old, &self.old_call, 1),
             Slice::PassLarge => (&self.old, &self.old_large, LARGE_AT_ONCE),
-            Slice::DirectOne => return self.direct(Tool::Echo, 1, time),
-            Slice::DirectLarge => return self.direct(Tool::Large, LARGE_AT_ONCE, time),
+            Slice::DirectOne => return self.direct(Tool::Echo, 1, time, Cores::One),
+            Slice::DirectLarge => return self.direct(Tool::Large, LARGE_AT_ONCE, time, Cores::All),
         };
         let before = proc::cpu(served.pid());
         let sample = load(&served.endpoint, template, at_once, time, &mut self.next_id)?;
@@ -121,9 +122,15 @@ impl Subjects {
         Ok(Measured { sample, cpu })
     }
 
-    fn direct(&mut self, tool: Tool, at_once: usize, time: Duration) -> io::Result<Measured> {
+    fn direct(
+        &mut self,
+        tool: Tool,
+        at_once: usize,
+        time: Duration,
+        cores: Cores,
+    ) -> io::Result<Measured> {
         let line = format!("{}\n", tool.body(Era::Legacy));
-        let sample = self.direct.load(&line, at_once, time)?;
+        let sample = self.direct.load(&line, at_once, time, cores)?;
         Ok(Measured { sample, cpu: Duration::ZERO })
     }
 }
@@ -160,20 +167,20 @@ pub(crate) fn run(effort: Effort, report: &mut Report) {
         report.add(
             "cpu of a call, of the floor's",
             "cpu",
-            Budget::AtMost(3.0),
+            Budget::AtMost(2.0),
             pass.cpu() / floor.cpu(),
         );
         let sum = p50(&floor_one) + p50(&direct_one);
         report.add(
             "one call, of floor + direct stdio",
             "p50",
-            Budget::AtMost(1.1),
+            Budget::AtMost(1.5),
             p50(&pass_one) / sum,
         );
         report.add(
             "1 MiB results, of direct stdio",
             "rate",
-            Budget::AtLeast(0.85),
+            Budget::AtLeast(0.8),
             rate(&large) / rate(&direct_large),
         );
         report.add(
@@ -200,8 +207,48 @@ pub(crate) fn run(effort: Effort, report: &mut Report) {
         report.add("direct stdio, 1 MiB results", "MiB/s", none, rate(&direct_large) * size);
         report.add("mcpwrap, 1 MiB results", "MiB/s", none, rate(&large) * size);
     }
+    from_outside(&subjects, effort, report).unwrap();
     let loaded = proc::memory(subjects.old.pid());
     report.add("memory after all rounds, anonymous", "MiB", Budget::None, loaded.anonymous / MIB);
+}
+
+/// The ratios as `wrk` sees them, where it is here.
+fn from_outside(subjects: &Subjects, effort: Effort, report: &mut Report) -> io::Result<()> {
+    if !outside::is_here() {
+        return Ok(());
+    }
+    let mut first = 2_000_000_000;
+    let mut seen = |served: &Served, template: &Template, at_once| {
+        let before = proc::cpu(served.pid());
+        let seen = outside::load(&served.endpoint, template, at_once, effort.slice, first)?;
+        let cpu = proc::cpu(served.pid()).saturating_sub(before);
+        first += seen.calls as u64 + MANY as u64;
+        io::Result::Ok((seen, cpu.as_secs_f64() * 1e6 / seen.calls))
+    };
+    let mut direct = Direct::start(echo(&std::env::current_exe()?, Era::Legacy))?;
+    let line = format!("{}\n", Tool::Echo.body(Era::Legacy));
+    for _ in 0..effort.rounds {
+        let (floor, _) = seen(&subjects.floor, &subjects.floor_call, 1)?;
+        let (pass, _) = seen(&subjects.old, &subjects.old_call, 1)?;
+        let stdio = direct.load(&line, 1, effort.slice, Cores::One)?.p50();
+        let (floor_many, floor_cpu) = seen(&subjects.floor, &subjects.floor_call, MANY)?;
+        let (pass_many, pass_cpu) = seen(&subjects.old, &subjects.old_call, MANY)?;
+        let ratios = [
+            ("wrk: one call, of floor + direct stdio", "p50", pass.p50 / (floor.p50 + stdio)),
+            ("wrk: cpu of a call, of the floor's", "cpu", pass_cpu / floor_cpu),
+            ("wrk: 16 in flight, of the floor", "rate", pass_many.rate / floor_many.rate),
+        ];
+        let budgets = [Budget::AtMost(1.5), Budget::AtMost(2.0), Budget::AtLeast(0.5)];
+        for ((name, unit, value), budget) in ratios.into_iter().zip(budgets) {
+            report.add(name, unit, budget, value);
+        }
+        report.add("wrk: floor, one call", "p50 µs", Budget::None, floor.p50);
+        report.add("wrk: mcpwrap, one call", "p50 µs", Budget::None, pass.p50);
+        report.add("wrk: floor, 16 in flight", "calls/s", Budget::None, floor_many.rate);
+        report.add("wrk: mcpwrap, 16 in flight", "calls/s", Budget::None, pass_many.rate);
+        report.add("wrk: mcpwrap, cpu of a call", "µs", Budget::None, pass_cpu);
+    }
+    Ok(())
 }
 
 /// Measures one slice for long enough to be looked at.

@@ -1,12 +1,30 @@
 //! The direct way: the same child over its pipes, with nobody between.
+//!
+//! A blocking loop of one thread that writes and reads, as fast as it can be had: for single calls it shares a core with
+//! the child, so that neither waits for the other's core to wake up, and for large results the pipes are as wide as
+//! mcpwrap's and each has a core.
 
 use std::io::{self, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+
 use super::load::Sample;
 
 const READ: usize = 256 * 1024;
+const WIDE: i32 = 1024 * 1024;
+
+/// Where the two ends of a direct way run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cores {
+    /// Both on one.
+    One,
+    /// Wherever they like.
+    All,
+}
 
 /// A child that is spoken to directly.
 #[derive(Debug)]
@@ -24,6 +42,8 @@ impl Direct {
         let gone = || io::Error::other("a pipe is missing");
         let input = child.stdin.take().ok_or_else(gone)?;
         let output = child.stdout.take().ok_or_else(gone)?;
+        fcntl(&input, FcntlArg::F_SETPIPE_SZ(WIDE))?;
+        fcntl(&output, FcntlArg::F_SETPIPE_SZ(WIDE))?;
         Ok(Self { child, input, output, buffer: vec![0; READ] })
     }
 
@@ -33,7 +53,24 @@ impl Direct {
         line: &str,
         at_once: usize,
         time: Duration,
+        cores: Cores,
     ) -> io::Result<Sample> {
+        let (own, child) = (Pid::from_raw(0), Pid::from_raw(self.child.id().cast_signed()));
+        let all = sched_getaffinity(own)?;
+        if let Cores::One = cores {
+            let mut one = CpuSet::new();
+            let first = (0..CpuSet::count()).find(|cpu| all.is_set(*cpu).unwrap_or(false));
+            one.set(first.unwrap_or(0))?;
+            sched_setaffinity(child, &one)?;
+            sched_setaffinity(own, &one)?;
+        }
+        let sample = self.calls(line, at_once, time);
+        sched_setaffinity(child, &all)?;
+        sched_setaffinity(own, &all)?;
+        sample
+    }
+
+    fn calls(&mut self, line: &str, at_once: usize, time: Duration) -> io::Result<Sample> {
         let mut sample = Sample::default();
         let start = Instant::now();
         let mut id = 0;
