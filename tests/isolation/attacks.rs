@@ -157,6 +157,9 @@ fn escapes(tally: &mut Tally, targets: &Targets) {
     tally.note("planted in a tree", "emptied", emptied);
 }
 
+/// `FS_IOC_RESVSP64` (linux/falloc.h).
+const RESVSP64: u32 = 0x4030_582a;
+
 /// Calls of the kernel that no server needs, each with what the walls say to it: any other answer is the kernel's own.
 fn calls(tally: &mut Tally) {
     let (new_user, child) = (libc::CLONE_NEWUSER, libc::SIGCHLD);
@@ -168,6 +171,13 @@ fn calls(tally: &mut Tally) {
         ("clone", libc::SYS_clone, clone, libc::EPERM),
         ("clone3", libc::SYS_clone3, clone3, libc::ENOSYS),
         ("tiocsti", libc::SYS_ioctl, format!("0, {}, my $c = 'x'", libc::TIOCSTI), libc::EPERM),
+        ("reserve", libc::SYS_fallocate, "0, 1, 0, 4096".to_owned(), libc::EOPNOTSUPP),
+        (
+            "reserve64",
+            libc::SYS_ioctl,
+            format!("0, {RESVSP64}, my $s = ' ' x 48"),
+            libc::EOPNOTSUPP,
+        ),
         ("netlink", libc::SYS_socket, of(libc::AF_NETLINK, "3, 4"), libc::EAFNOSUPPORT),
         ("vsock", libc::SYS_socket, of(libc::AF_VSOCK, "1, 0"), libc::EAFNOSUPPORT),
         ("packet", libc::SYS_socket, of(libc::AF_PACKET, "3, 768"), libc::EAFNOSUPPORT),

@@ -149,3 +149,16 @@ async fn no_file_is_larger_than_a_home() {
     let said = fs::read_to_string(Path::new(who(&answer, "HOME")).join("said")).unwrap();
     assert!(said.ends_with("1048576\n"), "{said}");
 }
+
+/// Space beyond a file's end is no part of its size, and still of the disk.
+#[tokio::test]
+async fn no_file_takes_space_beyond_its_end() {
+    let provider = Provider::start().await;
+    let take = "(fallocate --length 500000 $HOME/within; fallocate --keep-size --length 3000000 $HOME/beyond) > $HOME/said 2>&1; stat -c %b $HOME/within $HOME/beyond >> $HOME/said; rm $HOME/beyond";
+    let setup = Mcpwrap::serve().oidc(&provider).flags(["--home-size", "1MiB"]);
+    let served = first(setup, take).start().await;
+    let answer = served.caller(&provider.token("alice")).whoami().await;
+    let said = fs::read_to_string(Path::new(who(&answer, "HOME")).join("said")).unwrap();
+    assert!(said.ends_with("\n0\n"), "{said}");
+    assert!(!said.ends_with("\n0\n0\n"), "what is within the limit may be taken: {said}");
+}

@@ -141,6 +141,10 @@ const NAMESPACES: &[i32] = &[
 const TERMINAL: &[u64] = &[libc::TIOCSTI, TIOCLINUX];
 const TIOCLINUX: u64 = 0x541c;
 
+/// Requests that take space beyond a file's end as `fallocate` does: `FS_IOC_RESVSP`, `FS_IOC_RESVSP64` and
+/// `FS_IOC_ZERO_RANGE` (linux/falloc.h).
+const RESERVING: &[u64] = &[0x4030_5828, 0x4030_582a, 0x4030_5839];
+
 /// The families of sockets that servers need; of netlink only what tells a library its own addresses and routes.
 const FAMILIES: &[i32] = &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
@@ -160,6 +164,7 @@ fn programs(others: Others) -> Option<Vec<BpfProgram>> {
         program(absent, Errno::ENOSYS)?,
         program(refused(others).ok()?, Errno::EPERM)?,
         program(sockets().ok()?, Errno::EAFNOSUPPORT)?,
+        program(reservations().ok()?, Errno::EOPNOTSUPP)?,
     ];
     if cfg!(target_arch = "x86_64") {
         programs.push(x32());
@@ -213,6 +218,21 @@ fn sockets() -> Result<Rules, seccompiler::BackendError> {
     Ok(Rules::from([
         (libc::SYS_socket, vec![unlisted, netlink]),
         (libc::SYS_socketpair, vec![pair]),
+    ]))
+}
+
+/// Space beyond a file's end, which counts for no limit to its size (`RLIMIT_FSIZE`): as if the file system could not
+/// give it. To give space back is allowed.
+fn reservations() -> Result<Rules, seccompiler::BackendError> {
+    let (keep, punch) =
+        (libc::FALLOC_FL_KEEP_SIZE.unsigned_abs(), libc::FALLOC_FL_PUNCH_HOLE.unsigned_abs());
+    let keeping = SeccompCmpOp::MaskedEq(u64::from(keep | punch));
+    let requests = RESERVING
+        .iter()
+        .map(|request| rule(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, *request));
+    Ok(Rules::from([
+        (libc::SYS_fallocate, vec![rule(1, SeccompCmpArgLen::Dword, keeping, u64::from(keep))?]),
+        (libc::SYS_ioctl, requests.collect::<Result<_, _>>()?),
     ]))
 }
 
