@@ -41,6 +41,8 @@ pub mod home;
 pub mod leftovers;
 mod own_environment;
 #[cfg(unix)]
+mod removal;
+#[cfg(unix)]
 pub mod resolve;
 mod running;
 mod settings;

@@ -1,7 +1,6 @@
 //! How much of the disk a home uses, and what of it can be given back without a loss.
 
 use std::collections::HashSet;
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -12,6 +11,7 @@ use nix::sys::stat::{Mode, fstatat};
 use nix::sys::statvfs::statvfs;
 
 use super::Home;
+use crate::process::removal;
 
 /// What the smallest file counts: names use up a file system too.
 const LEAST: u64 = 4096;
@@ -54,19 +54,19 @@ impl Home {
         })
     }
 
-    /// Removes what nobody may rely on: temporary files, caches, sockets. To be called when no child uses it.
+    /// Removes what nobody may rely on: temporary files, caches, sockets, not the directories that hold them. To be called
+    /// when no child uses it. Blocks.
     ///
     /// # Errors
     ///
     /// If something cannot be removed; the rest is.
     pub fn clear_scratch(&self) -> io::Result<()> {
-        // A link that a child left there is removed and not followed.
-        let remove = |path: &Path| match fs::remove_dir_all(path) {
+        let empty = |path: &Path| match removal::empty(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         };
-        let removed = [&self.tmp, &self.cache, &self.runtime].map(|path| remove(path));
-        removed.into_iter().collect()
+        let emptied = [&self.tmp, &self.cache, &self.runtime].map(|path| empty(path));
+        emptied.into_iter().collect()
     }
 }
 

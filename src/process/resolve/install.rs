@@ -16,7 +16,7 @@ use super::{Error, Installer, Package, Resolved, frozen, survivors, tree};
 use crate::hex;
 use crate::process::home::{self, Home, Whose};
 use crate::process::walls::{Identity, Paths, Walls};
-use crate::process::{ChildCommand, Environment, Exit, Spawner, environment};
+use crate::process::{ChildCommand, Environment, Exit, Spawner, environment, removal};
 
 /// Large packages over slow lines, compilers included.
 const WITHIN: Duration = Duration::from_secs(600);
@@ -82,7 +82,7 @@ pub(super) async fn install(
             program
         }
     };
-    fs::remove_dir_all(&scratch.root).map_err(failed(&scratch.root))?;
+    removal::remove(&scratch.root).map_err(failed(&scratch.root))?;
     let mut trees = tree::of_program(&program);
     trees.push(dir.join("tree"));
     trees.extend(tree::of_arguments(&package.args, state_dir));
@@ -105,7 +105,7 @@ fn digest(package: &Package) -> String {
 fn prepare(dir: &Path, ids: Option<(u32, u32)>) -> Result<PathBuf, Error> {
     if dir.exists() {
         frozen::thaw(dir).map_err(failed(dir))?;
-        fs::remove_dir_all(dir).map_err(failed(dir))?;
+        removal::remove(dir).map_err(failed(dir))?;
     }
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true).mode(0o755).create(dir).map_err(failed(dir))?;
