@@ -111,7 +111,7 @@ pub enum Error {
 /// Whether these ids are there, and kept for nobody.
 #[must_use]
 pub fn is_free(range: &RangeInclusive<u32>) -> bool {
-    reserved::fits(range, &reserved::all(), &reserved::mapped())
+    reserved::fits(range, &reserved::all(), &reserved::mapped()) && reserved::named(range).is_none()
 }
 
 // === impl Uids ===
@@ -123,7 +123,8 @@ impl Uids {
     ///
     /// If the system has a user in the range, or the file cannot be opened or was damaged.
     pub fn open(state_dir: &Path, range: RangeInclusive<u32>) -> Result<Self, Error> {
-        if let Some(by) = reserved::all().into_iter().find(|one| one.overlaps(&range)) {
+        let local = reserved::all().into_iter().find(|one| one.overlaps(&range));
+        if let Some(by) = local.or_else(|| reserved::named(&range)) {
             return Err(Error::Taken { first: *range.start(), last: *range.end(), by });
         }
         let path = state_dir.join(FILE);
@@ -136,16 +137,18 @@ impl Uids {
         Ok(uids)
     }
 
-    /// A range that nobody has, where mcpwrap is root and may give ids: from the lowest that was given to a user before,
-    /// so that a restart finds the same.
+    /// A range that nobody has, as far as can be asked, where mcpwrap is root and may give ids: from the lowest that was
+    /// given to a user before to at least the highest, so that a restart finds the same.
     #[must_use]
     pub fn default_range(state_dir: &Path) -> Option<RangeInclusive<u32>> {
         if !nix::unistd::geteuid().is_root() {
             return None;
         }
         let text = fs::read_to_string(state_dir.join(FILE)).unwrap_or_default();
-        let given = text.lines().filter_map(|line| line.split_once(' ')?.0.parse().ok()).min();
-        reserved::free(given, &reserved::all(), &reserved::mapped())
+        let given: Vec<u32> =
+            text.lines().filter_map(|line| line.split_once(' ')?.0.parse().ok()).collect();
+        let given = given.iter().min().copied().zip(given.iter().max().copied());
+        reserved::free(given, &reserved::all(), &reserved::mapped(), reserved::named)
     }
 
     /// The id of a user; the first time it is written down before it is told. What it costs does not depend on how many

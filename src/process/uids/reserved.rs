@@ -4,6 +4,8 @@ use std::fmt;
 use std::fs;
 use std::ops::RangeInclusive;
 
+use nix::unistd::{Gid, Group, Uid, User};
+
 /// Whom the system itself knows.
 const KNOWN: &[&str] = &["/etc/passwd", "/etc/group"];
 /// Which ids users may take in user namespaces of their own (subuid(5), subgid(5)).
@@ -97,6 +99,17 @@ fn map(text: &str) -> Vec<RangeInclusive<u32>> {
     lines.collect()
 }
 
+/// Whose the first or the last of a range is for the name service: SSSD and LDAP have users that no local file names.
+/// The many between cannot be asked for.
+pub(super) fn named(range: &RangeInclusive<u32>) -> Option<Reserved> {
+    [*range.start(), *range.end()].into_iter().find_map(|id| {
+        let user = User::from_uid(Uid::from_raw(id)).ok().flatten().map(|user| user.name);
+        let group = || Some(Group::from_gid(Gid::from_raw(id)).ok()??.name);
+        let whose = format!("{}'s for the name service (nsswitch.conf)", user.or_else(group)?);
+        Some(Reserved { first: id, last: id, whose })
+    })
+}
+
 /// Whether a range is nobody's and exists.
 pub(super) fn fits(
     range: &RangeInclusive<u32>,
@@ -110,16 +123,22 @@ pub(super) fn fits(
         && !reserved.iter().any(|one| one.overlaps(range))
 }
 
-/// A range that is nobody's and exists; the one that starts with `given`, if any was given before.
+/// A range that is nobody's and exists; the one that starts with the lowest and holds the highest of what was `given`
+/// before, if any was.
 pub(super) fn free(
-    given: Option<u32>,
+    given: Option<(u32, u32)>,
     reserved: &[Reserved],
     mapped: &[Vec<RangeInclusive<u32>>; 2],
+    named: impl Fn(&RangeInclusive<u32>) -> Option<Reserved>,
 ) -> Option<RangeInclusive<u32>> {
     let of = |first: u32, count: u32| Some(first..=first.checked_add(count - 1)?);
-    let fits = |range: &RangeInclusive<u32>| fits(range, reserved, mapped);
-    if let Some(first) = given {
-        return [MANY, FEW].into_iter().filter_map(|count| of(first, count)).find(fits);
+    let fits =
+        |range: &RangeInclusive<u32>| fits(range, reserved, mapped) && named(range).is_none();
+    if let Some((first, last)) = given {
+        let ranges = [MANY, FEW].into_iter().filter_map(|count| of(first, count));
+        // A range that was chosen by hand before may have been wider.
+        let whole = ranges.map(|range| first..=last.max(*range.end()));
+        return whole.chain([first..=last]).find(fits);
     }
     let places = STARTS.into_iter().flat_map(|(first, count)| {
         (0..TRIED).filter_map(move |nth| of(first.checked_add(count.checked_mul(nth)?)?, count))
@@ -159,21 +178,41 @@ mod tests {
 
     #[test]
     fn a_free_range_is_found_and_found_again() {
-        let first = free(None, &[], &whole()).unwrap();
+        let nobody = |_: &RangeInclusive<u32>| None;
+        let first = free(None, &[], &whole(), nobody).unwrap();
         assert_eq!(first, UNUSED..=UNUSED + MANY - 1);
         let taken = Reserved { first: UNUSED + 5, last: UNUSED + 5, whose: String::new() };
-        let second = free(None, std::slice::from_ref(&taken), &whole()).unwrap();
+        let second = free(None, std::slice::from_ref(&taken), &whole(), nobody).unwrap();
         assert_eq!(*second.start(), UNUSED + MANY);
-        assert_eq!(free(Some(300_000), &[], &whole()).unwrap(), 300_000..=365_535);
+        let again = |given| free(Some(given), &[], &whole(), nobody).unwrap();
+        assert_eq!(again((300_000, 300_000)), 300_000..=365_535);
+        assert_eq!(again((300_000, 900_000)), 300_000..=900_000, "nobody loses what he was given");
         // Whose files would these be, if others were chosen?
-        assert_eq!(free(Some(UNUSED), &[taken], &whole()), None);
+        assert_eq!(free(Some((UNUSED, UNUSED + 7)), &[taken], &whole(), nobody), None);
     }
 
     #[test]
     fn only_ids_that_exist_here_are_chosen() {
         let container = [map("0 100000 65536"), map("0 100000 65536")];
-        assert_eq!(free(None, &[], &container).unwrap(), 10_000..=26_383);
+        assert_eq!(free(None, &[], &container, |_| None).unwrap(), 10_000..=26_383);
         let one = [map("1000 1000 1"), map("0 0 4294967295")];
-        assert_eq!(free(None, &[], &one), None);
+        assert_eq!(free(None, &[], &one, |_| None), None);
+    }
+
+    #[test]
+    fn whoever_the_name_service_knows_is_no_stranger() {
+        let root = named(&(0..=4_000_000_001)).unwrap();
+        assert_eq!(root.to_string(), "0 is root's for the name service (nsswitch.conf)");
+        assert_eq!(named(&(4_000_000_000..=4_000_000_001)), None);
+        let directory = |range: &RangeInclusive<u32>| {
+            let id = *range.end();
+            (id == UNUSED + MANY - 1).then(|| Reserved {
+                first: id,
+                last: id,
+                whose: String::new(),
+            })
+        };
+        let found = free(None, &[], &whole(), directory).unwrap();
+        assert_eq!(*found.start(), UNUSED + MANY);
     }
 }
