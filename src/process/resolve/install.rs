@@ -83,8 +83,8 @@ pub(super) async fn install(
         }
     };
     removal::remove(&scratch.root).map_err(failed(&scratch.root))?;
-    let mut trees = tree::of_program(&program);
-    trees.push(dir.join("tree"));
+    let elsewhere = |path| Error::Elsewhere { package: package.specs.join(" "), path };
+    let mut trees = tree::of_installed(&program, &dir.join("tree")).map_err(elsewhere)?;
     trees.extend(tree::of_arguments(&package.args, state_dir));
     trees.retain(|tree| !scratch.state_dir.starts_with(tree));
     Ok(Resolved { program, args: package.args.clone(), trees: tree::fewest(trees) })

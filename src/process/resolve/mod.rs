@@ -118,6 +118,16 @@ pub enum Error {
         /// The deadline.
         within: Duration,
     },
+    /// It is installed, and would have every child see what is no part of it.
+    #[error(
+        "the installation of {package} leads to {path}, which belongs neither to it nor to an interpreter in PATH"
+    )]
+    Elsewhere {
+        /// What was installed.
+        package: String,
+        /// What it leads to.
+        path: PathBuf,
+    },
     /// It is installed, but has no such program.
     #[error("{package} has no program {program:?}; it has {found:?}")]
     NoProgram {

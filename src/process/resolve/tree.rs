@@ -1,8 +1,9 @@
 //! Which files belong to a program: the smallest directory around it that makes a whole, its interpreter's included.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// What every child may read anyway.
@@ -15,6 +16,10 @@ const DEPTH: usize = 4;
 const FIRST_LINE: u64 = 256;
 /// What stands at the root of a whole.
 const MARKS: &[&str] = &["package.json", "pyproject.toml", "pyvenv.cfg", "deno.json", "Gemfile"];
+/// What runs the programs of packages, beside every version of Python.
+const INTERPRETERS: &[&str] = &["node", "nodejs", "npm", "deno", "bun", "uv"];
+/// No file that describes an environment of Python is as long.
+const LONGEST: u64 = 64 * 1024;
 /// How far up the root of a whole is looked for.
 const HEIGHT: usize = 6;
 /// What a program finds beside the directory that it lies in.
@@ -77,6 +82,42 @@ pub(super) fn of_program(program: &Path) -> Vec<PathBuf> {
     let bases: Vec<PathBuf> = trees.iter().flat_map(|tree| base_of_environment(tree)).collect();
     trees.extend(bases);
     fewest(trees)
+}
+
+/// What an installed program reads beside the system: its own tree and what the interpreters in `PATH` read. Whoever wrote
+/// the tree also wrote what leads on from it.
+///
+/// # Errors
+///
+/// If it leads anywhere else: there.
+pub(super) fn of_installed(program: &Path, tree: &Path) -> Result<Vec<PathBuf>, PathBuf> {
+    let known: Vec<PathBuf> = interpreters().iter().flat_map(|path| of_program(path)).collect();
+    let mut trees = of_program(program);
+    let may = |found: &PathBuf| {
+        // What lies in the tree is shown as a part of it, wherever its links lead.
+        let real = || found.canonicalize().unwrap_or_else(|_| found.clone());
+        found.starts_with(tree) || known.iter().any(|known| real().starts_with(known))
+    };
+    if let Some(elsewhere) = trees.iter().find(|found| !may(found)) {
+        return Err(elsewhere.clone());
+    }
+    trees.push(tree.to_owned());
+    Ok(trees)
+}
+
+/// Those of `PATH` that packages are made for.
+fn interpreters() -> Vec<PathBuf> {
+    let dirs = std::env::var_os("PATH").unwrap_or_default();
+    let entries = std::env::split_paths(&dirs).filter_map(|dir| dir.read_dir().ok()).flatten();
+    let names: BTreeSet<OsString> = entries
+        .flatten()
+        .map(|entry| entry.file_name())
+        .filter(|name| {
+            let name = name.as_encoded_bytes();
+            name.starts_with(b"python") || INTERPRETERS.iter().any(|one| one.as_bytes() == name)
+        })
+        .collect();
+    names.iter().flat_map(|name| all_in_path(name)).collect()
 }
 
 /// Without those that lie in others.
@@ -164,7 +205,10 @@ fn interpreter(path: &Path) -> Option<PathBuf> {
 
 /// A virtual environment borrows the rest of Python from where it was made.
 fn base_of_environment(tree: &Path) -> Vec<PathBuf> {
-    let text = std::fs::read_to_string(tree.join("pyvenv.cfg")).unwrap_or_default();
+    let file = tree.join("pyvenv.cfg");
+    // A link of a package may lead to a device without an end.
+    let read = || io::read_to_string(File::open(&file)?.take(LONGEST));
+    let text = if file.is_file() { read().unwrap_or_default() } else { String::new() };
     let mut lines = text.lines();
     let home = lines.find_map(|line| line.strip_prefix("home")?.trim().strip_prefix('='));
     home.map(|home| around(&Path::new(home.trim()).join("python"))).unwrap_or_default()
@@ -199,6 +243,42 @@ mod tests {
         assert_eq!(of_program(Path::new("/usr/bin/env")), Vec::<PathBuf>::new());
         let args = ["x", "--file=/etc/hostname", "/"].map(OsString::from);
         assert!(!of_arguments(&args, &dir).contains(&"/".into()));
+    }
+
+    /// A package writes what leads on from its own files.
+    #[test]
+    fn what_is_installed_leads_nowhere_but_to_interpreters() {
+        let (dir, victim) = (Scratch::new(), Scratch::new());
+        let (tree, secret) = (dir.join("tree"), victim.join("id_rsa"));
+        let venv = tree.join("tools/server");
+        fs::create_dir_all(venv.join("bin")).unwrap();
+        fs::write(&secret, "a secret").unwrap();
+        let (program, config) = (venv.join("bin/server"), venv.join("pyvenv.cfg"));
+        let shebang = |path: &Path| fs::write(&program, format!("#!{}\n", path.display())).unwrap();
+        let based =
+            |path: &Path| fs::write(&config, format!("home = {}\n", path.display())).unwrap();
+        let found = || of_installed(&program, &tree).map(fewest);
+        based(Path::new("/usr/bin"));
+        shebang(&venv.join("bin/python"));
+        assert_eq!(found(), Ok(vec![tree.clone()]));
+        shebang(&secret);
+        assert_eq!(found(), Err(victim.to_path_buf()));
+        let winding = victim.strip_prefix("/").unwrap();
+        shebang(&Path::new("/usr/../").join(winding).join("id_rsa"));
+        assert_eq!(found(), Err(victim.to_path_buf()));
+        shebang(&venv.join("bin/python"));
+        based(&victim);
+        assert_eq!(found(), Err(victim.to_path_buf()));
+        based(&tree.join("python/bin"));
+        fs::remove_file(&program).unwrap();
+        std::os::unix::fs::symlink(&secret, &program).unwrap();
+        assert_eq!(found(), Err(victim.to_path_buf()));
+        fs::remove_file(&program).unwrap();
+        shebang(Path::new("/usr/bin/env python3"));
+        assert!(found().unwrap().contains(&tree), "whatever python that is");
+        fs::remove_file(&config).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &config).unwrap();
+        assert!(found().unwrap().contains(&tree));
     }
 
     #[test]
