@@ -220,7 +220,7 @@ pub struct IsolationArgs {
     /// Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]
     #[arg(long, value_name = "LEVEL", value_parser = Words(&["strict", "basic"]))]
     pub isolation: Option<OsString>,
-    /// Run children under these user ids [default: as root, a range that nobody has]
+    /// Run children under these user ids [default: as root, a range that no local file names]
     #[arg(long, value_name = "FIRST-LAST")]
     pub uid_range: Option<OsString>,
     /// Let children read this file or directory too (repeatable)

@@ -8,6 +8,7 @@
 
 mod usage;
 
+use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsFd;
@@ -128,12 +129,7 @@ struct Entered {
 /// If a digest is no plain name, a directory cannot be made, is a symbolic link, or belongs to somebody else.
 pub fn prepare(state_dir: &Path, whose: Whose<'_>, ids: Option<(u32, u32)>) -> Result<Home, Error> {
     let Whose { user, tenant, authority } = whose;
-    for digest in [Some(user), tenant, authority].into_iter().flatten() {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        if digest.is_empty() || digest.len() > DIGEST || !digest.bytes().all(plain) {
-            return Err(Error::Digest { digest: digest.to_owned() });
-        }
-    }
+    whose.check()?;
     let own = Owner { uid: geteuid().as_raw(), gid: None };
     let user_own = ids.map_or(own, |(uid, gid)| Owner { uid, gid: Some(gid) });
     // Somebody with another user id has to pass through what is ours to reach what is his.
@@ -154,23 +150,60 @@ pub fn prepare(state_dir: &Path, whose: Whose<'_>, ids: Option<(u32, u32)>) -> R
             &all.directory(&authority[..authority.len().min(SHORT)], mode, passed_by)?
         }
     };
-    let make = |name| Ok(around.directory(name, PRIVATE, user_own)?.path);
-    Ok(Home {
-        home: make("home")?,
-        tmp: make("tmp")?,
-        cache: make("cache")?,
-        config: make("config")?,
-        data: make("data")?,
-        state: make("state")?,
-        runtime: make("run")?,
-        root: root.path.clone(),
-        state_dir: state.path,
-    })
+    let home = Home::of_dirs(&around.path, &root.path, &state.path);
+    for path in home.writable() {
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        around.directory(name, PRIVATE, user_own)?;
+    }
+    Ok(home)
+}
+
+/// The homes that a user's authorities have.
+///
+/// # Errors
+///
+/// If a digest is no plain name.
+pub fn of_user(state_dir: &Path, whose: Whose<'_>) -> Result<Vec<Home>, Error> {
+    whose.check()?;
+    let state_dir = state_dir.canonicalize().unwrap_or_else(|_| state_dir.to_owned());
+    let tenant = state_dir.join(HOMES).join(whose.tenant.unwrap_or(NO_TENANT));
+    let root = tenant.join(whose.user);
+    let dirs = root.join(AUTHORITIES).read_dir().into_iter().flatten().flatten();
+    Ok(dirs.map(|dir| Home::of_dirs(&dir.path(), &root, &state_dir)).collect())
+}
+
+// === impl Whose ===
+
+impl Whose<'_> {
+    /// Whether its digests lead nowhere else.
+    fn check(&self) -> Result<(), Error> {
+        for digest in [Some(self.user), self.tenant, self.authority].into_iter().flatten() {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+            if digest.is_empty() || digest.len() > DIGEST || !digest.bytes().all(plain) {
+                return Err(Error::Digest { digest: digest.to_owned() });
+            }
+        }
+        Ok(())
+    }
 }
 
 // === impl Home ===
 
 impl Home {
+    fn of_dirs(dir: &Path, root: &Path, state_dir: &Path) -> Self {
+        Self {
+            home: dir.join("home"),
+            tmp: dir.join("tmp"),
+            cache: dir.join("cache"),
+            config: dir.join("config"),
+            data: dir.join("data"),
+            state: dir.join("state"),
+            runtime: dir.join("run"),
+            root: root.to_owned(),
+            state_dir: state_dir.to_owned(),
+        }
+    }
+
     /// The directory of credentials that its user may read and nobody but mcpwrap may change.
     ///
     /// # Errors

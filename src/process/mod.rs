@@ -68,6 +68,6 @@ pub use own_environment::own_variable;
 pub use running::Process;
 pub use settings::Deadlines;
 pub use system::{
-    ProcessHandle, Spawner, Stderr, Stdin, Stdout, conceal_variables, may_execute_in, probe,
+    ProcessHandle, Spawner, Stderr, Stdin, Stdout, Tree, conceal_variables, may_execute_in, probe,
     protect_memory, raise_open_files, stage_main,
 };

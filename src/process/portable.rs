@@ -39,6 +39,10 @@ pub struct ProcessHandle {
     deadlines: Arc<Deadlines>,
 }
 
+/// A process with everything that descends from it, as far as it is known here.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tree;
+
 /// What the task that owns the process can be told.
 #[derive(Clone, Copy, Debug)]
 enum Order {
@@ -140,6 +144,15 @@ impl Spawner {
 }
 
 impl Spawner {
+    /// Nobody has an id of his own here.
+    ///
+    /// # Errors
+    ///
+    /// Always.
+    pub async fn end_all_of(&self, _: u32) -> Result<Exit, Error> {
+        Err(Error::NoWalls)
+    }
+
     /// There is nothing to look from behind.
     ///
     /// # Errors
@@ -220,9 +233,25 @@ fn terminate(_: u32) {}
 #[cfg(not(unix))]
 fn kill_group(_: u32) {}
 
+// === impl Tree ===
+
+impl Tree {
+    /// Files without a name are not known here.
+    #[must_use]
+    pub fn nameless(self, _: &Path) -> Option<u64> {
+        Some(0)
+    }
+}
+
 // === impl ProcessHandle ===
 
 impl ProcessHandle {
+    /// What was started, to look at.
+    #[must_use]
+    pub fn tree(&self) -> Tree {
+        Tree
+    }
+
     /// Resolves when the process has ended.
     pub async fn exited(&self) -> Exit {
         let mut state = self.state.clone();

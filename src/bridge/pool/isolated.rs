@@ -124,6 +124,7 @@ impl Isolated {
             tenant: tenant.as_deref(),
             authority: (self.homes.scope == HomeScope::Authority).then_some(authority),
         };
+        self.homes.limit.room(whose)?;
         let home = home::prepare(&self.homes.state_dir, whose, ids)
             .map_err(|cause| LaunchError::Home { cause })?;
         let watched = Some(self.homes.limit.admit(&home)?);

@@ -20,7 +20,7 @@ use crate::credentials::{self, CredentialSet, Sources};
 use crate::mcp::Lines;
 use crate::process::walls::Walls;
 use crate::process::{
-    self, ChildCommand, Environment, Exit, Process, ProcessHandle, Spawner, Stdin, stderr,
+    self, ChildCommand, Environment, Exit, Process, ProcessHandle, Spawner, Stdin, Tree, stderr,
 };
 use crate::redact::{Learned, Redactor};
 use crate::server::PROBE;
@@ -83,7 +83,8 @@ pub(super) struct Launched {
     /// While anything of it may still be shown.
     _masks: Arc<Vec<Learned>>,
     files: Vec<FileInUse>,
-    watched: Option<Watched>,
+    /// The home, where there is a limit to it.
+    pub(super) watched: Option<Watched>,
     /// Comes back when nothing of the process is left.
     reservation: Arc<Reservation>,
 }
@@ -239,11 +240,6 @@ impl Launched {
         self.tail.lines()
     }
 
-    /// The home, where there is a limit to it.
-    pub(super) fn watched(&self) -> Option<Watched> {
-        self.watched.clone()
-    }
-
     /// Names, sources and keyed fingerprints of what the child was given, for the audit log.
     pub(super) fn given(&self) -> Vec<String> {
         let show = |one: &credentials::Credential| {
@@ -255,6 +251,11 @@ impl Launched {
     /// Notes that the process is ready for work.
     pub(super) fn is_running(&self) {
         self.reservation.running();
+    }
+
+    /// It, to look at.
+    pub(super) fn tree(&self) -> Tree {
+        self.handle.tree()
     }
 
     /// Notes that the process is on its way out.

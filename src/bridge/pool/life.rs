@@ -39,14 +39,14 @@ impl Running {
     pub(super) async fn live(self, slot: &Arc<Slot>, around: Around<'_>) {
         let Self { child, mut actor, mut launched } = self;
         let born = Instant::now();
-        let watched = launched.watched();
+        let (watched, tree) = (launched.watched.take(), launched.tree());
         let end = {
             let Launched { stdin, lines, .. } = &mut launched;
             tokio::select! {
                 end = actor.run(lines, stdin, around.grace) => end,
                 () = around.shutdown.overdue() => End::Closed,
                 () = slot.tokens.withdrawn() => End::Withdrawn,
-                why = is_full(watched.as_ref()) => End::Exceeded(why),
+                why = is_full(watched.as_ref(), tree) => End::Exceeded(why),
             }
         };
         launched.is_ending();
@@ -66,7 +66,6 @@ impl Running {
         }
         let served = actor.has_served();
         actor.fail(&ErrorObject::internal(last_answer(&end, exit.as_ref()))).await;
-        let mut exceeded = None;
         let fate = match end {
             End::Closed => Fate::Closed,
             End::Withdrawn => {
@@ -80,7 +79,6 @@ impl Running {
             }
             End::Exceeded(why) => {
                 tracing::warn!(user = slot.principal.user().digest(), "a child is stopped: {why}");
-                exceeded = watched;
                 Fate::Closed
             }
             End::Exited | End::Broken(_) => Fate::Crashed {
@@ -103,8 +101,8 @@ impl Running {
             Fate::Closed => "it was closed",
         };
         recording::ended(around.audit, &slot.principal, &child, why);
-        if let Some(watched) = exceeded {
-            watched.clear().await;
+        if let Some(watched) = watched {
+            watched.leave().await;
         }
     }
 }

@@ -15,6 +15,8 @@ use crate::process::removal;
 
 /// What the smallest file counts: names use up a file system too.
 const LEAST: u64 = 4096;
+/// What every home consists of: seven directories, the one that holds them, and one for credentials.
+const DIRECTORIES: u64 = 9;
 /// The system's unit of what a file occupies.
 const BLOCK: u64 = 512;
 /// What lies deeper cannot be measured; each level holds a descriptor meanwhile.
@@ -45,13 +47,15 @@ impl Home {
     #[must_use]
     pub fn exceeds(&self, most: u64) -> bool {
         let mut count = Count { left: most, seen: HashSet::new() };
-        self.writable().into_iter().any(|path| {
-            let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-            match Dir::open(path, flags, Mode::empty()) {
-                Ok(dir) => count.directory(dir, DEPTH).is_err(),
-                Err(errno) => errno != Errno::ENOENT,
-            }
-        })
+        count.home(self).is_err()
+    }
+
+    /// Whether homes together hold more than `most` bytes, with the directories that they consist of. Blocks.
+    #[must_use]
+    pub fn exceed(homes: &[Self], most: u64) -> bool {
+        let mut count = Count { left: most, seen: HashSet::new() };
+        let homes = &mut homes.iter();
+        homes.any(|home| count.take(DIRECTORIES * LEAST).and_then(|()| count.home(home)).is_err())
     }
 
     /// Removes what nobody may rely on: temporary files, caches, sockets, not the directories that hold them. To be called
@@ -73,6 +77,22 @@ impl Home {
 // === impl Count ===
 
 impl Count {
+    fn home(&mut self, home: &Home) -> Result<(), Exceeded> {
+        home.writable().into_iter().try_for_each(|path| {
+            let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+            match Dir::open(path, flags, Mode::empty()) {
+                Ok(dir) => self.directory(dir, DEPTH),
+                Err(Errno::ENOENT) => Ok(()),
+                Err(_) => Err(Exceeded),
+            }
+        })
+    }
+
+    fn take(&mut self, bytes: u64) -> Result<(), Exceeded> {
+        self.left = self.left.checked_sub(bytes).ok_or(Exceeded)?;
+        Ok(())
+    }
+
     fn directory(&mut self, mut dir: Dir, depth: usize) -> Result<(), Exceeded> {
         let names: Vec<_> = dir
             .iter()
@@ -95,7 +115,7 @@ impl Count {
                 continue;
             }
             let bytes = u64::try_from(found.st_blocks).unwrap_or_default().saturating_mul(BLOCK);
-            self.left = self.left.checked_sub(bytes.max(LEAST)).ok_or(Exceeded)?;
+            self.take(bytes.max(LEAST))?;
             if kind.is_none_or(|kind| kind == Type::Directory) {
                 let flags =
                     OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;

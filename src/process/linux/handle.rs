@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::live::KillDeadline;
+use super::live::{KillDeadline, Live};
+use super::nameless::Tree;
 use super::report::{KILL, TERMINATE};
 use super::wakeup::Wakeup;
 use crate::process::exit::State;
@@ -18,6 +19,7 @@ use crate::process::{Deadlines, Exit};
 #[derive(Clone, Debug)]
 pub struct ProcessHandle {
     inner: Arc<Inner>,
+    tree: Tree,
     state: watch::Receiver<State>,
 }
 
@@ -42,10 +44,18 @@ impl ProcessHandle {
     pub(super) fn new(
         terms: Terms,
         lifeline: UnixStream,
-        kill_deadline: Arc<KillDeadline>,
+        live: &Live,
         state: watch::Receiver<State>,
     ) -> Self {
-        Self { inner: Arc::new(Inner { terms, lifeline, kill_deadline }), state }
+        let kill_deadline = Arc::clone(&live.kill_deadline);
+        let inner = Arc::new(Inner { terms, lifeline, kill_deadline });
+        Self { inner, tree: Tree(live.pid()), state }
+    }
+
+    /// What was started, to look at.
+    #[must_use]
+    pub fn tree(&self) -> Tree {
+        self.tree
     }
 
     /// Resolves when the process has ended and nothing of its tree is left.

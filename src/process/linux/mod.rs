@@ -6,6 +6,7 @@ mod init;
 mod launch;
 mod live;
 mod look;
+mod nameless;
 mod noexec;
 mod open_files;
 mod pid_namespace;
@@ -29,6 +30,7 @@ use std::process::ExitCode;
 use pid_namespace::PidNamespace;
 
 pub use handle::ProcessHandle;
+pub use nameless::Tree;
 pub use noexec::may_execute_in;
 pub use open_files::raise_open_files;
 pub use probe::probe;

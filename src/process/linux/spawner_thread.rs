@@ -140,9 +140,9 @@ impl SpawnerThread {
         let lifeline = launched.lifeline.try_clone();
         let (sender, state) = watch::channel(State::default());
         let live = Live::new(terms.name.clone(), launched.child, launched.lifeline, sender);
-        let kill_deadline = live.kill_deadline.clone();
+        let handle = lifeline.map(|lifeline| ProcessHandle::new(terms, lifeline, &live, state));
         self.live.push(live);
-        let handle = ProcessHandle::new(terms, lifeline?, kill_deadline, state);
+        let handle = handle?;
         Ok(Started { handle, streams: launched.streams })
     }
 
