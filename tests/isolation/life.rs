@@ -1,6 +1,8 @@
 //! Behind walls a command lives and dies as it does without them; in namespaces it cannot even try to stay.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
 
 use mcpwrap::process::walls::{Form, Identity, Walls};
 use mcpwrap::process::{Error, ExecFailure, Exit, probe};
@@ -9,8 +11,8 @@ use nix::unistd::Pid;
 
 use crate::children::{output, parent_of, spawner, start};
 use crate::proc::{Marker, field};
-use crate::users::{Kind, State, alone, as_ordinary, as_root, permitted};
-use crate::wait::eventually;
+use crate::users::{Kind, State, alone, as_ordinary, as_root, is_root, notice, permitted};
+use crate::wait::{eventually, soon};
 
 /// Every kind of walls that whoever runs this can have, in one test for root and one for everybody else.
 const OF_ROOT: &[Kind] = &[Kind::Uid, Kind::UidAlone];
@@ -259,4 +261,35 @@ async fn the_first_process_of_a_namespace_is_small_and_knows_nothing() {
         assert!(anonymous < 2048, "{anonymous} kB");
         assert_eq!(process.handle.kill().await, Exit::Signal(9));
     }
+}
+
+/// A chain of processes of which each starts the next and ends is in no list of processes for long.
+#[tokio::test]
+async fn nobody_outruns_the_end_of_his_user_id() {
+    use std::os::unix::process::CommandExt;
+    // Of no user, no other test, and no one else here.
+    const UID: u32 = 1_987_654_321;
+    if !is_root() {
+        notice("the end of a user id needs root");
+        return;
+    }
+    // For minutes at most, if it is not ended.
+    let chain = "setpgrp; while (time < $^T + 300) { fork and exit }";
+    let perl = |uid, script: &str| {
+        let mut command = std::process::Command::new("perl");
+        command.args(["-e", script]).uid(uid).stdout(Stdio::piped()).spawn().unwrap()
+    };
+    let mut first = perl(UID, chain);
+    let (mut second, mut other) = (perl(UID, "sleep 1000"), perl(UID + 1, "sleep 1000"));
+    first.wait().unwrap();
+    assert_eq!(spawner().end_all_of(UID).await.unwrap(), Exit::Code(0));
+    assert_eq!(second.wait().unwrap().signal(), Some(9));
+    let other_lives = other.try_wait().unwrap().is_none();
+    other.kill().unwrap();
+    other.wait().unwrap();
+    assert!(other_lives);
+    // Whoever is left of the chain holds its stdout.
+    let held = first.stdout.take().unwrap();
+    let read = tokio::task::spawn_blocking(move || std::io::read_to_string(held).unwrap());
+    assert_eq!(soon("the end of all of them", read).await.unwrap(), "");
 }

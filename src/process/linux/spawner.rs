@@ -1,5 +1,6 @@
 //! The way to a process: hands the request to the spawner thread and the specification to stage 2.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +15,8 @@ use super::pid_namespace::PidNamespace;
 use super::spawner_thread::{SpawnRequest, SpawnerThread, Started};
 use super::spec::{Purpose, Spec, Text};
 use super::wakeup::Wakeup;
-use crate::process::{ChildCommand, Deadlines, Error, Exit, Process, Program};
+use crate::process::walls::Walls;
+use crate::process::{ChildCommand, Deadlines, Environment, Error, Exit, Process, Program};
 
 /// Requests that wait for the spawner thread; further callers wait in line, each under his own deadline.
 const QUEUE: usize = 256;
@@ -86,6 +88,31 @@ impl Spawner {
             Ok(denied.into_iter().filter_map(|number| paths.get(number).cloned()).collect())
         };
         tokio::time::timeout(within, looked)
+            .await
+            .unwrap_or_else(|_| Err(Error::Deadline { name: command.name.clone(), within }))
+    }
+
+    /// Ends every process of a user id that is root's to give, however fast they fork, and yields whether that could be
+    /// done: one of them may end who does it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no process to do it.
+    pub async fn end_all_of(&self, uid: u32) -> Result<Exit, Error> {
+        let command = ChildCommand {
+            program: OsString::new(),
+            args: Vec::new(),
+            env: Environment::cleared(),
+            cwd: None,
+            name: format!("the end of user id {uid}"),
+            walls: Walls::None,
+        };
+        let within = self.deadlines.start;
+        let done = async {
+            let process = self.start(&command, Purpose::EndAllOf(uid)).await?;
+            Ok(process.handle.exited().await)
+        };
+        tokio::time::timeout(within, done)
             .await
             .unwrap_or_else(|_| Err(Error::Deadline { name: command.name.clone(), within }))
     }

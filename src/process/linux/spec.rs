@@ -36,6 +36,8 @@ pub(super) enum Purpose<'a> {
     Execute,
     /// Looks whether it could, and which of these paths the command would find.
     Look(Vec<Text<'a>>),
+    /// Becomes nothing, but ends every process of this user id.
+    EndAllOf(u32),
 }
 
 /// A string of the system, which need not be UTF-8: a JSON string where it is, else a list of bytes.
@@ -52,7 +54,8 @@ impl<'a> Spec<'a> {
         command: &'a ChildCommand,
         purpose: Purpose<'a>,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        if command.walls.ids().is_some_and(|(uid, gid)| uid == 0 || gid == 0) {
+        let root = command.walls.ids().is_some_and(|(uid, gid)| uid == 0 || gid == 0);
+        if root || matches!(purpose, Purpose::EndAllOf(0)) {
             return Err(Error::RootIdentity);
         }
         if let Some(path) = exposed(&command.walls) {

@@ -46,11 +46,15 @@ fn serve_purpose(supervisor: i32, spec: RawFd, status: &File) -> Result<(), Exec
     lower_open_files(spec.open_files)
         .map_err(|errno| preparation("limit its descriptors", errno))?;
     limit_files(&spec).map_err(|errno| preparation("limit the size of its files", errno))?;
+    if let Purpose::EndAllOf(uid) = spec.purpose {
+        return Ok(walls::end_all_of(uid)?);
+    }
     walls::raise(&spec.walls, supervisor)?;
     std::env::set_current_dir(&*spec.cwd.0)
         .map_err(|error| ExecFailure::WorkingDirectory { errno: errno(&error) })?;
     match &spec.purpose {
         Purpose::Execute => Err(execute(&spec)),
+        Purpose::EndAllOf(_) => Ok(()),
         Purpose::Look(paths) => {
             look::program(Path::new(&*spec.program.0))?;
             look::around(paths).map_err(|error| preparation("tell what it sees", errno_of(&error)))

@@ -71,7 +71,7 @@ pub(super) async fn install(
             // What was started under an id of its own and got away from its supervisor could still write.
             if let Some((uid, _)) = ids {
                 let left = |count| Error::Survivors { package: package.specs.join(" "), count };
-                survivors::end(uid).await.map_err(left)?;
+                survivors::end(spawner, uid).await.map_err(left)?;
             }
             ran?;
             let program = find(package, &tree)?;

@@ -3,33 +3,27 @@
 use std::fs;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use tokio::time::{Instant, sleep};
+
+use crate::process::{Exit, Spawner};
 
 /// How often it is looked for them.
 const ROUND: Duration = Duration::from_millis(5);
-/// After this they are given up: they start faster than they are ended.
+/// After this they are given up: they cannot be ended.
 const WITHIN: Duration = Duration::from_secs(5);
-/// So many looks that find nobody are the end: one may miss a child whose parent ends just then.
-const QUIET_ROUNDS: u8 = 2;
 
 /// Kills every process of a user id until none is left. Yields how many are, after the deadline.
-pub(super) async fn end(uid: u32) -> Result<(), usize> {
+pub(super) async fn end(spawner: &Spawner, uid: u32) -> Result<(), usize> {
     let until = Instant::now() + WITHIN;
-    let mut quiet = 0;
     loop {
+        // One look may miss who forks and ends just then; the kernel does not.
+        let ended = spawner.end_all_of(uid).await;
         let left = of(uid);
-        quiet = if left.is_empty() { quiet + 1 } else { 0 };
-        if quiet == QUIET_ROUNDS {
+        if left.is_empty() && ended.is_ok_and(|exit| exit == Exit::Code(0)) {
             return Ok(());
         }
         if Instant::now() >= until {
             return Err(left.len());
-        }
-        for pid in left {
-            // It may have ended by itself.
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
         sleep(ROUND).await;
     }
@@ -50,32 +44,4 @@ fn of(uid: u32) -> Vec<i32> {
             && !field("State:").starts_with(['Z', 'X'])
     };
     pids.filter(runs).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::process::CommandExt;
-    use std::process::Command;
-
-    use super::*;
-
-    /// Of no user, no other test, and no one else here.
-    const UID: u32 = 1_987_654_321;
-
-    #[tokio::test]
-    async fn none_is_left_and_nobody_else_is_hit() {
-        if !nix::unistd::geteuid().is_root() {
-            return;
-        }
-        let sleep = |uid| Command::new("sleep").arg("1000").uid(uid).spawn().unwrap();
-        let (mut first, mut second, mut other) = (sleep(UID), sleep(UID), sleep(UID + 1));
-        end(UID).await.unwrap();
-        let other_lives = other.try_wait().unwrap().is_none();
-        other.kill().unwrap();
-        other.wait().unwrap();
-        assert!(other_lives);
-        for ended in [first.wait().unwrap(), second.wait().unwrap()] {
-            assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(9));
-        }
-    }
 }

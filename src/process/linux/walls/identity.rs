@@ -2,7 +2,8 @@
 
 use caps::{CapSet, Capability};
 use nix::errno::Errno;
-use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Gid, Pid, Uid, setgroups, setresgid, setresuid};
 
 use crate::process::linux::step::Step;
 
@@ -16,6 +17,17 @@ pub(super) fn take(ids: Option<(u32, u32)>) -> Result<(), Step> {
     setgroups(&[]).map_err(Step::of("leave its groups"))?;
     setresgid(gid, gid, gid).map_err(Step::of("take its group id"))?;
     setresuid(uid, uid, uid).map_err(Step::of("take its user id"))
+}
+
+/// Kills every process of a user id but the calling one, which becomes its: the kernel sees to it that nobody forks in
+/// between (kill(2), to process -1).
+pub(in crate::process::linux) fn end_all_of(uid: u32) -> Result<(), Step> {
+    take(Some((uid, uid)))?;
+    match kill(Pid::from_raw(-1), Signal::SIGKILL) {
+        // There is none.
+        Ok(()) | Err(Errno::ESRCH) => Ok(()),
+        Err(errno) => Err(Step::new("end the processes of a user id", errno)),
+    }
 }
 
 /// Gives up every capability there is.

@@ -20,7 +20,7 @@ use crate::process::linux::step::Step;
 use crate::process::walls::Walls;
 
 pub(super) use files::abi;
-pub(super) use identity::drop_capabilities;
+pub(super) use identity::{drop_capabilities, end_all_of};
 
 /// Walls the calling process in; it must have one thread only.
 pub(super) fn raise(walls: &Walls, supervisor: i32) -> Result<(), Step> {
