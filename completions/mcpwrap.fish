@@ -136,7 +136,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l roots -d 'Name
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l name -d 'Call the server so in client settings [default: from the command]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l isolation -d 'Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]' -r -f -a "strict\t''
 basic\t''"
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l uid-range -d 'Run children under these user ids [default: as root, a range that nobody has]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l uid-range -d 'Run children under these user ids [default: as root, a range that no local file names]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-read -d 'Let children read this file or directory too (repeatable)' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l allow-write -d 'Let the children of all users write to this file or directory too (repeatable)' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand serve" -l home-scope -d 'Give a home to each authority of a user, or to each user [default: authority]' -r -f -a "authority\t''
@@ -231,7 +231,7 @@ complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l roots -d 'Name
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l name -d 'Call the server so in client settings [default: from the command]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l isolation -d 'Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]' -r -f -a "strict\t''
 basic\t''"
-complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l uid-range -d 'Run children under these user ids [default: as root, a range that nobody has]' -r
+complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l uid-range -d 'Run children under these user ids [default: as root, a range that no local file names]' -r
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-read -d 'Let children read this file or directory too (repeatable)' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l allow-write -d 'Let the children of all users write to this file or directory too (repeatable)' -r -F
 complete -c mcpwrap -n "__fish_mcpwrap_using_subcommand check" -l home-scope -d 'Give a home to each authority of a user, or to each user [default: authority]' -r -f -a "authority\t''

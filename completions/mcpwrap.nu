@@ -161,7 +161,7 @@ module completions {
     --roots: directory        # Name this directory when the child asks for its roots (repeatable)
     --name: string            # Call the server so in client settings [default: from the command]
     --isolation: string@"nu-complete mcpwrap serve isolation" # Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]
-    --uid-range: string       # Run children under these user ids [default: as root, a range that nobody has]
+    --uid-range: string       # Run children under these user ids [default: as root, a range that no local file names]
     --allow-read: path        # Let children read this file or directory too (repeatable)
     --allow-write: path       # Let the children of all users write to this file or directory too (repeatable)
     --home-scope: string@"nu-complete mcpwrap serve home_scope" # Give a home to each authority of a user, or to each user [default: authority]
@@ -293,7 +293,7 @@ module completions {
     --roots: directory        # Name this directory when the child asks for its roots (repeatable)
     --name: string            # Call the server so in client settings [default: from the command]
     --isolation: string@"nu-complete mcpwrap check isolation" # Build the strongest walls there are or refuse to start; basic: Landlock and seccomp alone [default: strict]
-    --uid-range: string       # Run children under these user ids [default: as root, a range that nobody has]
+    --uid-range: string       # Run children under these user ids [default: as root, a range that no local file names]
     --allow-read: path        # Let children read this file or directory too (repeatable)
     --allow-write: path       # Let the children of all users write to this file or directory too (repeatable)
     --home-scope: string@"nu-complete mcpwrap check home_scope" # Give a home to each authority of a user, or to each user [default: authority]

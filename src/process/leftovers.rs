@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::home::{CREDENTIALS, HOMES, NOBODY};
+use super::removal;
 use crate::private_file;
 
 /// Held, shared, by every mcpwrap that uses the directory.
@@ -43,12 +44,12 @@ pub fn sweep(state_dir: &Path) -> io::Result<InUse> {
     Ok(InUse { _lock: lock })
 }
 
-/// Homes that were to be removed with their child. The library follows no link on the way down.
+/// Homes that were to be removed with their child. No link is followed on the way down.
 fn remove_passing(state_dir: &Path) {
     let homes = inside(&state_dir.join(HOMES)).into_iter().flat_map(|tenant| inside(&tenant));
     let name = |home: &PathBuf| home.file_name().map(|name| name.to_string_lossy().into_owned());
     for home in homes.filter(|home| name(home).is_some_and(|name| name.starts_with(NOBODY))) {
-        if let Err(error) = fs::remove_dir_all(home) {
+        if let Err(error) = removal::remove(&home) {
             tracing::error!(%error, "cannot remove a home that was left behind");
         }
     }

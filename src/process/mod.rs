@@ -41,7 +41,7 @@ pub mod home;
 pub mod leftovers;
 mod own_environment;
 #[cfg(unix)]
-mod removal;
+pub mod removal;
 #[cfg(unix)]
 pub mod resolve;
 mod running;

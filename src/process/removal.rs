@@ -33,7 +33,7 @@ struct Emptied {
 /// # Errors
 ///
 /// If it is no directory, or something cannot be removed; the rest is.
-pub(super) fn remove(dir: &Path) -> io::Result<()> {
+pub fn remove(dir: &Path) -> io::Result<()> {
     empty(dir)?;
     fs::remove_dir(dir)
 }

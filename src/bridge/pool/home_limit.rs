@@ -12,9 +12,8 @@ use bytesize::ByteSize;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::launch_error::LaunchError;
 use crate::process::Tree;
-use crate::process::home::{self, Home, Whose};
+use crate::process::home::{self, Home};
 
 /// How often the disk is asked.
 const ROUND: Duration = Duration::from_millis(200);
@@ -123,32 +122,26 @@ impl HomeLimit {
         self.0.most
     }
 
-    /// Refuses one more child where the disk is full, or this user's homes together hold too much. Blocks.
-    ///
-    /// # Errors
-    ///
-    /// As said, and if a digest is no plain name.
-    pub(super) fn room(&self, whose: Whose<'_>) -> Result<(), LaunchError> {
+    /// Refuses one more child where the disk is full, or the homes that its user has hold too much together. Blocks.
+    pub(super) fn room(&self, homes: &[Home]) -> Result<(), Full> {
         let Inner { state_dir, most, .. } = &*self.0;
         let floor = most / PART;
         if home::free_space(state_dir).is_some_and(|free| free < floor) {
-            return Err(Full::Disk { floor }.into());
+            return Err(Full::Disk { floor });
         }
-        let of_user = home::of_user(state_dir, whose);
-        let homes = of_user.map_err(|cause| LaunchError::Home { cause })?;
         // Each is bounded: only many can be too much.
-        let exceed = || Home::exceed(&homes, most.saturating_mul(MANY));
+        let exceed = || Home::exceed(homes, most.saturating_mul(MANY));
         if homes.len() as u64 <= MANY || !exceed() {
             return Ok(());
         }
-        for home in &homes {
+        for home in homes {
             // While it is cleared, nobody starts in it.
             if let Some(_watched) = self.enter_unused(home) {
                 clear(home);
                 self.note(home, Held::Cleared);
             }
         }
-        if exceed() { Err(Full::User { most: *most }.into()) } else { Ok(()) }
+        if exceed() { Err(Full::User { most: *most }) } else { Ok(()) }
     }
 
     /// Watches a home, unless it held too much and still does. Blocks.

@@ -11,7 +11,7 @@ use crate::credentials::{self, CredentialSet, Delivery, Template, files};
 use crate::process::home::Whose;
 use crate::process::leftovers::InUse;
 use crate::process::walls::{Denied, Form, Identity, Paths, Walls};
-use crate::process::{Environment, environment, home, uids::Uids};
+use crate::process::{Environment, environment, home, removal, uids::Uids};
 
 /// Who shares a home.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +124,9 @@ impl Isolated {
             tenant: tenant.as_deref(),
             authority: (self.homes.scope == HomeScope::Authority).then_some(authority),
         };
-        self.homes.limit.room(whose)?;
+        let homes = home::of_user(&self.homes.state_dir, whose)
+            .map_err(|cause| LaunchError::Home { cause })?;
+        self.homes.limit.room(&homes)?;
         let home = home::prepare(&self.homes.state_dir, whose, ids)
             .map_err(|cause| LaunchError::Home { cause })?;
         let watched = Some(self.homes.limit.admit(&home)?);
@@ -222,7 +224,7 @@ impl Fitted {
 
 impl Drop for PassingHome {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+        if let Err(error) = removal::remove(&self.0) {
             tracing::warn!(%error, "cannot remove the home of the child that was started first");
         }
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::process::home::prepare;
+use crate::process::home::{Whose, of_user, prepare};
 use crate::scratch::Scratch;
 
 const MOST: u64 = 1 << 20;
@@ -66,19 +66,20 @@ async fn the_homes_of_a_user_are_bounded_together() {
     let names = ["a", "b", "c", "d", "e"];
     let homes = names.map(|name| prepare(&dir, of(name), None).unwrap());
     let most = |dir: &Path| write(dir, 900_000);
+    let room = |whose| limit.room(&of_user(&dir, whose).unwrap());
     let used = limit.admit(&homes[0]).unwrap();
-    limit.room(of("f")).unwrap();
+    room(of("f")).unwrap();
     let (mine, cached) = (most(&homes[0].cache), most(&homes[1].cache));
     let kept = [&homes[2], &homes[3], &homes[4]].map(|home| most(&home.data));
-    limit.room(of("f")).unwrap();
+    room(of("f")).unwrap();
     assert!(mine.exists() && !cached.exists(), "only where no child uses it");
     let more = most(&homes[1].data);
-    let refused = limit.room(of("f")).unwrap_err();
-    assert!(matches!(refused, LaunchError::HomeFull(Full::User { .. })), "{refused}");
+    let refused = room(of("f")).unwrap_err();
+    assert!(matches!(refused, Full::User { .. }), "{refused}");
     let another = Whose { user: "def", ..of("f") };
-    limit.room(another).unwrap();
+    room(another).unwrap();
     fs::remove_file(&kept[0]).unwrap();
-    limit.room(of("f")).unwrap();
+    room(of("f")).unwrap();
     limit.admit(&homes[1]).unwrap();
     drop((used, more));
 }
@@ -87,6 +88,6 @@ async fn the_homes_of_a_user_are_bounded_together() {
 fn nobody_starts_on_a_full_disk() {
     let dir = Scratch::new();
     let limit = HomeLimit::new(dir.to_path_buf(), u64::MAX);
-    let refused = limit.room(of("a")).unwrap_err();
-    assert!(matches!(refused, LaunchError::HomeFull(Full::Disk { .. })), "{refused}");
+    let refused = limit.room(&[]).unwrap_err();
+    assert!(matches!(refused, Full::Disk { .. }), "{refused}");
 }
