@@ -9,6 +9,7 @@ mod challenges;
 mod credentials;
 mod crowd;
 mod faults;
+mod hidden;
 mod homes;
 mod identity;
 mod introspection;
