@@ -54,6 +54,7 @@ fn of(uid: u32) -> Vec<i32> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::os::unix::process::CommandExt;
     use std::process::Command;
 
@@ -65,6 +66,8 @@ mod tests {
     #[tokio::test]
     async fn none_is_left_and_nobody_else_is_hit() {
         if !nix::unistd::geteuid().is_root() {
+            // Past the test harness, which keeps what a test prints that passes.
+            let _ = writeln!(std::io::stderr(), "SKIPPED: this needs root");
             return;
         }
         let sleep = |uid| Command::new("sleep").arg("1000").uid(uid).spawn().unwrap();
