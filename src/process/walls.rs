@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 #[cfg(unix)]
-pub use denied::Denied;
+pub use denied::{Denied, Looks};
 #[cfg(unix)]
 pub use hidden::{Hidden, Showing, real};
 #[cfg(unix)]
