@@ -17,6 +17,7 @@ mod keys;
 mod memory;
 mod probe;
 mod sessions;
+mod shares;
 mod silence;
 mod stalls;
 mod startup;
