@@ -25,6 +25,8 @@ pub const WITHHELD: &str = "[withheld: more secrets are alive than can be masked
 pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// A longer value is no credential; its forms are not worth the memory.
 pub const MAX_SECRET: usize = 64 * 1024;
+/// No form that is looked for is longer, in bytes: longer secrets are looked for in pieces.
+pub const LONGEST_FORM: usize = 8 * 1024;
 /// A new secret makes one automaton of this many secrets be built anew, not one of all.
 const SEGMENT: usize = 128;
 
@@ -85,6 +87,14 @@ impl Redactor {
     /// The text without the secrets that are known now.
     #[must_use]
     pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.mask_up_to(text, text.len())
+    }
+
+    /// The first `most` bytes of the text without the secrets that are known now. The rest is looked at, so that a secret
+    /// across the cut is known as one; [`LONGEST_FORM`] more bytes are enough.
+    #[must_use]
+    pub fn mask_up_to<'t>(&self, text: &'t str, most: usize) -> Cow<'t, str> {
+        let most = text.floor_char_boundary(most);
         let Some(searches) = self.searches() else {
             return Cow::Borrowed(WITHHELD);
         };
@@ -96,19 +106,19 @@ impl Redactor {
             );
         }
         if spans.is_empty() {
-            return Cow::Borrowed(text);
+            return Cow::Borrowed(&text[..most]);
         }
         spans.sort_unstable();
-        let mut masked = String::with_capacity(text.len());
+        let mut masked = String::with_capacity(most);
         let mut shown = 0;
-        for (start, end) in spans {
+        for (start, end) in spans.into_iter().filter(|(start, _)| *start < most) {
             if start >= shown {
                 masked.push_str(&text[shown..start]);
                 masked.push_str(MASK);
             }
             shown = shown.max(end);
         }
-        masked.push_str(&text[shown..]);
+        masked.push_str(text.get(shown..most).unwrap_or_default());
         Cow::Owned(masked)
     }
 

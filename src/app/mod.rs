@@ -6,6 +6,7 @@ mod hidden;
 mod outbound_client;
 mod parts;
 mod protect;
+mod proxy_cautions;
 mod run;
 mod runtime;
 pub mod secret;

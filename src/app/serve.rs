@@ -6,9 +6,10 @@ use url::Url;
 
 use super::outbound_client::outbound_client;
 use super::parts::{self, Callers};
+use super::proxy_cautions::Asks;
 use super::run::{Error, News, bind, until_stopped};
 use super::runtime::runtime;
-use super::{callers, shown, sources, walls};
+use super::{callers, proxy_cautions, shown, sources, walls};
 use crate::audit::{self, Refusals};
 use crate::auth::{Authenticator, Clock, IssuerStatus, Verifier, metadata};
 use crate::client::{Context, Front};
@@ -183,7 +184,9 @@ pub(crate) async fn build(
         proxies: Proxies::new(&config.auth.trusted_proxies),
         refusals,
     };
-    news.extend(audit_beside_homes(config).map(|text| News::Caution { text }));
+    let asks = if verifier.asks_about_opaque() { Asks::Issuer } else { Asks::Nobody };
+    let cautions = audit_beside_homes(config).into_iter().chain(proxy_cautions::of(config, asks));
+    news.extend(cautions.map(|text| News::Caution { text }));
     let listeners =
         vec![endpoint.listen_on(listener, parts::connections(&config.http, Callers::Users))];
     Ok(Built { url: local, moved_from, listeners, gate, verifier, news, shown })

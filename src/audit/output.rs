@@ -3,7 +3,7 @@
 //! It knows bytes and lines, and nothing of records or of who waits for them. Everything here blocks.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::private_file::{self, Place};
@@ -24,7 +24,10 @@ pub enum Durability {
 #[derive(Debug)]
 pub(super) enum Output {
     /// To stderr.
-    Stderr,
+    Stderr {
+        /// Whether the last line that was written has no end.
+        torn: bool,
+    },
     /// To the end of a file, a pipe or a device.
     File(Appended),
 }
@@ -71,7 +74,7 @@ impl Output {
     /// Opens the file, or stderr where `path` is `-`.
     pub(super) fn open(path: &Path, durability: Durability) -> io::Result<(Self, Found)> {
         if path.as_os_str() == "-" {
-            return Ok((Self::Stderr, Found::default()));
+            return Ok((Self::Stderr { torn: false }, Found::default()));
         }
         let (file, found) = Appended::open(path, durability)?;
         Ok((Self::File(file), found))
@@ -91,11 +94,7 @@ impl Output {
     /// Writes whole lines, as durably as was asked for.
     pub(super) fn write(&mut self, lines: &[u8]) -> Result<(), Broken> {
         match self {
-            Self::Stderr => {
-                let mut out = io::stderr().lock();
-                let written = out.write_all(lines).and_then(|()| out.flush());
-                written.map_err(|cause| Broken { written: 0, cause })
-            }
+            Self::Stderr { torn } => say(&mut io::stderr().lock(), torn, lines),
             Self::File(appended) => appended.write(lines),
         }
     }
@@ -130,7 +129,8 @@ impl Appended {
 
     /// Cuts a half-written line off the end. Where that may not be, or the file cannot be read, it is only ended.
     fn mend(&mut self, length: u64) -> Found {
-        let Ok((tail, whole)) = half_line(&self.path, length) else {
+        let Ok((tail, whole)) = half_line(&self.path, self.place, length) else {
+            self.torn = true;
             return Found::default();
         };
         if tail.is_empty() {
@@ -148,21 +148,14 @@ impl Appended {
             self.file.write_all(b"\n").map_err(|cause| Broken { written: 0, cause })?;
             self.torn = false;
         }
-        let mut written = 0;
-        while let Some(rest) = lines.get(written..).filter(|rest| !rest.is_empty()) {
-            let cause = match self.file.write(rest) {
-                Ok(0) => ErrorKind::WriteZero.into(),
-                Ok(count) => {
-                    written += count;
-                    continue;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => error,
-            };
-            let whole = memchr::memrchr(b'\n', &lines[..written]).map_or(0, |at| at + 1);
-            self.take_back(written - whole);
-            return Err(self.unsynced(Broken { written: whole, cause }));
-        }
+        let written = match write_whole(&mut self.file, lines) {
+            Ok(()) => lines.len(),
+            Err((written, cause)) => {
+                let whole = whole(&lines[..written]);
+                self.take_back(written - whole);
+                return Err(self.unsynced(Broken { written: whole, cause }));
+            }
+        };
         match self.sync() {
             Ok(()) => Ok(()),
             // Nobody knows what of it is on the disk, so all of it is written again.
@@ -205,10 +198,46 @@ impl Appended {
     }
 }
 
+/// Writes whole lines to where nothing can be taken back: a line of which a part was written begins anew the next time.
+fn say(to: &mut impl Write, torn: &mut bool, lines: &[u8]) -> Result<(), Broken> {
+    if *torn {
+        write_whole(to, b"\n").map_err(|(_, cause)| Broken { written: 0, cause })?;
+        *torn = false;
+    }
+    write_whole(to, lines).map_err(|(written, cause)| {
+        let whole = whole(&lines[..written]);
+        *torn = whole < written;
+        Broken { written: whole, cause }
+    })
+}
+
+/// Writes all of it; where that fails, says how many bytes were.
+fn write_whole(to: &mut impl Write, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
+    let mut written = 0;
+    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+        match to.write(rest) {
+            Ok(0) => return Err((written, ErrorKind::WriteZero.into())),
+            Ok(count) => written += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err((written, error)),
+        }
+    }
+    Ok(())
+}
+
+/// How many of these bytes are whole lines.
+fn whole(bytes: &[u8]) -> usize {
+    memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1)
+}
+
 /// What stands behind the last end of a line, and where that is.
-fn half_line(path: &Path, length: u64) -> io::Result<(Vec<u8>, u64)> {
+fn half_line(path: &Path, place: Place, length: u64) -> io::Result<(Vec<u8>, u64)> {
     let from = length.saturating_sub(LONGEST_TAIL);
     let mut file = File::open(path)?;
+    // It was opened to be written to alone, and its name may mean another by now.
+    if Place::of(&file.metadata()?) != place {
+        return Err(ErrorKind::NotFound.into());
+    }
     file.seek(SeekFrom::Start(from))?;
     let mut tail = Vec::new();
     file.take(length - from).read_to_end(&mut tail)?;
@@ -220,5 +249,62 @@ fn half_line(path: &Path, length: u64) -> io::Result<(Vec<u8>, u64)> {
         None if from == 0 => Ok((tail, 0)),
         // No record is as long, so it is no file of ours.
         None => Err(ErrorKind::InvalidData.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::Scratch;
+
+    /// Takes so many bytes, and then none for once.
+    struct Full(Vec<u8>, usize);
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let room = self.1.min(bytes.len());
+            if room == 0 {
+                self.1 = usize::MAX;
+                return Err(ErrorKind::StorageFull.into());
+            }
+            self.1 -= room;
+            self.0.extend_from_slice(&bytes[..room]);
+            Ok(room)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn no_line_is_said_twice() {
+        let mut torn = false;
+        let (lines, mut to) = (b"first\nsecond\n", Full(Vec::new(), 9));
+        let broken = say(&mut to, &mut torn, lines).unwrap_err();
+        assert_eq!(broken.written, 6);
+        say(&mut to, &mut torn, &lines[6..]).unwrap();
+        assert_eq!(to.0, b"first\nsec\nsecond\n");
+    }
+
+    /// Neither what has no end of a line within reach, nor another file that has taken the name.
+    #[test]
+    fn what_cannot_be_mended_is_ended() {
+        let dir = Scratch::new();
+        let path = dir.join("log");
+        let long = vec![b'x'; usize::try_from(LONGEST_TAIL).unwrap() + 1];
+        std::fs::write(&path, &long).unwrap();
+        let (mut output, _) = Output::open(&path, Durability::Written).unwrap();
+        output.write(b"line\n").unwrap();
+        assert!(std::fs::read(&path).unwrap().ends_with(b"x\nline\n"));
+
+        std::fs::write(&path, "half").unwrap();
+        let (mut appended, _) = Appended::open(&path, Durability::Written).unwrap();
+        std::fs::write(&path, "whole\nhalf").unwrap();
+        std::fs::rename(&path, dir.join("moved")).unwrap();
+        std::fs::write(&path, "another").unwrap();
+        appended.mend(10);
+        appended.write(b"line\n").unwrap();
+        assert_eq!(std::fs::read(dir.join("moved")).unwrap(), b"whole\nhalf\nline\n");
     }
 }

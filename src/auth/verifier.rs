@@ -39,6 +39,10 @@ mod upkeep;
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// A token that nobody used for so long is verified again.
 const CACHE_IDLE: Duration = Duration::from_secs(10 * 60);
+/// So many tokens are remembered as vouched for, a hash each.
+const MOST_VOUCHED: u64 = 16 * 1024;
+/// A token that nobody used for so long is a stranger's again: longer than most failures of an issuer.
+const VOUCHED_IDLE: Duration = Duration::from_secs(60 * 60);
 
 /// Verifies bearer tokens of the configured issuers.
 #[derive(Debug)]
@@ -49,6 +53,9 @@ pub struct Verifier {
     clock: Clock,
     shutdown: Shutdown,
     verified: Cache<Digest, Arc<Verified>>,
+    /// Tokens that their issuer has called active, until it calls one anything else: an issuer that fails meanwhile makes
+    /// nobody a stranger.
+    vouched: Cache<Digest, ()>,
     refused: RefusedTokens,
     revocations: RevocationWatch,
     /// Where it is counted who is known and not let in.
@@ -99,6 +106,7 @@ impl Verifier {
                 .max_capacity(CACHE_BYTES)
                 .time_to_idle(CACHE_IDLE)
                 .build(),
+            vouched: Cache::builder().max_capacity(MOST_VOUCHED).time_to_idle(VOUCHED_IDLE).build(),
             refused,
             revocations: RevocationWatch::default(),
             refusals: OnceLock::new(),
@@ -143,18 +151,25 @@ impl Verifier {
     ) -> Result<Arc<Principal>, Denied> {
         let token = bearer::token(headers, query)?;
         let digest: Digest = Sha256::digest(token).into();
-        let mut asker = Asker::Network(from);
         if let Some(known) = self.verified.get(&digest).await {
             if self.still_holds(&known) {
                 return Ok(known.principal.clone());
             }
-            asker = Asker::Known;
             self.verified.invalidate(&digest).await;
         }
+        let asker = match self.vouched.get(&digest).await {
+            Some(()) => Asker::Known,
+            None => Asker::Network(from),
+        };
         // The rare path is boxed so that the common one carries no space for it.
         let verifying = Box::pin(self.verify(token, digest, asker));
         match self.verified.try_get_with(digest, verifying).await {
-            Ok(verified) => Ok(verified.principal.clone()),
+            Ok(verified) => {
+                if verified.asked_until.is_some() {
+                    self.vouched.insert(digest, ()).await;
+                }
+                Ok(verified.principal.clone())
+            }
             Err(denied) => Err((*denied).clone()),
         }
     }
@@ -272,6 +287,7 @@ impl Verifier {
         outcome: Result<T, Denied>,
     ) -> Result<T, Denied> {
         if let Err(denied) = &outcome {
+            self.vouched.invalidate(digest).await;
             self.refused.insert(digest, denied.clone(), self.clock.steady()).await;
             if let Some(opaque) = &self.issuers[issuer].opaque {
                 opaque.refused(asker).await;

@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::idle::{Activity, UnderWay, Watched};
+use super::per_network_limit::Share;
 use crate::shutdown::Shutdown;
 
 /// The largest head of a request, in bytes: the largest token, and room for everything else.
@@ -46,11 +47,14 @@ pub struct Limits {
     pub idle: Duration,
 }
 
-/// Answers what comes over `stream` until either side ends it, or the process finishes.
+/// Answers what comes over `stream` until either side ends it, somebody else needs its share, or the process finishes.
+///
+/// Each request has the [`Share`] with it for as long as nobody has shown who he is.
 pub(super) async fn serve<IO>(
     stream: IO,
     peer: IpAddr,
     limits: Limits,
+    share: &Arc<Share>,
     shutdown: &Shutdown,
     answer: &Answer,
 ) where
@@ -59,7 +63,10 @@ pub(super) async fn serve<IO>(
     let activity = Arc::new(Activity::default());
     let io = Watched { io: TokioIo::new(stream), activity: Arc::clone(&activity) };
     let seen = Arc::clone(&activity);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        if !share.is_vouched() {
+            request.extensions_mut().insert(Arc::clone(share));
+        }
         let under_way = UnderWay::begin(&seen);
         let response = answer(request, peer);
         async move {
@@ -95,6 +102,10 @@ pub(super) async fn serve<IO>(
                     return;
                 }
             }
+            () = share.claimed() => {
+                tracing::debug!(%peer, "closed a stranger's connection: its network has too many");
+                return;
+            }
             () = &mut finishing, if !graceful => {
                 graceful = true;
                 connection.as_mut().graceful_shutdown();
@@ -110,6 +121,12 @@ mod tests {
     use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
     use super::*;
+    use crate::http::peer::Network;
+    use crate::http::per_network_limit::PerNetworkLimit;
+
+    fn share(peer: IpAddr) -> Arc<Share> {
+        PerNetworkLimit::take(&Arc::default(), Network::around(peer), 1).unwrap()
+    }
 
     /// Time stands still but for the waits, so that the hour of silence costs nothing.
     #[tokio::test(start_paused = true)]
@@ -122,7 +139,8 @@ mod tests {
         let limits = Limits { most: 1, most_of_one: 1, first: hour, idle: hour };
         let shutdown = Shutdown::new();
         let peer = Ipv4Addr::new(203, 0, 113, 1).into();
-        let serving = serve(server, peer, limits, &shutdown, &answer);
+        let share = share(peer);
+        let serving = serve(server, peer, limits, &share, &shutdown, &answer);
         let asking = async {
             let mut client = BufReader::new(client);
             for path in ["/a", "/b"] {
@@ -145,6 +163,30 @@ mod tests {
         tokio::join!(serving, asking);
     }
 
+    /// Time moves on only when nothing else can, so that the request is there before anybody looks.
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_answer_is_not_silence() {
+        let (mut client, server) = tokio::io::duplex(1024);
+        let minute = Duration::from_secs(60);
+        let answer: Answer = Arc::new(move |_, _| {
+            Box::pin(async move {
+                let never = std::future::pending::<()>();
+                let _ = tokio::time::timeout(3 * minute, never).await;
+                Response::new("done".into())
+            })
+        });
+        let limits = Limits { most: 1, most_of_one: 1, first: minute / 2, idle: minute };
+        let (shutdown, peer) = (Shutdown::new(), Ipv4Addr::LOCALHOST.into());
+        let share = share(peer);
+        let asking = async {
+            client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.ends_with("done"), "{answer}");
+        };
+        tokio::join!(serve(server, peer, limits, &share, &shutdown, &answer), asking);
+    }
+
     #[tokio::test]
     async fn a_connection_that_waits_for_nothing_ends_with_the_process() {
         let (client, server) = tokio::io::duplex(1024);
@@ -153,7 +195,8 @@ mod tests {
         let limits = Limits { most: 1, most_of_one: 1, first: day, idle: day };
         let shutdown = Shutdown::new();
         shutdown.finish();
-        serve(server, Ipv4Addr::LOCALHOST.into(), limits, &shutdown, &answer).await;
+        let peer = Ipv4Addr::LOCALHOST.into();
+        serve(server, peer, limits, &share(peer), &shutdown, &answer).await;
         drop(client);
     }
 }

@@ -15,6 +15,7 @@ use super::connection::Limits;
 use super::guard::Allowed;
 use super::listener::Listener;
 use super::peer::{Network, Proxies};
+use super::per_network_limit::Share;
 use super::rejection::Rejection;
 use super::route::{Route, Routes};
 use super::status::{self, Challenge};
@@ -100,6 +101,9 @@ async fn answer(
             return Ok(status::denied(&denied, endpoint.challenge.as_ref()));
         }
     };
+    if let Some(share) = parts.extensions.get::<Arc<Share>>() {
+        share.vouch();
+    }
     let account = endpoint.front.account(&principal);
     let body = match parts.method {
         Method::POST if !is_json(&parts.headers) => return Err(Rejection::ContentType),

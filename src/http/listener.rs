@@ -115,7 +115,7 @@ impl Terms {
                     };
                     let (answer, shutdown) = (Arc::clone(&self.answer), shutdown.clone());
                     open.spawn(async move {
-                        connection::serve(stream, peer, limits, &shutdown, &answer).await;
+                        connection::serve(stream, peer, limits, &share, &shutdown, &answer).await;
                         drop((place, share));
                     });
                 }

@@ -4,15 +4,19 @@
 mod denied;
 #[cfg(unix)]
 mod hidden;
+#[cfg(unix)]
+mod ways;
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 #[cfg(unix)]
-pub use denied::Denied;
+pub use denied::{Denied, Looks};
 #[cfg(unix)]
 pub use hidden::{Hidden, Showing, real};
+#[cfg(unix)]
+pub use ways::Ways;
 
 #[cfg(unix)]
 use super::home::Home;
@@ -70,7 +74,7 @@ pub struct Paths {
     /// Where a child without a directory of its own starts.
     pub start: Option<PathBuf>,
     /// Never seen, even beneath something readable, but for what is named above: the state directory, and whatever
-    /// else holds a secret.
+    /// else holds a secret. By their names: where those lead is looked up at each start.
     pub hidden: Vec<PathBuf>,
     /// How many bytes the largest file has that the child may write; no limit of ours, where absent.
     pub largest_file: Option<u64>,

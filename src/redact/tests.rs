@@ -137,3 +137,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_secret_across_the_cut_shows_no_part_of_itself() {
+    let redactor = Redactor::new();
+    let _learned = redactor.learn(&secret("hunter2-hunter2"));
+    let text = "hunter2-hunter2 and hunter2-hunter2 and more ü";
+    for most in 0..=text.len() {
+        let shown = redactor.mask_up_to(text, most);
+        assert!(!shown.contains("hu"), "{most}: {shown}");
+        assert!(shown.len() <= most + MASK.len(), "{most}: {shown}");
+    }
+    assert_eq!(redactor.mask_up_to(text, 25), "[masked] and [masked]");
+    assert_eq!(redactor.mask_up_to("nothing", 3), "not");
+    let long = forms::of(&"\u{1}ü\u{10ffff}".repeat(MAX_SECRET / 8));
+    assert!(long.iter().all(|form| form.len() <= LONGEST_FORM));
+}

@@ -22,6 +22,8 @@ mod walls;
 
 #[path = "../support/children.rs"]
 mod children;
+#[path = "../support/kernel.rs"]
+mod kernel;
 #[path = "../support/proc.rs"]
 mod proc;
 #[path = "../support/scratch.rs"]

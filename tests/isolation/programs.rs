@@ -11,7 +11,8 @@ use mcpwrap::process::resolve::{self, Error, Resolved};
 use mcpwrap::process::walls::{Identity, Paths, Walls};
 
 use crate::children::{output, spawner};
-use crate::users::{Kind, State, again, as_ordinary, is_root, notice, permitted};
+use crate::kernel::notice;
+use crate::users::{Kind, State, again, as_ordinary, is_root, permitted};
 
 const MANIFEST: &str = r#"{
     "name": "@isolation/server",
@@ -19,11 +20,13 @@ const MANIFEST: &str = r#"{
     "bin": { "isolation-server": "cli.js" },
     "scripts": { "install": "node install.js" }
 }"#;
+/// A file of the system that everybody may read, and that stands here for a secret of mcpwrap's.
+const HIDDEN: &str = "/usr/lib/os-release";
 /// Runs as whoever installs, so it looks for what it should not find.
 const INSTALL: &str = r#"
     const fs = require("fs");
     const seen = { token: process.env.SECRET_TOKEN ?? null, user: process.env.MCPWRAP_USER, readable: [] };
-    for (const path of [process.env.npm_config_userconfig, "/root/.npmrc", "/etc/shadow"]) {
+    for (const path of [process.env.npm_config_userconfig, "/root/.npmrc", "/etc/shadow", "HIDDEN"]) {
         try { fs.readFileSync(path); seen.readable.push(path); } catch {}
     }
     fs.writeFileSync("seen.json", JSON.stringify(seen));
@@ -53,7 +56,8 @@ with zipfile.ZipFile(sys.argv[1], "w") as wheel:
 fn tarball(dir: &Path) -> PathBuf {
     let package = dir.join("package");
     fs::create_dir(&package).unwrap();
-    for (name, text) in [("package.json", MANIFEST), ("install.js", INSTALL), ("cli.js", CLI)] {
+    let install = INSTALL.replace("HIDDEN", HIDDEN);
+    for (name, text) in [("package.json", MANIFEST), ("install.js", &install), ("cli.js", CLI)] {
         fs::write(package.join(name), text).unwrap();
     }
     let file = dir.join("server.tgz");
@@ -72,7 +76,7 @@ async fn resolved(
 ) -> Result<Resolved, Error> {
     let words = ["npx", "-y"].iter().chain(program).map(OsString::from);
     let argv: Vec<OsString> = words.chain([file.into(), "--".into(), "one".into()]).collect();
-    resolve::program(spawner, &argv, &state.path, Some(identity), &[]).await
+    resolve::program(spawner, &argv, &state.path, Some(identity), &[HIDDEN.into()]).await
 }
 
 #[tokio::test]
@@ -84,6 +88,7 @@ async fn a_package_is_installed_once_and_run_from_a_tree_that_nobody_can_change(
     if !permitted(kind).await || !present("npm") {
         return;
     }
+    fs::read(HIDDEN).unwrap();
     let (state, source) = (State::new(), State::new());
     let file = tarball(&source.path);
     let identity = installer(&state, kind);

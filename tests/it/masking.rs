@@ -30,6 +30,12 @@ async fn stray_output_is_masked() {
     session.call("say", json!({ "lines": lines })).await;
     is_masked(&served.stderr.wait("stray").await, "stdout: ");
     is_silent(&served);
+    // A secret that begins where the line is cut shows no part of itself.
+    let end = json!({ "jsonrpc": "2.0", "id": "$id", "result": { "content": [] } });
+    let lines = json!([format!("long {}{SECRET}", "x".repeat(190)), end]);
+    session.call("say", json!({ "lines": lines })).await;
+    is_masked(&served.stderr.wait("long").await, "stdout: ");
+    assert!(!served.stderr.has(&SECRET[..4]), "{}", served.stderr.lines().join("\n"));
 }
 
 /// `--trace` shows the names of tools, `--trace=full` shows everything.

@@ -169,3 +169,20 @@ async fn a_check_says_when_scopes_are_offered_by_the_provider_alone() {
         assert!(told.code == Some(0) && !told.err.contains(hint), "{}", told.err);
     }
 }
+
+/// Strangers come from the address of a proxy that nobody declared, and children from that of one on loopback.
+#[tokio::test]
+async fn a_proxy_on_the_same_machine_is_spoken_of() {
+    let provider = Provider::start().await;
+    let said = async |setup: Mcpwrap| setup.checked().await.err;
+    let opaque = super::introspection::asking(&provider);
+    let nameless = said(opaque.clone()).await;
+    assert!(nameless.contains("name it with --trusted-proxy"), "{nameless}");
+    let shared = said(opaque.clone().flags(["--trusted-proxy", "127.0.0.0/8"])).await;
+    assert!(shared.contains("--trusted-proxy names loopback"), "{shared}");
+    for quiet in [opaque.flags(["--trusted-proxy", "192.0.2.1"]), Mcpwrap::serve().oidc(&provider)]
+    {
+        let quiet = said(quiet).await;
+        assert!(!quiet.contains("--trusted-proxy"), "{quiet}");
+    }
+}

@@ -18,6 +18,7 @@ pub(crate) struct Mcpwrap {
     listen: Option<String>,
     public_url: Option<&'static str>,
     isolation: &'static str,
+    open_files: Option<usize>,
     flags: Vec<String>,
     env: Vec<(String, String)>,
     command: Vec<String>,
@@ -51,6 +52,7 @@ impl Mcpwrap {
             public_url,
             // The walls have tests of their own; what every machine permits is enough here.
             isolation: "basic",
+            open_files: None,
             flags: Vec::new(),
             env: Vec::new(),
             command: Vec::new(),
@@ -97,6 +99,12 @@ impl Mcpwrap {
         self
     }
 
+    /// With no more open files than this, half of which are for connections.
+    pub(crate) fn open_files(mut self, most: usize) -> Self {
+        self.open_files = Some(most);
+        self
+    }
+
     /// Arguments of the fixture.
     pub(crate) fn child<const N: usize>(mut self, flags: [&str; N]) -> Self {
         self.child.extend(flags.map(str::to_owned));
@@ -121,7 +129,14 @@ impl Mcpwrap {
     }
 
     fn command_line(&self, word: &str) -> Command {
-        let mut line = Command::new(env!("CARGO_BIN_EXE_mcpwrap"));
+        let mut line = match self.open_files {
+            None => Command::new(env!("CARGO_BIN_EXE_mcpwrap")),
+            Some(most) => {
+                let mut limited = Command::new("prlimit");
+                limited.arg(format!("--nofile={most}:{most}")).arg(env!("CARGO_BIN_EXE_mcpwrap"));
+                limited
+            }
+        };
         line.arg(word);
         if let Some(address) = &self.listen {
             line.args(["--listen", address]);

@@ -10,14 +10,16 @@
 //! | to wait for what must come | `wait`, `until` |
 //! | a directory of its own | `scratch` |
 //! | processes as the system sees them | `proc` |
+//! | what this machine permits | `kernel` |
 //!
 //! The programs of tests `process` and `isolation` start children without mcpwrap around them: they take `children`,
-//! `proc`, `scratch` and `wait` alone, each by its path, so that nowhere anything is compiled that nobody uses.
+//! `kernel`, `proc`, `scratch` and `wait` alone, each by its path, so that nowhere anything is compiled that nobody uses.
 
 pub(crate) mod binary;
 pub(crate) mod client;
 pub(crate) mod fixture;
 pub(crate) mod http;
+pub(crate) mod kernel;
 pub(crate) mod keys;
 pub(crate) mod legacy;
 pub(crate) mod modern;

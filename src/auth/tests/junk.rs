@@ -64,6 +64,39 @@ async fn a_network_whose_tokens_are_refused_is_slowed_down_and_its_known_users_a
     assert_eq!(reason(&verifier, "much-later").await, Reason::Inactive, "all is forgiven");
 }
 
+/// While the issuer fails, those whom it knew are still asked about apart from the strangers.
+#[tokio::test]
+async fn a_failure_of_the_issuer_makes_nobody_a_stranger() {
+    let (provider, _, _, hand) = one().await;
+    let mut settings = introspecting(&provider, AskWhen::Opaque);
+    settings.limits.introspection_cache = std::time::Duration::ZERO;
+    let verifier = verifier(settings, &hand);
+    for token in ["known", "withdrawn"] {
+        provider.answer("/introspect", active(&provider, json!({})));
+        check(&verifier, token).await.unwrap();
+    }
+    provider.answer("/introspect", inactive());
+    assert_eq!(reason(&verifier, "withdrawn").await, Reason::Inactive);
+    provider.answer("/introspect", Answer::Json(500, json!({})));
+    for _ in 0..2 {
+        let failed = check(&verifier, "known").await.unwrap_err();
+        assert!(matches!(failed, Denied::Unavailable { .. }), "{failed:?}");
+    }
+    provider.answer("/introspect", inactive());
+    for n in 0..REFUSALS {
+        assert_eq!(reason(&verifier, &format!("junk-{n}")).await, Reason::Inactive, "{n}");
+    }
+    provider.answer("/introspect", active(&provider, json!({})));
+    assert!(check(&verifier, "known").await.is_ok());
+    hand.forward(11);
+    for n in 0..REFUSALS {
+        provider.answer("/introspect", inactive());
+        let _ = check(&verifier, &format!("more-{n}")).await;
+    }
+    provider.answer("/introspect", active(&provider, json!({})));
+    assert_eq!(check(&verifier, "withdrawn").await.unwrap_err(), SLOWED, "was refused since");
+}
+
 /// Somebody's good token for another server costs a question, too.
 #[tokio::test]
 async fn every_refusal_after_a_question_is_remembered_for_a_moment() {

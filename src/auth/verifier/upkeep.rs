@@ -76,6 +76,12 @@ impl Verifier {
         keys.map(|keys| keys.status()).collect()
     }
 
+    /// Whether a token that nobody here can judge makes an issuer be asked.
+    #[must_use]
+    pub fn asks_about_opaque(&self) -> bool {
+        self.issuers.iter().any(|issuer| issuer.opaque.is_some())
+    }
+
     /// Refreshes what has reached its age, in the background.
     pub(in crate::auth) fn tick(self: &Arc<Self>) {
         for issuer in &self.issuers {
@@ -102,6 +108,7 @@ impl Verifier {
             Ok(Verdict::Refused(reason)) => {
                 tracing::info!(issuer = %issuer.mapping.issuer_name, %reason, "a token was withdrawn");
                 self.verified.invalidate(&due.digest).await;
+                self.vouched.invalidate(&due.digest).await;
                 self.revocations.revoke(&due.digest);
             }
             Err(error) => issuer.complain(&error),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::redact::Redactor;
+use crate::redact::{LONGEST_FORM, Redactor};
 
 const LINES_PER_WINDOW: u32 = 20;
 const WINDOW: Duration = Duration::from_secs(10);
@@ -27,9 +27,10 @@ impl StrayOutput {
 
     pub(super) fn heard(&mut self, reason: &'static str, line: &[u8]) {
         if self.may_show() {
-            let cut = &line[..line.len().min(LONGEST_SHOWN)];
-            let text = String::from_utf8_lossy(cut).replace(char::is_control, " ");
-            let text = self.redactor.mask(&text);
+            // Masked before it is cut: a secret across the cut would not be known by its beginning.
+            let looked_at = &line[..line.len().min(LONGEST_SHOWN + LONGEST_FORM)];
+            let text = String::from_utf8_lossy(looked_at).replace(char::is_control, " ");
+            let text = self.redactor.mask_up_to(&text, LONGEST_SHOWN);
             tracing::info!(target: "mcpwrap::child", child = %self.name, reason, "stdout: {text}");
         }
     }

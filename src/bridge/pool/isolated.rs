@@ -10,7 +10,7 @@ use crate::auth::Principal;
 use crate::credentials::{self, CredentialSet, Delivery, Template, files};
 use crate::process::home::Whose;
 use crate::process::leftovers::InUse;
-use crate::process::walls::{Denied, Form, Identity, Paths, Walls};
+use crate::process::walls::{Denied, Form, Identity, Looks, Paths, Walls};
 use crate::process::{Environment, environment, home, removal, uids::Uids};
 
 /// Who shares a home.
@@ -99,8 +99,8 @@ impl Isolated {
     }
 
     /// Explains a line of a child's stderr that complains of what the walls keep from it.
-    pub(super) fn explain(&self, line: &str) {
-        if let Some(path) = self.denied.in_line(line, &self.shown) {
+    pub(super) fn explain(&self, line: &str, looks: &mut Looks) {
+        if let Some(path) = self.denied.in_line(line, &self.shown, looks) {
             let path = path.display();
             tracing::warn!(
                 "the server complains of {path}, which exists but is not shown to children; if it should be, give \

@@ -18,7 +18,7 @@ use crate::audit;
 use crate::auth::Principal;
 use crate::credentials::{self, CredentialSet, Sources};
 use crate::mcp::Lines;
-use crate::process::walls::Walls;
+use crate::process::walls::{Looks, Walls};
 use crate::process::{
     self, ChildCommand, Environment, Exit, Process, ProcessHandle, Spawner, Stdin, Tree, stderr,
 };
@@ -144,7 +144,7 @@ impl Launcher {
         let masked = Arc::clone(&masks);
         let stderr = tokio::spawn(async move {
             let limits = stderr::Limits::default();
-            let mask = |line: &str| redactor.mask(line).into_owned();
+            let mask = |text: &str, shown| redactor.mask_up_to(text, shown).into_owned();
             let drained = stderr::drain(process.stderr, limits, kept, mask, sink).await;
             if let Err(error) = drained {
                 tracing::debug!(%error, "the server's stderr broke");
@@ -209,10 +209,11 @@ impl Launcher {
     fn sink(&self) -> impl FnMut(&str) + Send + use<> {
         let mut log = explained(self.name.clone());
         let confinement = self.confinement.clone();
+        let mut looks = Looks::default();
         move |line| {
             log(line);
             if let Confinement::Isolated(isolated) = &confinement {
-                isolated.explain(line);
+                isolated.explain(line, &mut looks);
             }
         }
     }

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 use crate::http::connection::{MOST_HEAD, MOST_HEADERS};
+use crate::http::per_network_limit::Share;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_millis(100);
@@ -20,6 +21,9 @@ async fn start_behind(proxies: Proxies, limits: Limits) -> (SocketAddr, Shutdown
     let at = socket.local_addr().unwrap();
     let shutdown = Shutdown::new();
     let answer = |request: Request<Incoming>, _| async move {
+        if request.uri().path() == "/known" {
+            request.extensions().get::<Arc<Share>>().unwrap().vouch();
+        }
         if request.uri().path() == "/slow" {
             let never = std::future::pending::<()>();
             let _ = tokio::time::timeout(3 * SILENCE, never).await;
@@ -62,13 +66,6 @@ async fn who_never_asks_is_cut_off() {
     };
     let ended: io::Result<()> = tokio::time::timeout(PATIENCE, dribble).await.unwrap();
     assert!(ended.is_err());
-}
-
-#[tokio::test]
-async fn a_slow_answer_is_not_silence() {
-    let (at, _shutdown) = start(short()).await;
-    let answer = ask(at, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    assert!(answer.ends_with("done"), "{answer}");
 }
 
 /// A head is too large when its reader has had as much as it takes, so that no more than that is sent: what nobody
@@ -120,14 +117,47 @@ async fn connect_from(address: &str, at: SocketAddr) -> TcpStream {
     socket.connect(at).await.unwrap()
 }
 
+/// Asks as somebody who is known, and keeps the connection.
+async fn introduce(stream: &mut TcpStream) {
+    stream.write_all(b"GET /known HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"done") {
+        assert!(stream.read_buf(&mut answer).await.unwrap() > 0);
+    }
+}
+
+/// A child that holds every connection of its network does not keep the proxy on the same machine out: what has never
+/// shown who it is makes room, the oldest first.
+#[tokio::test]
+async fn strangers_make_room_for_whoever_comes() {
+    let limits = Limits { most: 9, most_of_one: 3, first: PATIENCE, idle: PATIENCE };
+    let (at, _shutdown) = start(limits).await;
+    let mut known = connect_from("127.0.0.1", at).await;
+    introduce(&mut known).await;
+    let mut oldest = connect_from("127.9.9.9", at).await;
+    let mut younger = connect_from("127.9.9.9", at).await;
+    let mut proxy = connect_from("127.0.0.1", at).await;
+    let read = tokio::time::timeout(PATIENCE, oldest.read(&mut [0; 1])).await.unwrap();
+    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    for kept in [&mut known, &mut younger, &mut proxy] {
+        kept.write_all(ASKS.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        kept.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("done"), "{answer}");
+    }
+}
+
 /// Whoever shares loopback with us, such as a child, gets a share of the connections and no more, by whichever of its
-/// addresses; who has one already keeps it.
+/// addresses; who has one already, and has shown who he is, keeps it.
 #[tokio::test]
 async fn one_network_has_its_share_of_the_connections_loopback_too() {
     let limits = Limits { most: 8, most_of_one: 2, first: PATIENCE, idle: PATIENCE };
     let (at, _shutdown) = start(limits).await;
     let mut first = connect_from("127.0.0.1", at).await;
     let mut second = connect_from("127.0.0.1", at).await;
+    for stream in [&mut first, &mut second] {
+        introduce(stream).await;
+    }
     for address in ["127.0.0.1", "127.9.9.9"] {
         let mut refused = connect_from(address, at).await;
         let read = tokio::time::timeout(PATIENCE, refused.read(&mut [0; 1])).await.unwrap();

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::open_files::given_open_files;
 use super::pid_namespace::PidNamespace;
-use crate::process::walls::{Walls, real};
+use crate::process::walls::{Walls, Ways, real};
 use crate::process::{ChildCommand, Error};
 
 /// Everything that stage 2 has to know.
@@ -59,7 +59,7 @@ impl<'a> Spec<'a> {
             return Err(Error::RootIdentity);
         }
         if let Some(path) = exposed(&command.walls) {
-            return Err(Error::Exposed { path: path.to_owned() });
+            return Err(Error::Exposed { path });
         }
         let start = command.walls.paths().and_then(|paths| paths.start.as_ref());
         let cwd = match command.cwd.as_ref().or(start) {
@@ -100,15 +100,15 @@ impl<'a> Spec<'a> {
 }
 
 /// A path that must stay hidden but cannot be: Landlock alone cannot deny what lies beneath something allowed.
-fn exposed(walls: &Walls) -> Option<&Path> {
+fn exposed(walls: &Walls) -> Option<PathBuf> {
     let paths = walls.paths()?;
     if PidNamespace::of(walls) != PidNamespace::Shared {
         return None;
     }
     let allowed: Vec<PathBuf> =
         paths.readable.iter().chain(&paths.writable).map(|path| real(path)).collect();
-    let beneath = |hidden: &&PathBuf| allowed.iter().any(|path| hidden.starts_with(path));
-    paths.hidden.iter().find(beneath).map(PathBuf::as_path)
+    let beneath = |hidden: &PathBuf| allowed.iter().any(|path| hidden.starts_with(path));
+    Ways::to_all(&paths.hidden).into_iter().find(beneath)
 }
 
 // === impl Text ===
@@ -215,7 +215,7 @@ mod tests {
             ..Paths::default()
         };
         let basic = Walls::Basic { paths: paths.clone() };
-        assert_eq!(exposed(&basic), Some(Path::new("/opt/mcpwrap/state")));
+        assert_eq!(exposed(&basic), Some(PathBuf::from("/opt/mcpwrap/state")));
         let strict = Walls::Strict { identity: Identity::Namespaces, paths };
         assert_eq!(exposed(&strict), None);
         assert_eq!(exposed(&Walls::None), None);

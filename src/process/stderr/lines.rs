@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Limits;
 use super::printable::printable;
 
 /// The span over which a rate is counted.
@@ -12,8 +13,18 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Cuts bytes into lines that are never longer than the limit.
 pub(super) struct Lines {
     line: Vec<u8>,
-    max: usize,
+    limits: Limits,
     cut: usize,
+}
+
+/// A line as it came, and how much of it is to be shown.
+pub(super) struct Line {
+    /// Made printable; longer than what is shown, so that it can be seen what is cut through.
+    pub(super) text: String,
+    /// How many bytes of it are shown at most.
+    pub(super) shown: usize,
+    /// How many bytes of what came are not.
+    pub(super) cut: usize,
 }
 
 /// Counts the lines of the current second.
@@ -27,11 +38,11 @@ pub(super) struct Rate {
 // === impl Lines ===
 
 impl Lines {
-    pub(super) fn new(max: usize) -> Self {
-        Self { line: Vec::new(), max, cut: 0 }
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { line: Vec::new(), limits, cut: 0 }
     }
 
-    pub(super) fn feed(&mut self, mut bytes: &[u8], mut pass: impl FnMut(String)) {
+    pub(super) fn feed(&mut self, mut bytes: &[u8], mut pass: impl FnMut(Line)) {
         while let Some(end) = memchr::memchr(b'\n', bytes) {
             self.append(&bytes[..end]);
             pass(self.take());
@@ -41,26 +52,31 @@ impl Lines {
     }
 
     /// Passes on a last line that has no end.
-    pub(super) fn end(&mut self, mut pass: impl FnMut(String)) {
+    pub(super) fn end(&mut self, mut pass: impl FnMut(Line)) {
         if !self.line.is_empty() {
             pass(self.take());
         }
     }
 
     fn append(&mut self, bytes: &[u8]) {
-        let kept = bytes.len().min(self.max - self.line.len());
+        let most = self.limits.line + self.limits.beyond;
+        let kept = bytes.len().min(most - self.line.len());
         self.line.extend_from_slice(&bytes[..kept]);
         self.cut += bytes.len() - kept;
     }
 
-    fn take(&mut self) -> String {
-        let mut line = printable(&String::from_utf8_lossy(&self.line));
-        if self.cut > 0 {
-            line.push_str(&format!("… ({} bytes cut)", self.cut));
-        }
+    fn take(&mut self) -> Line {
+        let shown = self.line.len().min(self.limits.line);
+        let cut = self.cut + self.line.len() - shown;
+        let text = printable(&String::from_utf8_lossy(&self.line));
+        let shown = match cut {
+            0 => text.len(),
+            // What the beginning alone becomes: terminal sequences make a text shorter.
+            _ => printable(&String::from_utf8_lossy(&self.line[..shown])).len(),
+        };
         self.line.clear();
         self.cut = 0;
-        line
+        Line { text, shown, cut }
     }
 }
 

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Form;
+use super::ways::Ways;
 
 /// Stands for any text within one name of a path.
 const ANY: char = '*';
@@ -31,35 +32,46 @@ pub enum Showing {
 // === impl Hidden ===
 
 impl Hidden {
-    /// What is kept from the child: the path itself, or the directory that holds all those for which it stands.
+    /// What is kept from the child: the path itself, or the directory that holds all those for which it stands. By its
+    /// name, because the links on the way may mean something else tomorrow.
     #[must_use]
     pub fn place(&self) -> PathBuf {
         let one = |name: &std::path::Component<'_>| {
             !name.as_os_str().as_encoded_bytes().contains(&(ANY as u8))
         };
-        real(&self.path.components().take_while(one).collect::<PathBuf>())
+        let place: PathBuf = self.path.components().take_while(one).collect();
+        std::path::absolute(&place).unwrap_or(place)
     }
 
     /// Whether a child that is shown this path would see what is hidden.
     #[must_use]
     pub fn is_exposed_by(&self, shown: &Path, showing: Showing, form: Form) -> bool {
-        let (shown, place) = (real(shown), self.place());
-        let stands_for_many = self.path.components().count() > place_length(&self.path);
-        if !stands_for_many {
-            return shown.starts_with(&place) || place.starts_with(&shown) && !masks(showing, form);
+        let (shown, ways) = (real(shown), Ways::to(&self.place()));
+        let whole = |hidden: &PathBuf| {
+            shown.starts_with(hidden) || hidden.starts_with(&shown) && !masks(showing, form)
+        };
+        if ways.volumes.iter().any(whole) {
+            return true;
         }
-        let rest = self.path.components().skip(place_length(&self.path));
-        if let Ok(further) = shown.strip_prefix(&place) {
-            // What lies deeper than a secret is no secret, and what is named otherwise neither.
-            let mut rest = rest.peekable();
-            let same = further.components().all(|name| {
-                rest.next().is_some_and(|wanted| {
-                    wanted.as_os_str().as_encoded_bytes().contains(&(ANY as u8)) || wanted == name
-                })
-            });
-            return same && (rest.peek().is_some() || shown.is_file());
+        if self.path.components().count() == place_length(&self.path) {
+            return ways.names.iter().any(whole);
         }
-        place.starts_with(&shown) && !masks(showing, form)
+        ways.names.iter().any(|place| self.is_one_of_many_by(place, &shown, showing, form))
+    }
+
+    /// The same, where the path stands for many in this place.
+    fn is_one_of_many_by(&self, place: &Path, shown: &Path, showing: Showing, form: Form) -> bool {
+        let Ok(further) = shown.strip_prefix(place) else {
+            return place.starts_with(shown) && !masks(showing, form);
+        };
+        // What lies deeper than a secret is no secret, and what is named otherwise neither.
+        let mut rest = self.path.components().skip(place_length(&self.path)).peekable();
+        let same = further.components().all(|name| {
+            rest.next().is_some_and(|wanted| {
+                wanted.as_os_str().as_encoded_bytes().contains(&(ANY as u8)) || wanted == name
+            })
+        });
+        same && (rest.peek().is_some() || shown.is_file())
     }
 }
 

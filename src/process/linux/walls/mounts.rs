@@ -15,7 +15,7 @@ use nix::unistd::{chdir, pivot_root};
 
 use super::holes;
 use crate::process::linux::step::Step;
-use crate::process::walls::Paths;
+use crate::process::walls::{Paths, Ways};
 
 /// A directory that is there on every system; covered only while the new root is built.
 const BASE: &str = "/tmp";
@@ -82,6 +82,8 @@ pub(super) fn build(paths: &Paths) -> Result<(), Step> {
 /// What is to be placed, parents first. Paths that are not there are left out.
 fn plan(paths: &Paths) -> Result<Vec<Entry>, Step> {
     let reals: Vec<PathBuf> = paths.readable.iter().map(|path| real(path)).collect();
+    // Looked up for each child: a secret that is replaced by another version lies elsewhere then.
+    let all_hidden = Ways::to_all(&paths.hidden);
     let mut entries = Vec::new();
     for path in &paths.readable {
         let at = path.clone();
@@ -95,7 +97,7 @@ fn plan(paths: &Paths) -> Result<Vec<Entry>, Step> {
                 entries.push(Entry { at, what: What::Link(link) });
             }
             _ if path.exists() => {
-                let (source, hidden) = (real(path), holes::within(&real(path), &paths.hidden));
+                let (source, hidden) = (real(path), holes::within(&real(path), &all_hidden));
                 let what = match &hidden[..] {
                     [] => What::Read(source),
                     all if all.contains(&source) => return Err(exposed(&source)),
@@ -109,7 +111,7 @@ fn plan(paths: &Paths) -> Result<Vec<Entry>, Step> {
     for path in &paths.writable {
         let source = real(path);
         // A directory that is put together entry by entry takes no new ones.
-        if let Some(hidden) = holes::within(&source, &paths.hidden).first() {
+        if let Some(hidden) = holes::within(&source, &all_hidden).first() {
             return Err(exposed(hidden));
         }
         entries.push(Entry { at: path.clone(), what: What::Write(source) });
