@@ -26,5 +26,7 @@ mod children;
 mod proc;
 #[path = "../support/scratch.rs"]
 mod scratch;
+#[path = "../support/skipped.rs"]
+mod skipped;
 #[path = "../support/wait.rs"]
 mod wait;

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fs::{self, Permissions};
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -17,6 +16,7 @@ use nix::unistd::geteuid;
 use crate::children::{output, spawner};
 use crate::machine;
 use crate::scratch::Scratch;
+pub(crate) use crate::skipped::notice;
 
 /// Somebody who owns nothing.
 pub(crate) const ORDINARY: u32 = 65_534;
@@ -141,11 +141,6 @@ pub(crate) async fn permitted(kind: Kind) -> bool {
     let findings = probe(&spawner(), Some(200_000)).await;
     assert!(findings.possible.contains(&form), "{kind:?} can be had here: {findings:#?}");
     true
-}
-
-/// Says that something was left out. Not caught by the test harness, so that it is seen even if everything passes.
-pub(crate) fn notice(why: &str) {
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
 pub(crate) fn is_root() -> bool {
