@@ -116,16 +116,18 @@ impl Sessions {
 
     /// The same for one user, at once: whoever is refused for want of room has nobody else pay for it.
     pub(super) fn make_room_for(&self, user: &UserId) {
-        let mut in_vain = self.in_vain.lock().unwrap_or_else(PoisonError::into_inner);
-        in_vain.retain(|_, at| at.elapsed() < NOT_AGAIN_WITHIN);
-        if in_vain.contains_key(user) {
+        let in_vain = || self.in_vain.lock().unwrap_or_else(PoisonError::into_inner);
+        if in_vain().get(user).is_some_and(|at| at.elapsed() < NOT_AGAIN_WITHIN) {
             return;
         }
         let account = self.context.accounts.of(user);
         let before = account.held();
-        let sessions: Vec<_> = self.lock().values().cloned().collect();
-        forget_oldest(sessions.iter().filter(|session| session.owner.is_user(user)));
+        let is_his = |session: &&Arc<Session>| session.owner.is_user(user);
+        let his: Vec<_> = self.lock().values().filter(is_his).cloned().collect();
+        forget_oldest(his.iter());
         if account.held() >= before {
+            let mut in_vain = in_vain();
+            in_vain.retain(|_, at| at.elapsed() < NOT_AGAIN_WITHIN);
             in_vain.insert(user.clone(), Instant::now());
         }
     }
