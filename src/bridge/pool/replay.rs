@@ -19,8 +19,8 @@ const REPLAYED_AT_ONCE: usize = 64;
 /// The subscriptions that a child was told.
 pub(super) struct Told(HashSet<String>);
 
-/// Tells a legacy child the log level and the subscriptions of its slot. What cannot be put on record does not happen,
-/// and whoever relies on it hears that it is gone.
+/// Tells a legacy child the log level and the subscriptions of its slot. What the audit log does not take does not happen,
+/// and whoever relies on it hears that it is gone; that a record is written is not waited for.
 pub(super) fn replay(
     audit: &audit::Log,
     shutdown: &Shutdown,
