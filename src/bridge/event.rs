@@ -52,7 +52,7 @@ pub struct Ask {
     pub key: AskKey,
     /// `elicitation/create`, `sampling/createMessage` or `roots/list`.
     pub method: ByteString,
-    /// Its parameters.
+    /// Its parameters, [charged](super::charged) for as long as they are kept.
     pub params: Option<Raw>,
 }
 
@@ -124,10 +124,14 @@ impl Weigh for Event {
             Self::Progress(params) | Self::Log(params) | Self::Subscription { params, .. } => {
                 params.len()
             }
-            Self::Ask(ask) => ask.params.as_ref().map_or(0, Raw::len),
             Self::TurnEnded { state } => state.as_ref().map_or(0, String::len),
             Self::Done(Outcome::Result(result)) => result.len(),
-            Self::Done(_) | Self::Withdrawn(_) | Self::Undeclared(_) | Self::Recalled => 0,
+            // A question's own text is charged wherever it is.
+            Self::Ask(_)
+            | Self::Done(_)
+            | Self::Withdrawn(_)
+            | Self::Undeclared(_)
+            | Self::Recalled => 0,
         }
     }
 }
@@ -138,9 +142,12 @@ impl Weigh for Notice {
     fn weight(&self) -> usize {
         match self {
             Self::Updated { params, .. } | Self::Log { params, .. } => params.len(),
-            Self::Ask { ask, .. } => ask.params.as_ref().map_or(0, Raw::len),
             Self::Other(notification) => notification.params.as_ref().map_or(0, Raw::len),
-            Self::ListChanged(_) | Self::Withdrawn { .. } | Self::Restarted | Self::Gone => 0,
+            Self::Ask { .. }
+            | Self::ListChanged(_)
+            | Self::Withdrawn { .. }
+            | Self::Restarted
+            | Self::Gone => 0,
         }
     }
 }

@@ -52,6 +52,15 @@ pub enum Keep {
     End,
 }
 
+/// What became of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// It waits for its reader.
+    Kept,
+    /// There was no room for it.
+    Dropped,
+}
+
 impl<T> Default for Mailbox<T> {
     fn default() -> Self {
         Self::with(None)
@@ -72,7 +81,7 @@ impl<T> Mailbox<T> {
 
 impl<T: Weigh> Mailbox<T> {
     /// Adds an item, or drops it when the reader is too far behind.
-    pub fn push(&self, item: T, keep: Keep) {
+    pub fn push(&self, item: T, keep: Keep) -> Pushed {
         let mut queue = self.lock();
         let (most, most_bytes) = match keep {
             Keep::IfRoom => (MOST_WAITING, MOST_BYTES_WAITING),
@@ -81,11 +90,13 @@ impl<T: Weigh> Mailbox<T> {
         };
         // A single item may be larger, as far as a line may be.
         let fits = queue.items.is_empty() || (queue.items.len() < most && queue.bytes < most_bytes);
-        if fits && queue.charge(item.weight(), keep) {
-            queue.items.push_back(item);
-            drop(queue);
-            self.arrived.notify_one();
+        if !(fits && queue.charge(item.weight(), keep)) {
+            return Pushed::Dropped;
         }
+        queue.items.push_back(item);
+        drop(queue);
+        self.arrived.notify_one();
+        Pushed::Kept
     }
 
     /// The next item that is there already.

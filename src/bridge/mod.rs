@@ -8,6 +8,7 @@
 //! children; a child knows nothing of the pool.
 
 mod catalogue;
+mod charged;
 mod child;
 mod client_capabilities;
 mod event;

@@ -57,17 +57,17 @@ impl Front {
         self.context.accounts.of(principal.user())
     }
 
-    /// Forgets what is stored for clients that come back, the oldest first, where something has just been refused for
-    /// want of room.
-    pub fn make_room(&self) {
-        self.legacy.make_room();
+    /// Forgets what is stored for this caller's clients that come back, the oldest first, as something has just been
+    /// refused him for want of room.
+    pub fn make_room_for(&self, principal: &Principal) {
+        self.legacy.make_room_for(principal.user());
     }
 
     /// Whether a request may go on, after what can be done without is gone; its own body does not stand in its way.
-    fn admit(&self, Arrival { account, body, .. }: &Arrival) -> Result<(), Short> {
+    fn admit(&self, Arrival { principal, account, body, .. }: &Arrival) -> Result<(), Short> {
         let own = if body.len() < LARGE { 0 } else { body.len() };
         account.admits(own).or_else(|_| {
-            self.make_room();
+            self.make_room_for(principal);
             account.admits(own)
         })
     }
@@ -76,7 +76,7 @@ impl Front {
         loop {
             tokio::select! {
                 () = self.context.shutdown.finishing() => return,
-                () = self.context.accounts.pressed() => self.make_room(),
+                () = self.context.accounts.pressed() => self.legacy.make_room(),
             }
         }
     }

@@ -193,7 +193,7 @@ impl Gate {
         let turn = move |record| {
             let _context = runtime.enter();
             let admitted = Admitted { child: to, permitted: told, record, _share: None };
-            let mut call = gate.dispatch(admitted, &seat, working, Kind::Farewell);
+            let mut call = gate.dispatch(admitted, &seat, working, (Kind::Farewell, None));
             gate.shutdown.spawn_work(async move {
                 while !matches!(call.next().await, bridge::Event::Done(_)) {}
             });
@@ -238,12 +238,47 @@ impl Gate {
         // Before the child is looked for, so that it does not go meanwhile.
         let working = seat.inner.working();
         let child = self.child(access, seat).await?;
-        let admitted = self.admit(access, child, operation).await?;
+        let (mut admitted, mut subscribing) =
+            self.admit_and_remember(access, child, operation.clone(), kind).await?;
+        // It may have gone, or been replaced, while the record was written: there is a fresh one then, once.
+        if seat.running().is_none_or(|child| child.number() != admitted.child.number()) {
+            admitted.end(Ending::Unsent);
+            drop(subscribing);
+            let child = self.child(access, seat).await?;
+            (admitted, subscribing) =
+                self.admit_and_remember(access, child, operation, kind).await?;
+        }
         let seat_of_call = match kind {
             Kind::Follow => seat.inner.clone(),
             _ => working,
         };
-        Ok(self.dispatch(admitted, seat, seat_of_call, kind).counted(counted))
+        let call = self.dispatch(admitted, seat, seat_of_call, (kind, subscribing));
+        Ok(call.counted(counted))
+    }
+
+    /// Admits an operation, and remembers what it subscribes to before it is sent: the server may report a change before
+    /// it answers, and whoever replaces it meanwhile tells its successor.
+    async fn admit_and_remember(
+        &self,
+        access: &Access,
+        child: bridge::Child,
+        operation: Operation,
+        kind: Kind<'_>,
+    ) -> Result<(Admitted, Option<bridge::Subscribing>), NotAdmitted> {
+        let price = match (kind, &operation.params.uri) {
+            (Kind::Subscribe(member), Some(uri)) => {
+                Some(member.price(uri).map_err(|short| NotAdmitted::for_now(&short, None))?)
+            }
+            _ => None,
+        };
+        let admitted = self.admit(access, child, operation).await?;
+        let subscribing = match (kind, &admitted.permitted.operation().params.uri, price) {
+            (Kind::Subscribe(member), Some(uri), Some(price)) => {
+                Some(member.subscribe(uri, &admitted.permitted, price))
+            }
+            _ => None,
+        };
+        Ok((admitted, subscribing))
     }
 
     /// Refuses whatever is new once the process is about to end.
@@ -290,15 +325,10 @@ impl Gate {
         admitted: Admitted,
         seat: &Seat,
         seat_of_call: bridge::Seat,
-        kind: Kind<'_>,
+        (kind, subscribing): (Kind<'_>, Option<bridge::Subscribing>),
     ) -> Call {
         let Admitted { child, permitted, record, .. } = admitted;
         self.lower_level(&permitted, seat, &child);
-        let subscribing = match (kind, &permitted.operation().params.uri) {
-            // Remembered first: the server may report a change before it answers.
-            (Kind::Subscribe(member), Some(uri)) => Some(member.subscribe(uri, permitted.clone())),
-            _ => None,
-        };
         let patience = match kind {
             Kind::Plain | Kind::Subscribe(_) => Some(self.call_timeout),
             Kind::Farewell => Some(FAREWELL_WITHIN.min(self.call_timeout)),

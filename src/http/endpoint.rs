@@ -108,7 +108,8 @@ async fn answer(
     let body = match parts.method {
         Method::POST if !is_json(&parts.headers) => return Err(Rejection::ContentType),
         Method::POST => {
-            body::read(body, endpoint.max_body, &account, || endpoint.front.make_room()).await?
+            let make_room = || endpoint.front.make_room_for(&principal);
+            body::read(body, endpoint.max_body, &account, make_room).await?
         }
         _ => bytes::Bytes::new(),
     };

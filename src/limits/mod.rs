@@ -12,6 +12,9 @@
 //! | what a client has not been told yet | `bridge/mailbox.rs` | its bytes, in grains of [`LARGE`] | progress, log and news are dropped; an end never |
 //! | a result on its way to its reader, or stored | `client/reply.rs` | its bytes, from [`LARGE`] on | it was charged before, as a line |
 //! | stored events, and their stream | `client/legacy/stream.rs` | their bytes and a little | the oldest go |
+//! | what a server asks, until it is answered | `bridge/charged.rs` | its bytes | the server gets an error |
+//! | what a modern server wants back with the answers | `bridge/child/conversation.rs` | its bytes | it was charged before, as a line |
+//! | a subscription to a resource | `bridge/child/subscribers.rs`, `client/legacy/modern_subscription.rs`, `client/modern/listen.rs` | its URI as often as it is kept, and a little | refused |
 //! | a legacy session | `client/legacy/session.rs` | what it keeps of the client, and a little | 429, 503 |
 //!
 //! Parked calls are calls in a child. What is smaller and passes at once, such as the buffers of a connection, is

@@ -129,6 +129,16 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         self.skipped.get_or_insert_with(|| Skipped { why, ..Skipped::default() }).add(&begun);
     }
 
+    /// The same line, which pins nothing but itself: others may be kept for long that came with it.
+    fn alone(&mut self, line: BytesMut) -> Bytes {
+        if line.len() < LARGEST_READ {
+            return Bytes::copy_from_slice(&line);
+        }
+        // What came after it is no more than one read.
+        self.buffer = BytesMut::from(&self.buffer[..]);
+        line.freeze()
+    }
+
     /// A line that has arrived already, without waiting.
     pub fn take(&mut self) -> Option<Line> {
         loop {
@@ -155,7 +165,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                 line.truncate(line.len() - 1);
             }
             if !line.is_empty() {
-                return Some(Line::Text(line.freeze()));
+                return Some(Line::Text(self.alone(line)));
             }
         }
     }
@@ -202,6 +212,18 @@ mod tests {
         let long =
             Line::TooLong { why: Skip::Longest, bytes: 100_000, head: edge.clone(), tail: edge };
         assert_eq!(lines, [long, Line::Text(Bytes::from("ok"))]);
+    }
+
+    #[tokio::test]
+    async fn a_line_pins_no_other() {
+        let large = "x".repeat(2 * LARGEST_READ);
+        let text = format!("a\nb\n{large}\nc\n");
+        for line in split(text.into(), 4 * LARGEST_READ, usize::MAX).await {
+            let Line::Text(text) = line else { panic!("{line:?}") };
+            let length = text.len();
+            let own = text.try_into_mut().expect("nobody shares it");
+            assert!(own.capacity() <= 3 * length, "{length} bytes pin {}", own.capacity());
+        }
     }
 
     #[tokio::test]

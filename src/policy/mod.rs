@@ -10,6 +10,7 @@ use std::sync::Arc;
 pub use operation::{ClientSide, LogLevel, Operation, Resume};
 
 use crate::auth::Principal;
+use crate::mcp::{Params, Raw};
 
 /// What is allowed. A missing rule means deny; a mode that allows everything says so by name.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +96,17 @@ impl Permitted {
     /// How many bytes its parameters are.
     #[must_use]
     pub fn weight(&self) -> usize {
-        self.operation.params.raw.as_ref().map_or(0, crate::mcp::Raw::len)
+        self.operation.params.raw.as_ref().map_or(0, Raw::len)
+    }
+
+    /// The same operation, of whose parameters only its resource is left: whoever keeps it keeps no request's body.
+    #[must_use]
+    pub fn of_its_resource_alone(&self) -> Self {
+        let uri = self.operation.params.uri.as_ref();
+        let params = Params::read(Some(Raw::of(&serde_json::json!({ "uri": uri }))));
+        let params = params.unwrap_or_default();
+        let operation = Operation { params, ..self.operation.clone() };
+        Self { principal: Arc::clone(&self.principal), operation }
     }
 
     /// The same operation, going on with the answers that its server asked for. The method and its

@@ -28,5 +28,7 @@ mod kernel;
 mod proc;
 #[path = "../support/scratch.rs"]
 mod scratch;
+#[path = "../support/skipped.rs"]
+mod skipped;
 #[path = "../support/wait.rs"]
 mod wait;

@@ -17,6 +17,7 @@ use crate::children::{output, spawner};
 use crate::kernel::notice;
 use crate::machine;
 use crate::scratch::Scratch;
+pub(crate) use crate::skipped::notice;
 
 /// Somebody who owns nothing.
 pub(crate) const ORDINARY: u32 = 65_534;

@@ -77,9 +77,14 @@ async fn a_modern_server_is_found_out_by_its_first_legacy_client() {
         assert_eq!(seen["action"], "cancel", "translated, as there is no other way");
         modern.pid().await;
         let begun = || std::fs::read_to_string(&starts).unwrap().lines().count();
+        let tried = begun();
+        // Of other profiles: one process that exits does not speak for its server, three do.
+        for capabilities in [json!({}), json!({ "roots": {} })] {
+            Session::with(&served, "2025-11-25", capabilities).await.pid().await;
+        }
+        assert_eq!(begun() > tried, flags[1] == "--strict", "nobody asks again who was told no");
         let known = begun();
-        // Of another profile: nobody tries again what is known.
-        let other = Session::new(&served).await;
+        let other = Session::with(&served, "2025-11-25", json!({ "sampling": {} })).await;
         assert_eq!(other.pid().await, modern.pid().await);
         assert_eq!(begun(), known);
     }

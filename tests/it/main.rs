@@ -45,5 +45,7 @@ mod demo;
 #[cfg(not(mcpwrap_portable))]
 #[path = "../serve/mod.rs"]
 mod serve;
+#[path = "../support/skipped.rs"]
+mod skipped;
 #[path = "../support/mod.rs"]
 mod support;

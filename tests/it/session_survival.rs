@@ -209,3 +209,17 @@ async fn a_session_keeps_no_idle_modern_child() {
     session.call("changed", json!({ "list": "prompts" })).await;
     stream.expect("notifications/prompts/list_changed").await;
 }
+
+/// What a modern server does not take at once it is asked again: a session is told of what it may have missed.
+#[tokio::test]
+async fn a_session_whose_subscription_was_refused_follows_later() {
+    let served = Mcpwrap::dev().modern().child(["--refuses-listens", "1"]).start().await;
+    let session = Session::new(&served).await;
+    let mut stream = session.listen().await;
+    for told in ["tools/list_changed", "prompts/list_changed", "resources/list_changed", "message"]
+    {
+        stream.expect(&format!("notifications/{told}")).await;
+    }
+    session.call("changed", json!({ "list": "prompts" })).await;
+    stream.expect("notifications/prompts/list_changed").await;
+}

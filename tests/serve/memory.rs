@@ -160,3 +160,27 @@ async fn who_holds_little_goes_on_when_all_is_used_up() {
     assert_eq!(refused.header("retry-after"), Some("5"));
     assert_eq!(bob.status().await, 200);
 }
+
+/// What a session wants to hear of is kept for as long as it lives, and counted.
+#[tokio::test]
+async fn subscriptions_are_counted() {
+    let provider = Provider::start().await;
+    for era in ["legacy", "modern"] {
+        let flags = ["--memory-per-user", "256KiB", "--child-era", era];
+        let setup = Mcpwrap::serve().oidc(&provider).flags(flags);
+        let setup = if era == "modern" { setup.modern() } else { setup };
+        let served = setup.start().await;
+        let session = served.caller(&provider.token("alice")).session().await;
+        let mut taken = 0;
+        let refusal = loop {
+            let uri = format!("test://{taken}-{}", "x".repeat(7000));
+            let answer = session.get("resources/subscribe", json!({ "uri": uri })).await;
+            if answer["error"].is_object() {
+                break answer;
+            }
+            taken += 1;
+        };
+        assert!(error(&refusal).1.contains("--memory-per-user"), "{refusal}");
+        assert!((3..20).contains(&taken), "{era}: {taken}");
+    }
+}

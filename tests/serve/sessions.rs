@@ -224,3 +224,46 @@ async fn more_users_than_places_are_served_in_open_sessions() {
     let alive = users.iter().filter(|(_, _, pid)| is_alive(*pid)).count();
     assert!(alive <= PLACES, "{alive} children");
 }
+
+/// The first child of all is greeted twice, and its place is like the others' all the same: it makes room for whoever
+/// comes.
+#[tokio::test]
+async fn a_child_that_was_greeted_twice_makes_room_as_well() {
+    let provider = Provider::start().await;
+    let setup = Mcpwrap::serve().oidc(&provider).child(["--dual", "--needs", "TOKEN"]);
+    for name in ["alice", "bob", "carol"] {
+        write_private(&setup.dir.join(name), &format!("the key of {name}"));
+    }
+    let credential = format!("TOKEN=file:{}/{{sub}}", setup.dir.display());
+    let flags = ["--child-era", "auto", "--credential", &credential, "--max-children", "2"];
+    let served = setup.flags(flags).start().await;
+    let mut sessions = Vec::new();
+    for name in ["alice", "bob", "carol"] {
+        let session = served.caller(&provider.token(name)).session().await;
+        session.pid().await;
+        sessions.push(session);
+    }
+}
+
+/// A stream that nothing can come on any more says so.
+#[tokio::test]
+async fn a_link_of_the_oldest_transport_ends_with_its_session() {
+    let provider = Provider::start().await;
+    let flags = ["--legacy-sse", "--session-idle", "1s"];
+    let served = Mcpwrap::serve().oidc(&provider).flags(flags).start().await;
+    let alice = served.caller(&provider.token("alice"));
+    let open = Request::new("GET").header("accept", "text/event-stream");
+    let mut stream = alice.send(Request { target: "/sse".to_owned(), ..open }).await.expect(200);
+    let mut said = String::new();
+    while !said.contains("sessionId=") || !said.ends_with("\n\n") {
+        said.push_str(str::from_utf8(&stream.chunk().await.unwrap()).unwrap());
+    }
+    let target = said.lines().find_map(|line| line.strip_prefix("data: ")).unwrap().to_owned();
+    let hello = json!({
+        "protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": { "name": "s", "version": "1" },
+    });
+    let body = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello });
+    let request = Request { target, ..Request::post(body.to_string()) };
+    assert_eq!(alice.send(request).await.status, 202);
+    soon("the end of the stream", async { while stream.chunk().await.is_some() {} }).await;
+}

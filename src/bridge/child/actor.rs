@@ -13,7 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use super::super::trace::{Trace, Tracer};
 use super::handle::{Child, Inbox};
 use super::in_flight::InFlight;
-use super::oversized::id_at_an_end;
+use super::oversized::{Lost, id_at_an_end};
 use super::room::{self, LOOK_EVERY, Room};
 use super::state::ChildState;
 use super::stray_output::StrayOutput;
@@ -145,6 +145,8 @@ impl Actor {
                 read = lines.fill(), if state.out.len() < MOST_OWED && line != room::Line::Waits => match read {
                     Ok(Filled::More) => {
                         while let Some(line) = lines.take() {
+                            // What it becomes is charged to whoever keeps it, not twice.
+                            room.line_is_whole(state.out.len());
                             take_in(state, line, stray_output);
                         }
                     }
@@ -229,17 +231,23 @@ fn take_in(state: &mut ChildState, line: Line, stray_output: &mut StrayOutput) {
         }
         Line::TooLong { why, bytes, head, tail } => {
             stray_output.too_long(bytes);
-            if let Some(id) = id_at_an_end(&head, &tail) {
+            if let Some(lost) = id_at_an_end(&head, &tail) {
                 let reason = match why {
                     Skip::Longest => "is larger than allowed (--max-line)",
                     Skip::NoRoom => {
-                        "found no room: other results that nobody reads hold the memory there is for them \
+                        "found no room: other things that nobody reads hold the memory there is for them \
                          (--memory-per-user, --memory)"
                     }
                 };
-                let error =
-                    ErrorObject::internal(format!("the server's answer of {bytes} bytes {reason}"));
-                state.incoming(Incoming::Response { id, outcome: Err(error) });
+                let error = |what: &str| {
+                    ErrorObject::internal(format!("the server's {what} of {bytes} bytes {reason}"))
+                };
+                match lost {
+                    Lost::Answer(id) => {
+                        state.incoming(Incoming::Response { id, outcome: Err(error("answer")) });
+                    }
+                    Lost::Request(id) => state.unread(&id, &error("request")),
+                }
             }
         }
     }

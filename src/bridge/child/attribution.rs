@@ -12,11 +12,12 @@ use std::time::Duration;
 use bytestring::ByteString;
 use tokio::time::Instant;
 
+use super::super::charged::charged;
 use super::super::client_capabilities::{
     can_be_asked, is_answerable, is_covered, required, stand_in_answer, undeclared,
 };
 use super::super::event::{Ask, AskKey, Event, Notice, Undeclared};
-use super::super::mailbox::Keep;
+use super::super::mailbox::{Keep, Pushed};
 use super::state::{Call, Certainty, ChildState, Placed, Question};
 use crate::mcp::{Era, ErrorObject, Object, Raw, RequestId, meta};
 use crate::policy::Operation;
@@ -32,6 +33,10 @@ const MOST_PENDING_BYTES: usize = 16 * 1024 * 1024;
 /// What a server is told whose question could be of several clients' calls.
 const UNCLEAR: &str = "the user was not asked: calls of several clients are under way, and it cannot be told which of \
                        them asks; try again";
+
+/// What a server is told whose question has no place to wait.
+const NO_ROOM: &str =
+    "the user was not asked: what he has under way leaves no room for the question; try again";
 
 /// Where an ask belongs.
 #[derive(Debug, PartialEq, Eq)]
@@ -77,6 +82,13 @@ impl ChildState {
             server::reply(&mut self.out, &id, &Ok(roots.clone()));
             return;
         }
+        // It waits for as long as a client takes to answer, whoever holds it.
+        let account = self.in_flight.account();
+        let kept = params.map(|params| charged(&params, account)).transpose();
+        let Ok(params) = kept else {
+            self.refuse_for_want_of_room(&id, &method);
+            return;
+        };
         let question = self.question(id, method, params);
         match self.owner(&question) {
             Owner::Call(call, certainty) => self.give(call, certainty, question),
@@ -252,10 +264,14 @@ impl ChildState {
             server::reply(&mut self.out, &question.id, &refusal);
             return;
         }
-        call.last_ask = Some(Instant::now());
         self.subscribers.habits.asked(call.permitted.operation());
-        call.asks.push((Arc::clone(&ask.key), Placed { question, certainty }));
-        call.mailbox.push(Event::Ask(ask), Keep::Always);
+        let key = Arc::clone(&ask.key);
+        if call.mailbox.push(Event::Ask(ask), Keep::Always) == Pushed::Dropped {
+            self.refuse_for_want_of_room(&question.id, &question.method);
+            return;
+        }
+        call.last_ask = Some(Instant::now());
+        call.asks.push((key, Placed { question, certainty }));
     }
 
     fn ask_outside(&mut self, question: Question) {
@@ -271,14 +287,17 @@ impl ChildState {
             .is_some_and(|capabilities| is_covered(&ask, &capabilities));
         let room = self.outside.len() < MOST_PENDING;
         let notice = Notice::Ask { child: self.number, ask };
-        if room && covered && self.subscribers.tell_only_session(notice, Keep::Always) {
+        if room
+            && covered
+            && self.subscribers.tell_only_session(notice, Keep::Always) == Pushed::Kept
+        {
             self.outside.insert(key, (question.id, question.since));
         } else {
             self.refuse(&question);
         }
     }
 
-    fn withdraw(&self, key: AskKey) {
+    pub(super) fn withdraw(&self, key: AskKey) {
         let notice = Notice::Withdrawn { child: self.number, key };
         self.subscribers.tell_only_session(notice, Keep::Always);
     }
@@ -287,6 +306,20 @@ impl ChildState {
     fn refuse_unclear(&mut self, question: &Question) {
         tracing::warn!(method = %question.method, "refused a question that no call could be matched to");
         server::reply(&mut self.out, &question.id, &Err(ErrorObject::internal(UNCLEAR)));
+    }
+
+    /// A request that could not be read: its server would wait in vain.
+    pub(super) fn unread(&mut self, id: &RequestId, why: &ErrorObject) {
+        // A response would break a modern server's contract (checklist 4.6).
+        if self.hello.era() == Era::Legacy {
+            server::reply(&mut self.out, id, &Err(why.clone()));
+        }
+    }
+
+    /// Its server would wait in vain for an answer to what nobody keeps.
+    pub(super) fn refuse_for_want_of_room(&mut self, id: &RequestId, method: &str) {
+        tracing::warn!(%method, "refused a question for want of room");
+        server::reply(&mut self.out, id, &Err(ErrorObject::internal(NO_ROOM)));
     }
 
     /// What a client that cannot do it would say (checklist 5.6, 5.7).

@@ -13,6 +13,7 @@ use super::super::client_capabilities::stand_in_answer;
 use super::super::event::{Ask, AskKey, Event, Outcome};
 use super::super::mailbox::{Keep, Mailbox};
 use super::handle::{Child, Command};
+use crate::limits::Share;
 use crate::mcp::{Era, ErrorObject, Object, Raw};
 use crate::policy::{Permitted, Resume};
 
@@ -45,8 +46,9 @@ pub struct Conversation {
 struct Turn {
     asked: Vec<Ask>,
     responses: Vec<(AskKey, Raw)>,
-    /// Its own `requestState`.
+    /// Its own `requestState`, and what it costs.
     state: Option<String>,
+    share: Option<Share>,
     /// When the call is sent again.
     resume_at: Option<Instant>,
     rounds: u32,
@@ -133,6 +135,10 @@ impl Conversation {
             Event::TurnEnded { state } => {
                 self.state = State::Suspended;
                 self.turn.state.clone_from(state);
+                // It was charged before, as a line.
+                let mut share = Share::of(self.child.account());
+                share.set(state.as_ref().map_or(0, String::len));
+                self.turn.share = Some(share);
             }
             Event::Done(Outcome::Unsent(error)) if self.turn.rounds > 0 => {
                 // An earlier turn of it did leave.
@@ -221,6 +227,7 @@ impl Conversation {
             Object::parse(&Raw::empty_object())
                 .map_or_else(|_| Raw::empty_object(), |o| o.with(&members))
         });
+        self.turn.share = None;
         let resume = Resume { responses, state: self.turn.state.take() };
         self.id = self.child.call(self.permitted.resumed(resume), Arc::clone(&self.mailbox));
     }

@@ -64,7 +64,7 @@ impl ChildState {
         match incoming {
             Incoming::Response { id, outcome } => self.response(id, outcome),
             Incoming::Progress { token, params } => self.progress(token, &params),
-            Incoming::Log { level, params } => self.log(level, params),
+            Incoming::Log { level, params } => self.log(level, &params),
             Incoming::Request { id, method, params } => self.request(id, method, params),
             Incoming::Cancelled { id } => self.withdrawn(&id),
             Incoming::Subscription { listen, method, params } => {
@@ -120,11 +120,14 @@ impl ChildState {
     }
 
     fn finish(&mut self, call: &Call, outcome: Result<Raw, ErrorObject>) {
-        let tell = |event| call.mailbox.push(event, Keep::End);
+        let tell = |event| {
+            call.mailbox.push(event, Keep::End);
+        };
         let modern = self.hello.era() == Era::Modern;
         match outcome {
             Ok(result) if modern && is_input_required(&result) => {
-                match read_input_required(&result, call.permitted.operation()) {
+                let account = self.in_flight.account();
+                match read_input_required(&result, call.permitted.operation(), account) {
                     Ok((asks, state)) => {
                         asks.into_iter().map(Event::Ask).for_each(tell);
                         tell(Event::TurnEnded { state });

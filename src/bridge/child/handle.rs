@@ -283,6 +283,12 @@ impl Child {
         self.inner.closing.is_cancelled()
     }
 
+    /// Whether the loop takes nothing any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.inner.commands.is_closed()
+    }
+
     /// Resolves when the loop has ended.
     pub async fn closed(&self) {
         let mut closed = self.inner.closed.clone();
@@ -294,10 +300,16 @@ impl Child {
     pub(in super::super) fn replay(
         &self,
         permitted: Permitted,
-    ) -> impl Future<Output = ()> + use<> {
+    ) -> impl Future<Output = Outcome> + use<> {
         let mailbox: Arc<Mailbox<Event>> = Arc::default();
         self.call(permitted, Arc::clone(&mailbox));
-        async move { while !matches!(mailbox.next().await, Event::Done(_)) {} }
+        async move {
+            loop {
+                if let Event::Done(outcome) = mailbox.next().await {
+                    return outcome;
+                }
+            }
+        }
     }
 
     /// Whether it waits for the answer to a question that belongs to no call.

@@ -1,7 +1,11 @@
 //! `input_required`: a modern server ends its turn and says what it needs (2026-07-28 basic/patterns/mrtr).
 
+use std::sync::Arc;
+
+use super::super::charged::charged;
 use super::super::client_capabilities::is_answerable;
 use super::super::event::Ask;
+use crate::limits::Account;
 use crate::mcp::{ErrorObject, Object, Raw};
 use crate::policy::Operation;
 
@@ -13,10 +17,11 @@ pub(super) fn is_input_required(result: &Raw) -> bool {
         })
 }
 
-/// Reads and checks an `InputRequiredResult` (checklist 3.50, 3.51, 6.27).
+/// Reads and checks an `InputRequiredResult` (checklist 3.50, 3.51, 6.27); its questions are at the cost of this account.
 pub(super) fn read_input_required(
     result: &Raw,
     operation: &Operation,
+    account: &Arc<Account>,
 ) -> Result<(Vec<Ask>, Option<String>), ErrorObject> {
     let broken = |what: &str| {
         tracing::warn!(what, "the server broke the input_required protocol");
@@ -36,7 +41,9 @@ pub(super) fn read_input_required(
         for (key, request) in requests {
             let request = Object::parse(&request).map_err(|_| broken("an input request"))?;
             let method = request.get_str("method").unwrap_or_default();
-            let ask = Ask { key: key.into(), method: method.into(), params: request.get("params") };
+            let params = request.get("params").map(|params| charged(&params, account)).transpose();
+            let params = params.map_err(|short| ErrorObject::internal(short.to_string()))?;
+            let ask = Ask { key: key.into(), method: method.into(), params };
             if !is_answerable(&ask, &operation.client) {
                 return Err(broken("an input request that the client cannot answer"));
             }

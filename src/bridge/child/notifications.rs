@@ -27,8 +27,10 @@ impl ChildState {
 
     /// A log message goes to every call under way that asked for its level: all of them are one user's, and the server
     /// does not say which it is about (checklist 5.30). One that is about no call goes to the only session.
-    pub(super) fn log(&mut self, level: LogLevel, params: Raw) {
-        self.trace.notified("notifications/message", Some(&params));
+    pub(super) fn log(&mut self, level: LogLevel, params: &Raw) {
+        self.trace.notified("notifications/message", Some(params));
+        // What waits weighs what it says, so that it must pin no more: a line may hold much beside it.
+        let params = params.detached();
         let heirs = self.heirs(level);
         for heir in &heirs {
             self.calls[heir].mailbox.push(Event::Log(params.clone()), Keep::IfRoom);
@@ -71,6 +73,6 @@ impl ChildState {
     pub(super) fn subscription(&mut self, listen: u64, method: ByteString, params: &Raw) {
         self.trace.notified(&method, Some(params));
         let Some(call) = self.calls.get(&listen) else { return };
-        call.mailbox.push(Event::Subscription { method, params: params.clone() }, Keep::Always);
+        call.mailbox.push(Event::Subscription { method, params: params.detached() }, Keep::Always);
     }
 }

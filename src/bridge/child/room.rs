@@ -51,6 +51,11 @@ impl Room {
         Self { share: Share::of(account), patience: Patience::Untried }
     }
 
+    /// The line that was being read is nobody's any more; how much the child has not read still counts.
+    pub(super) fn line_is_whole(&mut self, unread: usize) {
+        self.share.set(if unread < LARGE { 0 } else { unread });
+    }
+
     /// Takes note of how much of a line has arrived, and how much the child has not read.
     pub(super) fn measure(&mut self, arrived: usize, unread: usize) -> Line {
         let worth = |bytes| if bytes < LARGE { 0 } else { bytes };

@@ -195,6 +195,10 @@ impl ChildState {
             };
             call.mailbox.push(Event::Done(outcome), Keep::End);
         }
+        // What it asked outside any call nobody need answer any more.
+        for key in std::mem::take(&mut self.outside).into_keys() {
+            self.withdraw(key);
+        }
         for (_, reply) in self.internal.drain() {
             let _ = reply.send(Outcome::Lost(why.clone()));
         }

@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::super::event::Notice;
-use super::super::mailbox::{Keep, Mailbox};
+use super::super::mailbox::{Keep, Mailbox, Pushed};
 use super::habits::Habits;
-use crate::limits::Account;
+use crate::limits::{Account, Share, Short};
 use crate::mcp::{Era, Notification, Raw};
 use crate::policy::{LogLevel, Permitted};
 use crate::server::{Hello, ListKind};
@@ -20,6 +20,11 @@ use crate::server::{Hello, ListKind};
 pub const MOST_URIS: usize = 1000;
 /// The longest URI of a subscription, in bytes.
 const LONGEST_URI: usize = 8 * 1024;
+
+/// What a subscription takes beside its URI.
+const SUBSCRIPTION: usize = 512;
+/// How often its URI is kept: to find it, to send it again as text, and to be compared.
+const COPIES: usize = 3;
 
 /// The members of one slot.
 #[derive(Debug, Default)]
@@ -41,7 +46,14 @@ struct Membership {
     /// Resources that it follows in a subscription of its own.
     followed: usize,
     /// The subscription call of each URI, kept to be sent again to a successor.
-    uris: HashMap<String, Permitted>,
+    uris: HashMap<String, Subscribed>,
+}
+
+/// What is kept of a subscription.
+#[derive(Debug)]
+struct Subscribed {
+    permitted: Permitted,
+    _share: Share,
 }
 
 /// What a member is.
@@ -64,6 +76,7 @@ pub enum Role {
 pub struct Member {
     subscribers: Arc<Subscribers>,
     key: u64,
+    account: Arc<Account>,
     mailbox: Arc<Mailbox<Notice>>,
 }
 
@@ -84,7 +97,8 @@ impl Subscribers {
             uris: HashMap::new(),
         };
         self.lock().insert(key, membership);
-        Member { subscribers: Arc::clone(self), key, mailbox }
+        let account = Arc::clone(account);
+        Member { subscribers: Arc::clone(self), key, account, mailbox }
     }
 
     /// The most verbose level that any member wants.
@@ -115,8 +129,8 @@ impl Subscribers {
     pub fn subscriptions(&self) -> Vec<(String, Permitted)> {
         let mut all = HashMap::new();
         for member in self.lock().values() {
-            for (uri, permitted) in &member.uris {
-                all.entry(uri.clone()).or_insert_with(|| permitted.clone());
+            for (uri, subscribed) in &member.uris {
+                all.entry(uri.clone()).or_insert_with(|| subscribed.permitted.clone());
             }
         }
         all.into_iter().collect()
@@ -164,6 +178,16 @@ impl Subscribers {
         self.tell(&Notice::Gone, |member| matches!(member.role, Role::Listen { .. }));
     }
 
+    /// The child does not report this resource, as those think who asked for it.
+    pub(in super::super) fn subscription_is_lost(&self, uri: &str) {
+        self.tell(&Notice::Gone, |member| member.uris.contains_key(uri));
+    }
+
+    /// The child was not told the level that it should log from.
+    pub(in super::super) fn level_is_lost(&self) {
+        self.tell(&Notice::Gone, |member| member.level.is_some());
+    }
+
     /// There will be no child for those who are here.
     pub(in super::super) fn gone(&self) {
         self.tell(&Notice::Gone, |_| true);
@@ -171,15 +195,15 @@ impl Subscribers {
 
     pub(super) fn other(&self, notification: &Notification) {
         let is_session = |member: &Membership| matches!(member.role, Role::Session { .. });
-        self.tell(&Notice::Other(notification.clone()), is_session);
+        let params = notification.params.as_ref().map(Raw::detached);
+        let notice = Notice::Other(Notification { params, ..notification.clone() });
+        self.tell(&notice, is_session);
     }
 
-    /// Tells the only session; `false` when there is none or more than one.
-    pub(super) fn tell_only_session(&self, notice: Notice, keep: Keep) -> bool {
+    /// Tells the only session; nothing is kept when there is none or more than one.
+    pub(super) fn tell_only_session(&self, notice: Notice, keep: Keep) -> Pushed {
         let members = self.lock();
-        let Some(member) = only_session(&members) else { return false };
-        member.mailbox.push(notice, keep);
-        true
+        only_session(&members).map_or(Pushed::Dropped, |member| member.mailbox.push(notice, keep))
     }
 
     /// The capabilities of the only session.
@@ -242,10 +266,22 @@ impl Member {
             .is_some_and(|own| own.uris.contains_key(uri) || own.uris.len() < MOST_URIS)
     }
 
+    /// What a subscription to this resource takes, for as long as it is kept.
+    ///
+    /// # Errors
+    /// When there is no room for it.
+    pub fn price(&self, uri: &str) -> Result<Share, Short> {
+        let mut share = Share::of(&self.account);
+        share.try_set(SUBSCRIPTION + COPIES * uri.len())?;
+        Ok(share)
+    }
+
     /// Notes that the member wants to hear of a resource; what comes back forgets it again unless it is kept.
     #[must_use]
-    pub fn subscribe(&self, uri: &str, permitted: Permitted) -> Subscribing {
-        self.update(|own| drop(own.uris.insert(uri.to_owned(), permitted)));
+    pub fn subscribe(&self, uri: &str, permitted: &Permitted, price: Share) -> Subscribing {
+        let permitted = permitted.of_its_resource_alone();
+        let subscribed = Subscribed { permitted, _share: price };
+        self.update(|own| drop(own.uris.insert(uri.to_owned(), subscribed)));
         let (subscribers, uri) = (Arc::clone(&self.subscribers), uri.to_owned());
         Subscribing { subscribers, member: self.key, uri: Some(uri) }
     }

@@ -180,6 +180,11 @@ impl Drop for Share {
 // === impl Reservation ===
 
 impl Reservation {
+    /// Notes that another process is started in the same place, of whose last one nothing is left.
+    pub(super) fn starting(&self) {
+        self.enter(Phase::Starting);
+    }
+
     /// Notes that the process is ready for work.
     pub(super) fn running(&self) {
         self.enter(Phase::Running);
@@ -193,7 +198,7 @@ impl Reservation {
     fn enter(&self, next: Phase) {
         let mut counts = self.share.capacity.lock();
         let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
-        if *phase != Phase::Ending {
+        if *phase != Phase::Ending || next == Phase::Starting {
             counts.change(&self.share.user, Some(*phase), Some(next));
             *phase = next;
         }
@@ -274,6 +279,15 @@ mod tests {
         assert_eq!(count(Full::All, "carol"), phases(2, 0, 1));
         assert_eq!(count(Full::User, "alice"), phases(1, 0, 1));
         assert_eq!(count(Full::User, "carol"), phases(0, 0, 0));
+        // Greeted once more, with a process of its own.
+        successor.starting();
+        successor.running();
+        assert_eq!(
+            count(Full::All, "carol"),
+            phases(2, 1, 0),
+            "whoever needs a place may have this one"
+        );
+        successor.ending();
         drop(successor);
         assert_eq!(count(Full::All, "carol"), phases(2, 0, 0));
         assert!(take("carol").is_ok());

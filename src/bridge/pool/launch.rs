@@ -125,6 +125,7 @@ impl Launcher {
         reservation: Arc<Reservation>,
         audit: &audit::Log,
     ) -> Result<Launched, LaunchError> {
+        reservation.starting();
         let fetched = self.sources.fetch(principal).await;
         recording::fetched(audit, principal, &fetched);
         let credentials = fetched.map_err(|cause| LaunchError::Credentials { cause })?;

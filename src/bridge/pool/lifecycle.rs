@@ -99,8 +99,9 @@ impl Lifecycle {
         };
         match brought_up {
             Ok(running) => {
-                replay(&self.audit, &self.shutdown, &slot, &running.child);
+                let mut told = replay(&self.audit, &self.shutdown, &slot, &running.child);
                 let placement = slot.ready(&running.child);
+                told.catch_up(&self.audit, &self.shutdown, &slot, &running.child);
                 if placement == Placement::Drains || self.shutdown.is_draining() {
                     running.child.close();
                 }
@@ -148,8 +149,9 @@ impl Lifecycle {
                 return;
             }
         };
-        replay(&self.audit, &self.shutdown, &slot, &running.child);
+        let mut told = replay(&self.audit, &self.shutdown, &slot, &running.child);
         let placement = slot.replace(&old, &running.child);
+        told.catch_up(&self.audit, &self.shutdown, &slot, &running.child);
         old.close();
         if placement == Placement::Drains {
             running.child.close();

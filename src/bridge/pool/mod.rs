@@ -125,7 +125,7 @@ impl Pool {
         match probe::probe(launcher).await {
             Ok((begun, spoken)) => {
                 tracing::debug!(?spoken, "a child of nobody's has said how the server speaks");
-                era.found(begun, spoken);
+                era.found(begun, spoken, server_era::Refusal::InWords);
             }
             Err(error) => tracing::debug!(
                 error = &error as &dyn std::error::Error,

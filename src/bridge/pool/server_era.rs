@@ -1,5 +1,7 @@
 //! What is known of the era of `CMD`; one verdict holds for every child, as they all run the same command.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use tokio::sync::watch;
 
 use crate::auth::UserId;
@@ -8,7 +10,23 @@ use crate::server::{EraChoice, Speech};
 
 /// The verdict, or who is finding it out.
 #[derive(Debug)]
-pub(super) struct ServerEra(watch::Sender<Knowledge>);
+pub(super) struct ServerEra {
+    known: watch::Sender<Knowledge>,
+    /// How many processes have exited when a modern server was greeted as a legacy one.
+    exits: AtomicUsize,
+}
+
+/// A process may exit for reasons of its own: so many have to before that is what the server says to a legacy client.
+const EXITS_THAT_SAY_NO: usize = 3;
+
+/// How a server declined the era in which it was greeted first, if it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// With an answer.
+    InWords,
+    /// Its process ended.
+    ByExit,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Knowledge {
@@ -22,11 +40,12 @@ enum Knowledge {
 
 impl ServerEra {
     pub(super) fn new(choice: EraChoice) -> Self {
-        Self(watch::Sender::new(match choice {
+        let known = watch::Sender::new(match choice {
             EraChoice::Probe | EraChoice::LegacyFirst => Knowledge::Unknown,
             EraChoice::Known(Era::Legacy) => Knowledge::Known(Speech::Legacy),
             EraChoice::Known(Era::Modern) => Knowledge::Known(Speech::Modern),
-        }))
+        });
+        Self { known, exits: AtomicUsize::new(0) }
     }
 
     /// Notes that a start of this user's, which finds out, is under way. Only a start may do so: whoever else did and
@@ -47,9 +66,15 @@ impl ServerEra {
     }
 
     /// A start that was to begin in this way has met a server of that era.
-    pub(super) fn found(&self, begun: EraChoice, spoken: Era) {
-        let learned = Speech::learned(begun, spoken);
-        self.0.send_if_modified(|known| {
+    pub(super) fn found(&self, begun: EraChoice, spoken: Era, refusal: Refusal) {
+        let mut learned = Speech::learned(begun, spoken);
+        if begun == EraChoice::LegacyFirst
+            && refusal == Refusal::ByExit
+            && self.exits.fetch_add(1, Ordering::Relaxed) + 1 < EXITS_THAT_SAY_NO
+        {
+            learned = Speech::ModernAtLeast;
+        }
+        self.known.send_if_modified(|known| {
             // A start that knew beforehand has learned nothing, and one that has tried more knows better.
             let news = match known {
                 Knowledge::Unknown | Knowledge::Probing(_) => true,
@@ -65,7 +90,7 @@ impl ServerEra {
 
     /// How a child for clients of this era is to be spoken to at first.
     pub(super) fn choice(&self, clients: Era) -> EraChoice {
-        match &*self.0.borrow() {
+        match &*self.known.borrow() {
             Knowledge::Known(speech) => speech.choice(clients),
             Knowledge::Unknown | Knowledge::Probing(_) => EraChoice::Probe,
         }
@@ -73,13 +98,13 @@ impl ServerEra {
 
     /// Whether a start would have to find out.
     pub(super) fn is_open(&self) -> bool {
-        !matches!(&*self.0.borrow(), Knowledge::Known(_))
+        !matches!(&*self.known.borrow(), Knowledge::Known(_))
     }
 
     /// Waits while this user probes; returns what the server speaks, or nothing where the next start will find it out.
     /// Others' starts are not waited for: one that hangs holds up nobody else.
     pub(super) async fn settled(&self, user: &UserId) -> Option<Speech> {
-        let mut known = self.0.subscribe();
+        let mut known = self.known.subscribe();
         let settled =
             known.wait_for(|known| !matches!(known, Knowledge::Probing(own) if own == user));
         match settled.await.as_deref() {
@@ -89,7 +114,7 @@ impl ServerEra {
     }
 
     fn change(&self, change: impl FnOnce(&Knowledge) -> Option<Knowledge>) {
-        self.0.send_if_modified(|known| match change(known) {
+        self.known.send_if_modified(|known| match change(known) {
             Some(next) => {
                 *known = next;
                 true
@@ -119,10 +144,28 @@ mod tests {
         era.no_verdict(bob.user());
         assert_eq!(era.settled(alice.user()).now_or_never(), None);
         let waiting = era.settled(alice.user());
-        era.found(EraChoice::Probe, Era::Legacy);
+        era.found(EraChoice::Probe, Era::Legacy, Refusal::InWords);
         assert_eq!(waiting.await, Some(Speech::Legacy));
         assert_eq!(era.settled(bob.user()).now_or_never(), Some(Some(Speech::Legacy)));
         era.no_verdict(alice.user());
         assert_eq!(era.choice(Era::Modern), EraChoice::Known(Era::Legacy));
+    }
+
+    #[test]
+    fn a_process_that_exits_once_does_not_speak_for_its_server() {
+        let legacy_first = EraChoice::LegacyFirst;
+        let (refused, exits) = (ServerEra::new(EraChoice::Probe), ServerEra::new(EraChoice::Probe));
+        for era in [&refused, &exits] {
+            era.found(EraChoice::Probe, Era::Modern, Refusal::InWords);
+            assert_eq!(era.choice(Era::Legacy), legacy_first);
+        }
+        refused.found(legacy_first, Era::Modern, Refusal::InWords);
+        assert_eq!(refused.choice(Era::Legacy), EraChoice::Known(Era::Modern));
+        for _ in 1..EXITS_THAT_SAY_NO {
+            exits.found(legacy_first, Era::Modern, Refusal::ByExit);
+            assert_eq!(exits.choice(Era::Legacy), legacy_first, "the next one may speak it");
+        }
+        exits.found(legacy_first, Era::Modern, Refusal::ByExit);
+        assert_eq!(exits.choice(Era::Legacy), EraChoice::Known(Era::Modern));
     }
 }

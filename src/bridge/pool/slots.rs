@@ -13,7 +13,7 @@ use crate::mcp::Era;
 use crate::policy::Connect;
 use crate::server::{Profile, Speech};
 
-/// How many profiles one authority may have, the empty one included.
+/// How many profiles of one era one authority may have, the empty one included.
 const MOST_PROFILES: usize = 3;
 
 /// The slots, those of one key together.
@@ -61,8 +61,12 @@ impl Slots {
             }
             !spare
         });
-        let further = |slot: &Slot| !serves(slot, &plain, speech);
-        if group.iter().filter(|slot| further(slot)).count() >= MOST_PROFILES - 1 {
+        // One child does for all clients of a server's own modern era: it is no profile among others.
+        let speaks_modern = matches!(speech, Some(Speech::Both | Speech::ModernAtLeast));
+        let apart = |profile: &Profile| speaks_modern && profile.era == Era::Modern;
+        let further = |slot: &Slot| !serves(slot, &plain, speech) && !apart(&slot.profile);
+        if !apart(profile) && group.iter().filter(|slot| further(slot)).count() >= MOST_PROFILES - 1
+        {
             let unused = group.iter().enumerate().filter(|(_, slot)| further(slot));
             let settled = unused.filter(|(_, slot)| !slot.is_starting());
             let free = settled.filter(|(_, slot)| slot.is_free());
@@ -71,7 +75,8 @@ impl Slots {
                 leaving.extend(group.remove(at).retire());
             }
         }
-        let full = group.iter().filter(|slot| further(slot)).count() >= MOST_PROFILES - 1;
+        let full = !apart(profile)
+            && group.iter().filter(|slot| further(slot)).count() >= MOST_PROFILES - 1;
         if full && speech.is_some() {
             // What is in another era than the client's is for others: a legacy client would lose what it can be asked.
             let fitting = group.iter().filter(|slot| {

@@ -9,7 +9,7 @@ use super::super::child::{Actor, Child, Setup};
 use super::super::recording;
 use super::capacity::Reservation;
 use super::launch::{Launched, Launcher};
-use super::server_era::ServerEra;
+use super::server_era::{Refusal, ServerEra};
 use super::settings::Settings;
 use super::slot::Slot;
 use super::start_error::{Ended, StartError};
@@ -62,9 +62,9 @@ impl Starts {
         let reservation = Arc::new(reservation);
         loop {
             let choice = self.era.choice(clients);
-            let running = self.greet(slot, choice, &reservation).await?;
+            let (running, refusal) = self.greet(slot, choice, &reservation).await?;
             let spoken = running.child.hello().era();
-            self.era.found(choice, spoken);
+            self.era.found(choice, spoken, refusal);
             if (choice, spoken, clients) != (EraChoice::Probe, Era::Modern, Era::Legacy) {
                 return Ok(running);
             }
@@ -93,20 +93,21 @@ impl Starts {
         slot: &Slot,
         choice: EraChoice,
         reservation: &Arc<Reservation>,
-    ) -> Result<Running, StartError> {
+    ) -> Result<(Running, Refusal), StartError> {
         let met = self.meet(slot, choice, reservation).await;
         // A strict server exits on what it does not know, as a legacy one does on a message before `initialize`
         // (checklist 4.15).
         let other = match (choice, &met) {
             (EraChoice::Probe, Err(error)) if error.is_exit() => Era::Legacy,
             (EraChoice::LegacyFirst, Err(error)) if error.is_exit() => Era::Modern,
-            _ => return met,
+            _ => return met.map(|running| (running, Refusal::InWords)),
         };
         tracing::debug!(
             ?other,
             "the server exited when it was greeted; greeting another in the other era"
         );
-        self.meet(slot, EraChoice::Known(other), reservation).await
+        let met = self.meet(slot, EraChoice::Known(other), reservation).await?;
+        Ok((met, Refusal::ByExit))
     }
 
     async fn meet(

@@ -1,5 +1,5 @@
-//! The calls of one session that are under way: their ids are taken, and each can be taken back at any time, also
-//! before its child has it.
+//! The calls of one session that are under way: their ids are taken, and each can be taken back at any time. One
+//! that is taken back before its child has it is taken back from the child as soon as it is there: the server may see both.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

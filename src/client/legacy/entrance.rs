@@ -9,6 +9,7 @@ use super::session::Session;
 use super::sessions::Sessions;
 use super::sse::{self, Links};
 use super::{initialize, listen, post};
+use crate::auth::UserId;
 use crate::client::context::{Arrival, Context};
 use crate::client::headers;
 use crate::client::reply::{Refusal, Reply, Status};
@@ -151,6 +152,11 @@ impl Legacy {
     /// Forgets what is stored for clients that come back, where room is needed.
     pub(in crate::client) fn make_room(&self) {
         self.sessions.make_room();
+    }
+
+    /// The same for one user, at once.
+    pub(in crate::client) fn make_room_for(&self, user: &UserId) {
+        self.sessions.make_room_for(user);
     }
 
     /// Ends the streams that last; calls under way finish by themselves.

@@ -7,6 +7,7 @@ use futures_util::{FutureExt as _, StreamExt as _, stream};
 use super::modern_subscription;
 use super::session::{Beginning, Owner, Session};
 use super::sessions::{Sessions, TooMany};
+use super::stream::EventStream;
 use super::translate;
 use super::watched_uris::WatchedUris;
 use crate::client::context::Arrival;
@@ -51,7 +52,7 @@ pub(super) async fn initialize(
             return Reply::error(Status::Unavailable { retry_after: None }, Some(id), error);
         }
     };
-    let begin = begin(Arc::clone(sessions), access.clone(), name.clone(), wish);
+    let begin = begin(Arc::clone(sessions), access.clone(), (name.clone(), None), wish);
     let mut begin = Box::pin(begin.map(|begun| match begun {
         Ok(result) => (Status::Ok, Ok(result)),
         Err((status, error)) => (status, Err(error)),
@@ -77,11 +78,12 @@ pub(super) fn too_many() -> ErrorObject {
     ErrorObject::internal("too many sessions; end one first")
 }
 
-/// Finds or starts the child that fits the client, and opens the session `name` on it.
+/// Finds or starts the child that fits the client, and opens the session `name` on it, whose HTTP+SSE stream ends with
+/// it.
 pub(super) async fn begin(
     sessions: Arc<Sessions>,
     access: Access,
-    name: String,
+    (name, link): (String, Option<Arc<EventStream>>),
     wish: Wish,
 ) -> Result<Raw, (Status, ErrorObject)> {
     let context = Arc::clone(sessions.context());
@@ -93,7 +95,7 @@ pub(super) async fn begin(
     let account = context.accounts.of(access.principal().user());
     let introduction = wish.capabilities.len() + wish.info.as_ref().map_or(0, Raw::len);
     let share = Session::price(&account, introduction).or_else(|_| {
-        sessions.make_room();
+        sessions.make_room_for(access.principal().user());
         Session::price(&account, introduction)
     });
     let share = share.map_err(|short| (short.into(), ErrorObject::internal(short.to_string())))?;
@@ -111,7 +113,8 @@ pub(super) async fn begin(
         }
     };
     let record = context.gate.record_session(&access, &name);
-    let beginning = Beginning { version, capabilities, info, seat, member, record, watched, share };
+    let beginning =
+        Beginning { version, capabilities, info, seat, member, record, watched, link, share };
     let session = Arc::new(Session::new(name, Owner::of(&access), beginning));
     if let Some(changes) = changes {
         let follow = modern_subscription::run(

@@ -100,7 +100,10 @@ pub(super) fn note(session: &Session, stream: &EventStream, notice: Notice) {
         }
         Notice::Restarted if session.is_lost() => stream.finish(),
         Notice::Restarted => restarted(session, stream),
-        Notice::Gone => stream.finish(),
+        Notice::Gone => {
+            session.forsake();
+            stream.finish();
+        }
     }
 }
 

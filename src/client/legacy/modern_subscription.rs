@@ -13,19 +13,24 @@ use super::watched_uris::{Changes, Honoured, Wanted};
 use crate::auth::Principal;
 use crate::client::context::Context;
 use crate::gate::{Call, Event, Keep, MOST_URIS, Notice, Outcome};
+use crate::limits::Share;
 use crate::mcp::{Object, Params, Raw};
 use crate::policy::{ClientSide, Operation};
 use crate::server::{Hello, ListKind};
 
 /// How long a server may take to acknowledge a subscription.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
-/// How long a lost subscription waits before each try to open it again; the last one repeats.
-const REOPEN_AFTER: [Duration; 4] = [
+/// How long a subscription that was lost, refused or ended waits before each try to open it again; the last one repeats.
+const REOPEN_AFTER: [Duration; 6] = [
     Duration::from_millis(250),
     Duration::from_secs(1),
     Duration::from_secs(5),
     Duration::from_secs(30),
+    Duration::from_secs(300),
+    Duration::from_secs(3600),
 ];
+/// How often a URI is kept: to be told of, and twice in the subscription call, which is opened before the last one ends.
+const COPIES: usize = 3;
 
 /// Follows the server until the session ends. It keeps no child for that: where there is none, the next one is followed
 /// that somebody has started.
@@ -41,10 +46,13 @@ pub(super) async fn run(
     let mut uris = BTreeSet::new();
     let Some(first) = session.upgrade() else { return };
     let seat = first.seat.clone();
+    let mut share = Share::of(first.account());
     let mut listening = listen(&context, &principal, &first, &lists, &uris).await.map(|(on, _)| on);
     drop(first);
-    // The earliest time at which a lost subscription is opened again, and how often that was tried.
-    let mut reopen: Option<(Instant, usize)> = None;
+    // The earliest time at which a subscription that there is not is opened again, and how often that was tried.
+    let mut reopen: Option<(Instant, usize)> = listening.is_none().then(|| after(0));
+    // How often the server ended it without a word before.
+    let mut ended = 0;
     loop {
         let at = reopen.map_or_else(Instant::now, |(at, _)| at);
         let next_child = async {
@@ -75,9 +83,20 @@ pub(super) async fn run(
             }
             change = changes.recv() => {
                 let (Some(change), Some(session)) = (change, session.upgrade()) else { return };
-                if change.wanted == Wanted::Yes && uris.len() >= MOST_URIS {
-                    let _ = change.done.send(Honoured::No);
-                    continue;
+                let bytes = |uris: &BTreeSet<String>| {
+                    uris.iter().map(|uri| COPIES * uri.len()).sum::<usize>()
+                };
+                let more = bytes(&uris) + COPIES * change.uri.len();
+                if change.wanted == Wanted::Yes {
+                    let refusal = match share.try_set(more) {
+                        Ok(()) => (uris.len() >= MOST_URIS).then_some(Honoured::No),
+                        Err(short) => Some(Honoured::NoRoom(short)),
+                    };
+                    if let Some(refusal) = refusal {
+                        share.set(bytes(&uris));
+                        let _ = change.done.send(refusal);
+                        continue;
+                    }
                 }
                 match change.wanted {
                     Wanted::Yes => uris.insert(change.uri.clone()),
@@ -94,6 +113,7 @@ pub(super) async fn run(
                 if new.is_some() {
                     reopen = None;
                 }
+                share.set(bytes(&uris));
                 session.member.follows(uris.len());
                 listening = new.map(|(on, _)| on).or(listening);
                 // Whoever asked may be gone.
@@ -103,14 +123,19 @@ pub(super) async fn run(
         };
         let Some(session) = session.upgrade() else { return };
         match event {
-            Event::Subscription { method, params } => tell(&session, &method, &params),
-            Event::Done(outcome) => {
+            Event::Subscription { method, params } => {
+                ended = 0;
+                tell(&session, &method, &params);
+            }
+            Event::Done(_) if context.shutdown.is_finishing() => listening = None,
+            Event::Done(Outcome::Lost(_) | Outcome::Unsent(_)) => {
                 listening = None;
-                if matches!(outcome, Outcome::Lost(_) | Outcome::Unsent(_))
-                    && !context.shutdown.is_finishing()
-                {
-                    reopen = Some((Instant::now(), 0));
-                }
+                reopen = Some((Instant::now(), 0));
+            }
+            Event::Done(_) => {
+                listening = None;
+                reopen = Some(after(ended));
+                ended += 1;
             }
             _ => {}
         }

@@ -214,6 +214,7 @@ impl SessionRequest<'_> {
         let admitted = admitted.map_err(|refused| self.refused(refused))?;
         let answer = match (watched.change(uri, wanted).await, wanted) {
             (Some(Honoured::Yes), _) | (Some(Honoured::No), Wanted::No) => Ok(Raw::empty_object()),
+            (Some(Honoured::NoRoom(short)), _) => Err(ErrorObject::internal(short.to_string())),
             (Some(Honoured::No), Wanted::Yes) => {
                 let text = "the server does not report changes of this resource";
                 Err(ErrorObject::invalid_params(text))

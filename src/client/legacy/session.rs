@@ -52,7 +52,11 @@ pub(super) struct Session {
     used: Mutex<Instant>,
     readers: AtomicUsize,
     initialized: AtomicBool,
+    /// Whether its server does not do what its client was promised.
+    forsaken: AtomicBool,
     pub(super) ready: Notify,
+    /// The stream of HTTP+SSE, which lives as long as its session.
+    link: Option<Arc<EventStream>>,
     /// What it is charged beside its streams.
     share: Share,
 }
@@ -93,6 +97,7 @@ pub(super) struct Beginning {
     pub(super) member: Member,
     pub(super) record: OpenSession,
     pub(super) watched: Option<WatchedUris>,
+    pub(super) link: Option<Arc<EventStream>>,
     pub(super) share: Share,
 }
 
@@ -103,7 +108,8 @@ pub(super) struct Reading(Arc<Session>);
 
 impl Session {
     pub(super) fn new(id: String, owner: Owner, begin: Beginning) -> Self {
-        let Beginning { version, capabilities, info, seat, member, record, watched, share } = begin;
+        let Beginning { version, capabilities, info, seat, member, record, watched, link, share } =
+            begin;
         let standalone = EventStream::new(STANDALONE, share.account());
         standalone.keep();
         Self {
@@ -125,7 +131,9 @@ impl Session {
             used: Mutex::new(Instant::now()),
             readers: AtomicUsize::new(0),
             initialized: AtomicBool::new(false),
+            forsaken: AtomicBool::new(false),
             ready: Notify::new(),
+            link,
             share,
         }
     }
@@ -248,9 +256,14 @@ impl Session {
         Reading(Arc::clone(self))
     }
 
+    /// Notes that its server does not do what its client was promised, so that a new one has to be begun.
+    pub(super) fn forsake(&self) {
+        self.forsaken.store(true, Ordering::Relaxed);
+    }
+
     /// Whether the session is over with its server: see [`Seat::is_lost`].
     pub(super) fn is_lost(&self) -> bool {
-        self.seat.is_lost()
+        self.forsaken.load(Ordering::Relaxed) || self.seat.is_lost()
     }
 
     pub(super) fn is_stale(&self, idle: Duration) -> bool {
@@ -297,11 +310,14 @@ impl Session {
     }
 
     /// Ends the session: its calls are taken back and end their own streams, also with an error that is under
-    /// way; the standalone stream ends here.
+    /// way; the streams that last end here.
     pub(super) fn end(&self) {
         self.calls.recall_all();
         if let Some(standalone) = self.stream(STANDALONE) {
             standalone.finish();
+        }
+        if let Some(link) = &self.link {
+            link.finish();
         }
     }
 }

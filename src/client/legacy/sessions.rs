@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::session::{STANDALONE, Session};
 use crate::audit::Incident;
@@ -9,11 +12,16 @@ use crate::auth::UserId;
 use crate::client::context::Context;
 use crate::gate::Access;
 
+/// For how long a user's sessions are not looked through again in which there was nothing to forget.
+const NOT_AGAIN_WITHIN: Duration = Duration::from_millis(100);
+
 /// The sessions.
 #[derive(Debug)]
 pub(super) struct Sessions {
     context: Arc<Context>,
     all: Mutex<HashMap<String, Arc<Session>>>,
+    /// Whose sessions were looked through in vain, and when.
+    in_vain: Mutex<HashMap<UserId, Instant>>,
 }
 
 /// A user has too many sessions.
@@ -22,7 +30,7 @@ pub(super) struct TooMany;
 
 impl Sessions {
     pub(super) fn new(context: Arc<Context>) -> Self {
-        Self { context, all: Mutex::default() }
+        Self { context, all: Mutex::default(), in_vain: Mutex::default() }
     }
 
     pub(super) fn context(&self) -> &Arc<Context> {
@@ -103,18 +111,24 @@ impl Sessions {
         let sessions = self.lock();
         // Under the lock, so that whoever comes meanwhile finds the room that is being made.
         let pressed = self.context.accounts.pressed_ones();
-        let theirs = sessions.values().filter(|session| pressed.include(session.account()));
-        let mut stored: Vec<_> = theirs
-            .flat_map(|session| {
-                let streams = session.stored();
-                streams.into_iter().map(move |(ended, number)| (ended, number, session))
-            })
-            .collect();
-        stored.sort_unstable_by_key(|(ended, number, _)| (ended.is_none(), *ended, *number));
-        for (_, number, session) in stored {
-            if !session.account().is_at_ease() {
-                session.forget_stored(number);
-            }
+        forget_oldest(sessions.values().filter(|session| pressed.include(session.account())));
+    }
+
+    /// The same for one user, at once: whoever is refused for want of room has nobody else pay for it.
+    pub(super) fn make_room_for(&self, user: &UserId) {
+        let in_vain = || self.in_vain.lock().unwrap_or_else(PoisonError::into_inner);
+        if in_vain().get(user).is_some_and(|at| at.elapsed() < NOT_AGAIN_WITHIN) {
+            return;
+        }
+        let account = self.context.accounts.of(user);
+        let before = account.held();
+        let is_his = |session: &&Arc<Session>| session.owner.is_user(user);
+        let his: Vec<_> = self.lock().values().filter(is_his).cloned().collect();
+        forget_oldest(his.iter());
+        if account.held() >= before {
+            let mut in_vain = in_vain();
+            in_vain.retain(|_, at| at.elapsed() < NOT_AGAIN_WITHIN);
+            in_vain.insert(user.clone(), Instant::now());
         }
     }
 
@@ -130,5 +144,21 @@ impl Sessions {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
         // Nothing that can panic runs under the lock.
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes sessions forget what is stored, the oldest first, until their users are at ease.
+fn forget_oldest<'a>(sessions: impl Iterator<Item = &'a Arc<Session>>) {
+    let mut stored: Vec<_> = sessions
+        .flat_map(|session| {
+            let streams = session.stored();
+            streams.into_iter().map(move |(ended, number)| (ended, number, session))
+        })
+        .collect();
+    stored.sort_unstable_by_key(|(ended, number, _)| (ended.is_none(), *ended, *number));
+    for (_, number, session) in stored {
+        if !session.account().is_at_ease() {
+            session.forget_stored(number);
+        }
     }
 }

@@ -163,7 +163,12 @@ fn initialize(
     if !sessions.have_room_for(access.principal().user()) {
         return Reply::error(Status::TooMany, Some(id), too_many());
     }
-    let begin = begin(Arc::clone(sessions), access.clone(), link.to_owned(), wish);
+    let begin = begin(
+        Arc::clone(sessions),
+        access.clone(),
+        (link.to_owned(), Some(Arc::clone(&stream))),
+        wish,
+    );
     let id = id.clone();
     sessions.context().shutdown.spawn_work(async move {
         let outcome = begin.await.map_err(|(_, error)| error);

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::limits::Short;
+
 /// Changes of one session's URIs that may wait.
 const MOST_WAITING: usize = 64;
 /// How long a change may take.
@@ -30,6 +32,8 @@ pub(super) enum Wanted {
 pub(super) enum Honoured {
     Yes,
     No,
+    /// There is no room for what it would keep.
+    NoRoom(Short),
 }
 
 /// The session's end.

@@ -15,6 +15,7 @@ use super::subscription_filter::Filter;
 use super::validate::{Rejected, may_use_tasks};
 use crate::client::reply::{Content, Frame, Reply, Status};
 use crate::gate::{Call, Event, Member, NotAdmitted, Notice, Outcome, Remaining, Role, Seat};
+use crate::limits::Share;
 use crate::mcp::{Era, ErrorObject, Object, Params, Raw, meta};
 use crate::policy::{ClientSide, Operation};
 use crate::server::Hello;
@@ -31,8 +32,15 @@ pub(super) async fn listen(request: ClientRequest) -> Reply {
             ErrorObject::invalid_params("params.notifications must be a subscription filter");
         return refuse(Status::BadRequest, error);
     };
+    // Kept as it was asked for and as it is honoured.
+    let uris = filter.resource_subscriptions.iter().chain(&filter.task_ids);
+    let mut share = Share::of(&request.account());
+    if let Err(short) = share.try_set(uris.map(|uri| 2 * uri.len()).sum()) {
+        return Reply::short(Some(&id), short);
+    }
     let mut listen = Listen {
         request,
+        _share: share,
         filter,
         honoured: Filter::default(),
         missed: VecDeque::new(),
@@ -48,6 +56,8 @@ pub(super) async fn listen(request: ClientRequest) -> Reply {
 
 struct Listen {
     request: ClientRequest,
+    /// What the filter costs.
+    _share: Share,
     filter: Filter,
     honoured: Filter,
     /// What a lost server may have left untold, still to be said.
@@ -115,8 +125,7 @@ impl Listen {
 
     /// Subscribes to what the legacy server can report; the rest is left out (checklist 5.26).
     async fn join(&mut self, seat: Seat) -> Feed {
-        let ClientRequest { context, access, .. } = &self.request;
-        let account = context.accounts.of(access.principal().user());
+        let account = self.request.account();
         let hello = seat.hello();
         self.honoured = Filter {
             tools_list_changed: self.filter.tools_list_changed

@@ -8,6 +8,7 @@ use super::result;
 use crate::client::context::Context;
 use crate::client::reply::Status;
 use crate::gate::{Access, NotAdmitted, Seat};
+use crate::limits::Account;
 use crate::mcp::{ErrorObject, Object, Raw, RequestId, meta};
 use crate::policy::{LogLevel, Operation};
 use crate::server::{Hello, Profile};
@@ -25,6 +26,11 @@ pub(super) struct ClientRequest {
 }
 
 impl ClientRequest {
+    /// Who is charged for it.
+    pub(super) fn account(&self) -> Arc<Account> {
+        self.context.accounts.of(self.access.principal().user())
+    }
+
     /// A seat at the child that fits the client.
     pub(super) async fn seat(&self) -> Result<Seat, NotAdmitted> {
         let client = &self.operation.client;

@@ -6,7 +6,7 @@ use tokio::task::JoinHandle;
 
 use super::super::super::event::{Ask, Event, Outcome};
 use super::super::conversation::Conversation;
-use super::super::testing::{HOLD_LIMIT, actor, hello, permitted, tool};
+use super::super::testing::{HOLD_LIMIT, charged_actor, hello, permitted, tool};
 use super::*;
 use crate::mcp::Era;
 
@@ -37,9 +37,14 @@ impl World {
 
     /// `pipe` is how many bytes the server's stdin holds that nobody has read.
     fn with_pipe(era: Era, pipe: usize) -> Self {
+        Self::charged(era, pipe, Account::unlimited())
+    }
+
+    /// The same, at the cost of this account.
+    fn charged(era: Era, pipe: usize, account: Arc<Account>) -> Self {
         let (mut stdin, reader) = duplex(pipe);
         let (writer, stdout) = duplex(64 * 1024);
-        let (child, mut actor) = actor(1, hello(era), Arc::default());
+        let (child, mut actor) = charged_actor(1, hello(era), Arc::default(), account);
         let running = tokio::spawn(async move {
             let mut lines = Lines::new(stdout, MAX_LINE);
             let end = actor.run(&mut lines, &mut stdin, GRACE).await;

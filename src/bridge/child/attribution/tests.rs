@@ -10,7 +10,8 @@ use super::super::in_flight::InFlight;
 use super::super::subscribers::{Member, Role, Subscribers};
 use super::super::testing::{HOLD_LIMIT, hello, permitted, tool};
 use super::*;
-use crate::limits::Account;
+use crate::auth::Principal;
+use crate::limits::{Account, Accounts, CALL, Share};
 use crate::policy::Permitted;
 use crate::redact::Redactor;
 use crate::server::Incoming;
@@ -38,8 +39,13 @@ use Doing::{Awaits, Cancelled, Work};
 
 impl World {
     fn new() -> Self {
+        Self::charged(Account::unlimited())
+    }
+
+    /// The same, at the cost of this account.
+    fn charged(account: Arc<Account>) -> Self {
         let subscribers = Arc::new(Subscribers::default());
-        let in_flight = InFlight::new(100, Account::unlimited());
+        let in_flight = InFlight::new(100, account);
         let (_, inbox) = Child::new(1, hello(Era::Legacy), Vec::new(), in_flight);
         let tracer = Tracer::new(Trace::Off, Redactor::new());
         let state = ChildState::new(
@@ -315,4 +321,52 @@ async fn outside_any_call_the_only_session_is_asked_or_nobody() {
     world.asks(75);
     assert_eq!(world.written()[0]["result"]["action"], "cancel");
     assert!(session.mailbox().take().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_is_charged_until_it_is_answered_and_refused_where_there_is_no_room() {
+    let account = Accounts::of_many(usize::MAX, 4 * CALL).of(Principal::local().user());
+    let mut world = World::charged(Arc::clone(&account));
+    let mailbox = world.sent(2, tool("a", None));
+    world.written();
+    let mut others = Share::of(&account);
+    others.set(4 * CALL);
+    world.asks(70);
+    let written = world.written();
+    assert_eq!(written[0]["id"], 70);
+    let why = written[0]["error"]["message"].as_str().unwrap();
+    assert!(why.contains("leaves no room for the question"), "{why}");
+    assert!(mailbox.take().is_none());
+
+    others.set(0);
+    world.asks(71);
+    let key = ask_of(&mailbox).unwrap();
+    let params = Raw::of(&json!({ "message": "?" })).len();
+    assert_eq!(account.held(), CALL + params, "its client may take long to answer");
+    let outcome = Ok(Raw::of(&json!({ "action": "accept" })));
+    world.state.command(Command::Answer { call: 2, key, outcome });
+    assert_eq!((world.written()[0]["id"].clone(), account.held()), (json!(71), CALL));
+}
+
+/// Its server would wait in vain.
+#[tokio::test(start_paused = true)]
+async fn a_question_that_its_reader_has_no_place_for_is_refused() {
+    let mut world = World::new();
+    let mailbox = world.sent(2, tool("a", None));
+    world.written();
+    while mailbox.push(Event::Recalled, Keep::Always) == Pushed::Kept {}
+    world.asks(70);
+    assert_eq!(world.written()[0]["id"], 70);
+    assert!(std::iter::from_fn(|| mailbox.take()).all(|event| matches!(event, Event::Recalled)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_outside_any_call_ends_with_its_child() {
+    let mut world = World::new();
+    let session = world.session();
+    world.asks(70);
+    let Some(Notice::Ask { ask, .. }) = session.mailbox().take() else { panic!("not asked") };
+    world.state.fail(&ErrorObject::internal("gone"));
+    let Some(Notice::Withdrawn { key, .. }) = session.mailbox().take() else { panic!("kept") };
+    assert_eq!(key, ask.key);
 }

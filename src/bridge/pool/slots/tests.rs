@@ -168,10 +168,10 @@ async fn clients_of_two_eras_have_two_children_of_a_server_of_both() {
     assert!(Arc::ptr_eq(one.slot(), other.slot()), "what a modern client can do says each request");
     let legacy = choose(&profile(FORM));
     assert!(!Arc::ptr_eq(one.slot(), legacy.slot()));
-    // Three profiles: the modern one, one of the legacy ones, and the empty one, which another legacy client gets.
+    // Three profiles beside the modern one: two of the legacy ones, and the empty one, which another legacy client gets.
     let _poorer = choose(&profile(r#"{"roots":{}}"#));
     assert_eq!(choose(&profile(r#"{"sampling":{}}"#)).slot().profile, Profile::plain());
-    assert_eq!(world.slots.all().len(), 3);
+    assert_eq!(world.slots.all().len(), 4);
 }
 
 /// Where the server is a legacy one, the era of its clients makes no difference.
@@ -182,4 +182,20 @@ async fn clients_of_two_eras_share_a_legacy_child() {
     let modern = Profile::of_modern(&Raw::parse(FORM).unwrap(), None);
     let (modern, _) = world.choose(&modern, Some(Speech::Legacy));
     assert!(Arc::ptr_eq(legacy.slot(), modern.slot()));
+}
+
+/// One child does for all of them, beside those of as many legacy profiles as there may be.
+#[tokio::test(start_paused = true)]
+async fn modern_clients_of_a_server_of_both_eras_have_a_child_of_their_own_era() {
+    let modern = Profile::of_modern(&Raw::parse(ALL).unwrap(), None);
+    for speech in [Speech::Both, Speech::ModernAtLeast] {
+        let world = World::new();
+        let legacy = [FORM, r#"{"sampling":{}}"#, r#"{"roots":{}}"#]
+            .map(|own| world.choose(&profile(own), Some(speech)).0);
+        let (seat, leaving) = world.choose(&modern, Some(speech));
+        assert_eq!((seat.slot().profile.era, leaving.len()), (Era::Modern, 0), "{speech:?}");
+        let (again, _) = world.choose(&modern, Some(speech));
+        assert!(Arc::ptr_eq(seat.slot(), again.slot()));
+        drop(legacy);
+    }
 }

@@ -1,6 +1,8 @@
 //! What those are told whose child has ended: that their call may have been carried out, or that nothing of it has left.
 
 use super::*;
+use crate::auth::Principal;
+use crate::limits::Accounts;
 use crate::server::Internal;
 
 async fn is_unsent(call: &mut Conversation) -> bool {
@@ -74,4 +76,34 @@ async fn answers_that_were_given_before_the_server_stopped_reading_count() {
     assert_eq!(result(&mut first).await, "{}");
     assert!(is_unsent(&mut second).await);
     assert!(matches!(world.running.await.unwrap(), End::Exited));
+}
+
+/// Its id is the server's own, and may be that of a call as well.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_too_long_is_refused_and_harms_no_call() {
+    let mut world = World::new(Era::Legacy);
+    let (mut call, id) = world.call("a", Some(1)).await;
+    let text = "x".repeat(MAX_LINE);
+    world.server.write(&format!(
+        r#"{{"method":"sampling/createMessage","params":{{"x":"{text}"}},"jsonrpc":"2.0","id":{id}}}"#
+    )).await;
+    let refusal = world.server.read().await;
+    assert_eq!(refusal["id"], id);
+    let why = refusal["error"]["message"].as_str().unwrap();
+    assert!(why.contains("--max-line"), "{why}");
+    world.server.answer(id, &json!({})).await;
+    assert_eq!(result(&mut call).await, "{}");
+}
+
+/// The line that it came in is charged too, but not any more when the question is.
+#[tokio::test(start_paused = true)]
+async fn a_large_question_needs_room_only_once() {
+    let account = Accounts::of_many(usize::MAX, 1_000_000).of(Principal::local().user());
+    let mut world = World::charged(Era::Legacy, 64 * 1024, account);
+    let (mut call, _) = world.call("a", Some(1)).await;
+    let params = json!({ "message": "x".repeat(700_000) });
+    world.server.send(json!({ "id": 70, "method": "elicitation/create", "params": params })).await;
+    let ask = asked(&mut call).await;
+    call.answer(&ask.key, accepted());
+    assert_eq!(world.server.read().await["id"], 70);
 }
