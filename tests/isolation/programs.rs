@@ -11,7 +11,7 @@ use mcpwrap::process::resolve::{self, Error, Resolved};
 use mcpwrap::process::walls::{Identity, Paths, Walls};
 
 use crate::children::{output, spawner};
-use crate::kernel::notice;
+use crate::skipped::notice;
 use crate::users::{Kind, State, again, as_ordinary, is_root, permitted};
 
 const MANIFEST: &str = r#"{

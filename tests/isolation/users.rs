@@ -14,7 +14,6 @@ use mcpwrap::process::{ChildCommand, environment, probe};
 use nix::unistd::geteuid;
 
 use crate::children::{output, spawner};
-use crate::kernel::notice;
 use crate::machine;
 use crate::scratch::Scratch;
 pub(crate) use crate::skipped::notice;

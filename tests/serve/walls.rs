@@ -44,7 +44,7 @@ async fn a_secret_in_the_programs_package_stops_the_start_where_it_cannot_be_mas
 #[tokio::test]
 async fn a_secret_in_the_programs_package_is_masked() {
     if !kernel::has_landlock() || !kernel::has_namespaces(nix::unistd::geteuid().is_root()) {
-        kernel::notice("this machine does not permit namespaces");
+        crate::skipped::notice("this machine does not permit namespaces");
         return;
     }
     let provider = Provider::start().await;
@@ -71,7 +71,7 @@ async fn a_secret_in_the_programs_package_is_masked() {
 async fn a_range_of_ids_that_are_somebodys_is_refused() {
     if !nix::unistd::geteuid().is_root() {
         // Only root gives ids at all.
-        kernel::notice("this needs root");
+        crate::skipped::notice("this needs root");
         return;
     }
     let provider = Provider::start().await;

@@ -1,7 +1,6 @@
 //! What this machine permits, found out by its own tools: nothing of mcpwrap is asked, so that walls which cannot be built
 //! are not taken for walls which cannot be had.
 
-use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 /// Makes what the walls are made of, and a `/proc` in it.
@@ -17,11 +16,6 @@ pub(crate) fn has_landlock() -> bool {
 pub(crate) fn has_namespaces(root: bool) -> bool {
     let more: &[&str] = if root { &[] } else { &["--user", "--map-current-user"] };
     succeeds("unshare", &[UNSHARE, more, &["true"]].concat())
-}
-
-/// Says that something was left out. Not caught by the test harness, so that it is seen even if everything passes.
-pub(crate) fn notice(why: &str) {
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
 fn succeeds(program: &str, args: &[&str]) -> bool {
