@@ -41,7 +41,7 @@ pub struct ProcessHandle {
 
 /// A process with everything that descends from it, as far as it is known here.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tree;
+pub struct Tree(());
 
 /// What the task that owns the process can be told.
 #[derive(Clone, Copy, Debug)]
@@ -249,7 +249,7 @@ impl ProcessHandle {
     /// What was started, to look at.
     #[must_use]
     pub fn tree(&self) -> Tree {
-        Tree
+        Tree(())
     }
 
     /// Resolves when the process has ended.
