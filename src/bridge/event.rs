@@ -52,7 +52,7 @@ pub struct Ask {
     pub key: AskKey,
     /// `elicitation/create`, `sampling/createMessage` or `roots/list`.
     pub method: ByteString,
-    /// Its parameters, [charged](super::charged) for as long as they are kept.
+    /// Its parameters, charged to their user for as long as they are kept.
     pub params: Option<Raw>,
 }
 
