@@ -83,6 +83,10 @@ impl Direct {
                 self.input.write_all(text.as_bytes())?;
                 waiting += 1;
             }
+            // Time may be up since the loop looked.
+            if waiting == 0 {
+                break;
+            }
             let answered = self.receive()?;
             waiting -= answered.min(waiting);
             for _ in 0..answered {
