@@ -7,7 +7,7 @@ use super::load::median;
 pub(crate) enum Check {
     /// They are printed.
     Off,
-    /// Twice over a budget fails: what a busy machine can still tell.
+    /// Twice over a budget fails, or four times where the floor is fickle: what a busy machine can still tell.
     Half,
     /// Over a budget fails.
     Full,
@@ -16,10 +16,19 @@ pub(crate) enum Check {
 /// What a number must be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Budget {
-    AtLeast(f64),
-    AtMost(f64),
+    AtLeast(f64, Floor),
+    AtMost(f64, Floor),
     /// It is good to know.
     None,
+}
+
+/// What is known of the floor of a ratio.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Floor {
+    /// It is the same whenever it is measured.
+    Steady,
+    /// It depends on which core was asleep, and how deeply: a busy machine is quicker than an idle one.
+    Fickle,
 }
 
 /// One number of the report, a value for each round.
@@ -110,17 +119,28 @@ impl Form {
 impl Budget {
     fn holds(self, value: f64, slack: f64) -> bool {
         match self {
-            Self::AtLeast(least) => value >= least / slack,
-            Self::AtMost(most) => value <= most * slack,
+            Self::AtLeast(least, floor) => value >= least / floor.slack(slack),
+            Self::AtMost(most, floor) => value <= most * floor.slack(slack),
             Self::None => true,
         }
     }
 
     fn text(self) -> String {
         match self {
-            Self::AtLeast(least) => format!("≥ {least}"),
-            Self::AtMost(most) => format!("≤ {most}"),
+            Self::AtLeast(least, _) => format!("≥ {least}"),
+            Self::AtMost(most, _) => format!("≤ {most}"),
             Self::None => String::new(),
+        }
+    }
+}
+
+// === impl Floor ===
+
+impl Floor {
+    fn slack(self, slack: f64) -> f64 {
+        match self {
+            Self::Steady => slack,
+            Self::Fickle => slack * slack,
         }
     }
 }

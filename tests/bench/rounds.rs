@@ -11,7 +11,7 @@ use super::http::{Template, load};
 use super::load::Sample;
 use super::outside;
 use super::proc;
-use super::report::{Budget, Report};
+use super::report::{Budget, Floor, Report};
 use super::served::{Served, Tool, echo};
 use super::stdio::{Cores, Direct};
 
@@ -161,32 +161,32 @@ pub(crate) fn run(effort: Effort, report: &mut Report) {
         report.add(
             "16 calls in flight, of the floor",
             "rate",
-            Budget::AtLeast(0.5),
+            Budget::AtLeast(0.5, Floor::Steady),
             rate(&pass) / rate(&floor),
         );
         report.add(
             "cpu of a call, of the floor's",
             "cpu",
-            Budget::AtMost(2.0),
+            Budget::AtMost(2.0, Floor::Steady),
             pass.cpu() / floor.cpu(),
         );
         let sum = p50(&floor_one) + p50(&direct_one);
         report.add(
             "one call, of floor + direct stdio",
             "p50",
-            Budget::AtMost(1.5),
+            Budget::AtMost(1.5, Floor::Fickle),
             p50(&pass_one) / sum,
         );
         report.add(
             "1 MiB results, of direct stdio",
             "rate",
-            Budget::AtLeast(0.8),
+            Budget::AtLeast(0.8, Floor::Fickle),
             rate(&large) / rate(&direct_large),
         );
         report.add(
             "modern client, legacy child, of pass-through",
             "time",
-            Budget::AtMost(1.2),
+            Budget::AtMost(1.2, Floor::Steady),
             rate(&pass) / rate(&translated),
         );
         report.add(
@@ -213,8 +213,10 @@ pub(crate) fn run(effort: Effort, report: &mut Report) {
 }
 
 /// The ratios as `wrk` sees them, where it is here.
+#[allow(clippy::print_stdout, reason = "what was left out is said")]
 fn from_outside(subjects: &Subjects, effort: Effort, report: &mut Report) -> io::Result<()> {
     if !outside::is_here() {
+        println!("wrk is not installed: nothing is measured from outside");
         return Ok(());
     }
     let mut first = 2_000_000_000;
@@ -238,7 +240,11 @@ fn from_outside(subjects: &Subjects, effort: Effort, report: &mut Report) -> io:
             ("wrk: cpu of a call, of the floor's", "cpu", pass_cpu / floor_cpu),
             ("wrk: 16 in flight, of the floor", "rate", pass_many.rate / floor_many.rate),
         ];
-        let budgets = [Budget::AtMost(1.5), Budget::AtMost(2.0), Budget::AtLeast(0.5)];
+        let budgets = [
+            Budget::AtMost(1.5, Floor::Fickle),
+            Budget::AtMost(2.0, Floor::Steady),
+            Budget::AtLeast(0.5, Floor::Steady),
+        ];
         for ((name, unit, value), budget) in ratios.into_iter().zip(budgets) {
             report.add(name, unit, budget, value);
         }
@@ -275,7 +281,7 @@ pub(crate) fn memory(report: &mut Report) {
     let call = served.legacy(Tool::Echo).unwrap();
     served.endpoint.ask(&call, 1).unwrap();
     let rest = proc::memory(served.pid());
-    report.add("memory at rest", "MiB", Budget::AtMost(12.0), rest.private / MIB);
+    report.add("memory at rest", "MiB", Budget::AtMost(12.0, Floor::Steady), rest.private / MIB);
     report.add("memory at rest, anonymous alone", "MiB", Budget::None, rest.anonymous / MIB);
     let idle: Vec<TcpStream> = (0..SESSIONS)
         .map(|_| {
@@ -285,9 +291,9 @@ pub(crate) fn memory(report: &mut Report) {
         .collect();
     let more = proc::memory(served.pid());
     let added = (more.private - rest.private) / MIB;
-    report.add("64 idle sessions", "MiB", Budget::AtMost(2.0), added);
+    report.add("64 idle sessions", "MiB", Budget::AtMost(2.0, Floor::Steady), added);
     drop(idle);
     let supervisors = proc::children(served.pid());
     let anonymous: f64 = supervisors.iter().map(|pid| proc::memory(*pid).anonymous).sum();
-    report.add("supervisor, anonymous", "MiB", Budget::AtMost(2.0), anonymous / MIB);
+    report.add("supervisor, anonymous", "MiB", Budget::AtMost(2.0, Floor::Steady), anonymous / MIB);
 }
