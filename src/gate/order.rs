@@ -239,9 +239,10 @@ impl Gate {
         let working = seat.inner.working();
         let child = self.child(access, seat).await?;
         let (mut admitted, mut subscribing) =
-            self.admit_and_remember(access, child, operation.clone(), kind).await?;
+            self.admit_and_remember(access, child, operation, kind).await?;
         // It may have gone, or been replaced, while the record was written: there is a fresh one then, once.
         if seat.running().is_none_or(|child| child.number() != admitted.child.number()) {
+            let operation = admitted.permitted.operation().clone();
             admitted.end(Ending::Unsent);
             drop(subscribing);
             let child = self.child(access, seat).await?;

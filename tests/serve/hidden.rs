@@ -3,6 +3,7 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use super::permits_strict_walls;
 use crate::support::*;
 
 /// A file that whoever sees it may read.
@@ -40,8 +41,7 @@ fn package(dir: &Path) -> std::path::PathBuf {
 
 #[tokio::test]
 async fn no_child_sees_a_secret_beside_its_program_whatever_it_is_replaced_with() {
-    if !kernel::has_landlock() || !kernel::has_namespaces(nix::unistd::geteuid().is_root()) {
-        crate::skipped::notice("this machine does not permit namespaces");
+    if !permits_strict_walls() {
         return;
     }
     let provider = Provider::start().await;

@@ -25,3 +25,14 @@ mod tokens;
 mod vault;
 mod walls;
 mod weaker;
+
+/// Whether strict walls can be had here, which is found out without asking mcpwrap; where not, it is said.
+fn permits_strict_walls() -> bool {
+    use crate::support::kernel;
+    let permits =
+        kernel::has_landlock() && kernel::has_namespaces(nix::unistd::geteuid().is_root());
+    if !permits {
+        crate::skipped::notice("this machine does not permit namespaces");
+    }
+    permits
+}

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use super::permits_strict_walls;
 use crate::support::*;
 
 /// The program in a package of its own, with other users' credentials in it.
@@ -43,8 +44,7 @@ async fn a_secret_in_the_programs_package_stops_the_start_where_it_cannot_be_mas
 /// Where a child may have a mount namespace, it is started and does not see the files of others.
 #[tokio::test]
 async fn a_secret_in_the_programs_package_is_masked() {
-    if !kernel::has_landlock() || !kernel::has_namespaces(nix::unistd::geteuid().is_root()) {
-        crate::skipped::notice("this machine does not permit namespaces");
+    if !permits_strict_walls() {
         return;
     }
     let provider = Provider::start().await;
